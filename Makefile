@@ -1,0 +1,86 @@
+# The front door. Every target sets up .venv first, once; `make` alone lists them.
+#   make PYTHON=/path/to/python3.11   takes that interpreter for .venv
+#   make VENV=path                    keeps the environment elsewhere
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+# The first interpreter that is new enough and can make environments; 3.11 is the tested one.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	"$$python" -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		2>/dev/null && { echo "$$python"; break; }; done)
+# Each worker imports TensorFlow, 0.6 GB; pytest starts one a core but no more than these.
+WORKERS ?= 4
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+
+.PHONY: help demo test test-all lint format bench clean setup
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+# Drawn scenes to train on, a quarter as many to validate and to test, and how often each is seen.
+DEMO := runs/demo
+DEMO_TFLITE := $(DEMO)/segnet_mini_int8.tflite
+DEMO_IMAGES ?= 240
+DEMO_EPOCHS ?= 4
+
+demo: setup  ## train on drawn scenes, score, export to int8, verify, predict: 5 minutes
+	rm -rf $(DEMO)
+	$(BIN)/segnet-tf train --model segnet_mini --data synthetic:$(DEMO_IMAGES) --size 192x256 \
+		--epochs $(DEMO_EPOCHS) --output $(DEMO)
+	$(BIN)/segnet-tf evaluate --model $(DEMO) --data synthetic:$(DEMO_IMAGES) --split test \
+		--json $(DEMO)/test.json
+	$(PY) export/tflite.py --int8 --model $(DEMO) --output $(DEMO_TFLITE) \
+		--json $(DEMO)/export.json
+	$(BIN)/segnet-tf predict --model $(DEMO_TFLITE) --input synthetic --limit 4 \
+		--output $(DEMO)/predictions
+	@echo "The exported file:      $(DEMO_TFLITE)"
+	@echo "Pictures of its answer: $(DEMO)/predictions"
+
+test: setup  ## the fast tests, 4 minutes
+	$(PY) -m pytest -n auto --maxprocesses $(WORKERS) --dist loadfile
+
+test-all: $(VENV)/.installed-torch  ## all tests, PyTorch as judge included (installs it)
+	$(PY) -m pytest -n auto --maxprocesses $(WORKERS) --dist loadfile -m ""
+
+lint: setup  ## Ruff and mypy, nothing is changed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: setup  ## let Ruff order imports and lay out the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: setup  ## every benchmark, one after the other; JSON into runs/bench
+	mkdir -p runs/bench
+	for file in benchmarks/*.py; do \
+		$(PY) "$$file" --json "runs/bench/$$(basename "$$file" .py).json"; done
+
+clean:  ## remove caches and what demo and bench wrote; other runs and .venv stay
+	rm -rf runs/demo runs/bench build dist *.egg-info .venv-ci \
+		.mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find segnet_tf export benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup: $(VENV)/.installed  ## .venv with everything pinned, 2.6 GB
+
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.13 with venv was found. Install one' \
+		'(Debian: python3.11-venv) or pass make PYTHON=/path/to/python3.11' >&2; exit 2; }
+	@echo 'Setting up $(VENV): 2.6 GB, a few minutes, once.'
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+# PyPI's PyTorch for x86-64 Linux carries CUDA, several GB. A CPU build in .venv meets the pin:
+# `.venv/bin/pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu` first.
+$(VENV)/.installed-torch: $(VENV)/.installed
+	@echo 'Installing PyTorch into $(VENV), once.'
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev,torch]'
+	touch $@
