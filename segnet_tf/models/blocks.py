@@ -1,0 +1,117 @@
+"""What SegNet, SegNet-Basic and SegNet-Mini are made of: one loop over a table of widths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from segnet_tf.errors import UserError
+from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
+
+Stages = Sequence[Sequence[int]]
+
+# name -> (scale, offset) of the raw RGB 0..255 input, per channel.
+NORMALIZATIONS: dict[str, tuple[Any, Any] | None] = {
+    "none": None,
+    # A power of two, and 128 becomes 0: in int8 every pixel value keeps a code of its own.
+    "signed": (1 / 128, -1.0),
+    # Keras's VGG16 weights want the ImageNet mean taken off and nothing else (Caffe's habit).
+    "vgg": (1.0, [-123.68, -116.779, -103.939]),
+    # torchvision's mean and standard deviation.
+    "imagenet": (
+        [1 / (255 * 0.229), 1 / (255 * 0.224), 1 / (255 * 0.225)],
+        [-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225],
+    ),
+}
+
+
+def normalize(x: Any, normalization: str) -> Any:
+    """Rescales RGB 0..255 inside the model, so that nobody can do it twice or forget it.
+
+    Args:
+        x: float `(batch, height, width, 3)`.
+        normalization: a name in `NORMALIZATIONS`.
+    """
+    if normalization not in NORMALIZATIONS:
+        raise UserError(
+            f"`normalization` must be one of {sorted(NORMALIZATIONS)}. "
+            f"Received: normalization={normalization!r}."
+        )
+    table = NORMALIZATIONS[normalization]
+    if table is None:
+        return x
+    return keras.layers.Rescaling(*table, name="normalization")(x)
+
+
+def conv_bn(
+    x: Any,
+    filters: int,
+    *,
+    name: str,
+    index: int,
+    kernel_size: int = 3,
+    relu: bool = True,
+    use_bias: bool = True,
+    momentum: float = 0.9,
+) -> Any:
+    """Convolution, batch normalization and, if asked, ReLU, named `{name}_conv{index}` etc."""
+    x = keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        padding="same",
+        use_bias=use_bias,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv{index}",
+    )(x)
+    # epsilon as in PyTorch and Caffe; Keras's own 1e-3 would change imported weights' results.
+    x = keras.layers.BatchNormalization(
+        momentum=momentum, epsilon=1e-5, name=f"{name}_bn{index}"
+    )(x)
+    return keras.layers.ReLU(name=f"{name}_relu{index}")(x) if relu else x
+
+
+def encoder_decoder(
+    x: Any,
+    encoder: Stages,
+    decoder: Stages,
+    *,
+    pool_padding: str = "valid",
+    decoder_relu: bool = True,
+    **conv: Any,
+) -> Any:
+    """SegNet's body: the encoder's argmax goes to the decoder stage of the same depth.
+
+    Args:
+        x: float `(batch, height, width, channels)`.
+        encoder: widths of the convolutions of each stage, from the image down.
+        decoder: the same, from the bottom up.
+        pool_padding: `"valid"` (floor) or `"same"` (ceil).
+        decoder_relu: whether the decoder's convolutions end in ReLU.
+        **conv: passed on to `conv_bn`.
+
+    Returns:
+        float `(batch, height, width, decoder[-1][-1])`.
+    """
+    indices = []
+    for depth, widths in enumerate(encoder, start=1):
+        for index, width in enumerate(widths, start=1):
+            x = conv_bn(x, width, name=f"encoder{depth}", index=index, **conv)
+        before = x
+        x, argmax = MaxPoolingWithArgmax2D(padding=pool_padding, name=f"encoder{depth}_pool")(x)
+        indices.append((argmax, before))
+    for depth, widths in zip(range(len(encoder), 0, -1), decoder, strict=True):
+        argmax, before = indices[depth - 1]
+        x = MaxUnpooling2D(name=f"decoder{depth}_unpool")(x, argmax, output_size=before)
+        for index, width in enumerate(widths, start=1):
+            name = f"decoder{depth}"
+            x = conv_bn(x, width, name=name, index=index, relu=decoder_relu, **conv)
+    return x
+
+
+def classifier(x: Any, num_classes: int, kernel_size: int = 1) -> Any:
+    """Logits, float32 under every precision policy: float16 sums lose digits in the softmax."""
+    return keras.layers.Conv2D(
+        num_classes, kernel_size, padding="same", dtype="float32", name="classifier"
+    )(x)

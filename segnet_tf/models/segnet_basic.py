@@ -1,0 +1,78 @@
+"""SegNet-Basic: four stages of one 7x7 convolution of 64 channels."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from segnet_tf.models import blocks
+
+WIDTHS = (64, 64, 64, 64)
+DEPTH = len(WIDTHS)
+
+
+@keras.saving.register_keras_serializable(package="segnet_tf")
+class LocalResponseNormalization(keras.layers.Layer):
+    """Caffe's LRN across channels, as SegNet-Basic has it on its input.
+
+    Divides by `(1 + alpha / size * sum of squares over size channels) ** beta`; shape and dtype
+    stay. TFLite has no int8 form of it.
+    """
+
+    def __init__(self, size=5, alpha=1e-4, beta=0.75, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+
+    def call(self, inputs):
+        # TensorFlow's alpha is not divided by the window's size, Caffe's is.
+        return tf.nn.local_response_normalization(
+            inputs, depth_radius=self.size // 2, alpha=self.alpha / self.size, beta=self.beta
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "alpha": self.alpha,
+            "beta": self.beta,
+        }
+
+
+def segnet_basic(
+    num_classes: int,
+    input_shape: tuple[int | None, int | None, int] = (360, 480, 3),
+    *,
+    normalization: str = "lrn",
+    widths: tuple[int, int, int, int] = WIDTHS,
+    name: str = "segnet_basic",
+) -> keras.Model:
+    """SegNet-Basic, 1.4 million parameters; its decoder has no ReLU.
+
+    Args:
+        num_classes: logits a pixel; 1 is binary.
+        input_shape: `(height, width, 3)`; `None` sides take any size.
+        normalization: `"lrn"`, the authors' own (float export only), or a name in
+            `blocks.NORMALIZATIONS`, of which `"signed"` suits int8.
+        widths: channels of the four stages.
+
+    Returns:
+        A model from RGB 0..255 `(batch, height, width, 3)` to logits
+        `(batch, height, width, num_classes)`.
+
+    Reference:
+        Badrinarayanan et al., 2017, https://arxiv.org/abs/1511.00561
+    """
+    inputs = keras.Input(input_shape, name="image")
+    if normalization == "lrn":
+        # float32: squares of raw pixels leave the range of float16.
+        x = LocalResponseNormalization(name="normalization", dtype="float32")(inputs)
+    else:
+        x = blocks.normalize(inputs, normalization)
+    encoder = [(width,) for width in widths]
+    decoder = [(width,) for width in (widths[0], *widths[:-1])][::-1]
+    x = blocks.encoder_decoder(
+        x, encoder, decoder, pool_padding="same", decoder_relu=False, kernel_size=7
+    )
+    return keras.Model(inputs, blocks.classifier(x, num_classes), name=name)
