@@ -1,0 +1,125 @@
+"""Any folder of images and masks, with a class file.
+
+`DIR/SPLIT/images` with `DIR/SPLIT/masks`, or `DIR/images/SPLIT` with `DIR/masks/SPLIT`;
+an image and its mask have the same name up to the ending. What the masks mean is in
+`DIR/classes.json`, `classes.csv` or `classes.txt`, see `class_file`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from segnet_tf.data.class_file import ClassFile, find, load
+from segnet_tf.data.labels import Colour
+from segnet_tf.data.samples import (
+    Samples,
+    pair_by_stem,
+    read_image,
+    read_mask,
+    relabel,
+    require_pairs,
+    require_same_size,
+)
+from segnet_tf.errors import UserError
+
+# No JPEG: its compression changes ids and colours.
+MASK_SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff")
+
+
+def _folders(directory: Path, split: str) -> list[tuple[Path, Path]]:
+    return [
+        (directory / split / "images", directory / split / "masks"),
+        (directory / "images" / split, directory / "masks" / split),
+    ]
+
+
+def splits(directory: str | Path) -> tuple[str, ...]:
+    """The splits found in `directory`; empty if it has neither of the two layouts."""
+    directory = Path(directory)
+    if (directory / "images").is_dir() and (directory / "masks").is_dir():
+        parents = [*(directory / "images").iterdir(), *(directory / "masks").iterdir()]
+        return tuple(sorted({path.name for path in parents if path.is_dir()}))
+    return tuple(
+        sorted(
+            path.name
+            for path in directory.iterdir()
+            if (path / "images").is_dir() or (path / "masks").is_dir()
+        )
+    )
+
+
+def samples(directory: str | Path, split: str) -> Samples:
+    """The pairs of one split, in order of their names.
+
+    Raises:
+        UserError: the split or the class file is not there or is empty or wrong, or one
+            of a pair is missing. Reading raises it for a damaged file, another size, an
+            unknown id or colour.
+    """
+    directory = Path(directory)
+    found = splits(directory)
+    if split not in found:
+        raise UserError(
+            f"`split` must be one that is in {directory}: {', '.join(found) or 'none is'}. "
+            f"Received: {split!r}. Choose another split or add its images and masks."
+        )
+    image_dir, mask_dir = next(
+        pair for pair in _folders(directory, split) if any(path.is_dir() for path in pair)
+    )
+    for folder in (image_dir, mask_dir):
+        if not folder.is_dir():
+            raise UserError(
+                "a split must have a folder of images and one of masks. "
+                f"Received: no folder {folder}. Add it."
+            )
+    legend = load(find(directory))
+    pairs = tuple(pair_by_stem(image_dir, mask_dir, MASK_SUFFIXES))
+    return require_pairs(
+        Samples(
+            source=directory.resolve().name,
+            split=split,
+            classes=legend.classes,
+            stems=tuple(image.stem for image, _ in pairs),
+            read=partial(_read, pairs, legend),
+        ),
+        str(image_dir),
+    )
+
+
+def _read(
+    pairs: tuple[tuple[Path, Path], ...], legend: ClassFile, index: int
+) -> tuple[np.ndarray, np.ndarray]:
+    image_path, mask_path = pairs[index]
+    image = read_image(image_path)
+    mask = read_mask(mask_path)
+    require_same_size(image, mask, image_path, mask_path)
+    if mask.ndim == 2:
+        return image, relabel(mask, legend.by_id, mask_path)
+    return image, _from_colours(mask, legend.by_colour, mask_path)
+
+
+def _from_colours(mask: np.ndarray, by_colour: dict[Colour, int], path: Path) -> np.ndarray:
+    """uint8 `(H, W, 3)` of class colours to uint8 labels `(H, W)`."""
+    if not by_colour:
+        raise UserError(
+            "a mask of colours needs a class file with colours. "
+            f"Received: an RGB mask {path} and no colours. Add them or store class ids."
+        )
+    # One number a colour, so that 16 million of them are told apart by a sorted search.
+    packed = mask.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+    known = sorted((r * 65536 + g * 256 + b, label) for (r, g, b), label in by_colour.items())
+    codes = np.array([code for code, _ in known], np.int32)
+    labels = np.array([label for _, label in known], np.uint8)
+    place = np.searchsorted(codes, packed).clip(max=len(codes) - 1)
+    unknown = codes[place] != packed
+    if unknown.any():
+        y, x = np.argwhere(unknown)[0]
+        raise UserError(
+            "a mask must hold the colours of the class file only. "
+            f"Received: colour {tuple(int(v) for v in mask[y, x])} at row {y}, column {x} "
+            f"of {path}. Correct the mask or add the colour."
+        )
+    return labels[place]

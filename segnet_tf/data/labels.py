@@ -1,0 +1,87 @@
+"""Class names, their colours, and void: what a label map means."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+
+import numpy as np
+
+from segnet_tf.errors import UserError
+
+# Readers map each data set's own void to this one id. The largest uint8, so that it
+# never collides with a class however many there are (up to 255).
+VOID = 255
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a data set, in order of their ids 0..n-1. Void is not among them.
+
+    Args:
+        names: one name a class, all different, 1 to 255 of them.
+        colours: one `(red, green, blue)` in 0..255 a class.
+    Raises:
+        UserError: a count, a name or a colour breaks these rules.
+    """
+
+    names: tuple[str, ...]
+    colours: tuple[Colour, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.names) <= VOID:
+            raise UserError(
+                f"`names` must hold 1 to {VOID} classes. Received: {len(self.names)} names. "
+                "Name every class once and leave void out."
+            )
+        if len(self.colours) != len(self.names):
+            raise UserError(
+                "`colours` must hold one colour a class. "
+                f"Received: {len(self.colours)} colours for {len(self.names)} names. "
+                "Give a colour for each class, or none and use `default_colours`."
+            )
+        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        if repeated:
+            raise UserError(
+                f"`names` must all be different. Received: {repeated[0]!r} more than once. "
+                "Rename one of the classes."
+            )
+        for name, colour in zip(self.names, self.colours, strict=True):
+            if len(colour) != 3 or not all(0 <= part <= 255 for part in colour):
+                raise UserError(
+                    "`colours` must be (red, green, blue) in 0..255. "
+                    f"Received: {tuple(colour)} for class {name!r}. Correct that colour."
+                )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def palette(self) -> np.ndarray:
+        """Colour of every uint8 label: uint8 `(256, 3)`; void and unused ids are black."""
+        palette = np.zeros((256, 3), np.uint8)
+        palette[: len(self)] = self.colours
+        return palette
+
+
+def colourize(labels: np.ndarray, classes: Classes) -> np.ndarray:
+    """Paints a label map.
+
+    Args:
+        labels: integer `(H, W)`, class ids or `VOID`.
+    Returns:
+        uint8 `(H, W, 3)`; void is black.
+    """
+    return classes.palette()[np.asarray(labels, np.uint8)]
+
+
+def default_colours(count: int) -> tuple[Colour, ...]:
+    """`count` colours that are easy to tell apart, none of them black (void's colour)."""
+    colours = []
+    for i in range(count):
+        # Steps of the golden ratio spread hues evenly for any count.
+        hue = (0.58 + i * 0.618034) % 1.0
+        red, green, blue = colorsys.hsv_to_rgb(hue, (0.75, 0.5)[i % 2], (0.9, 0.7, 0.5)[i % 3])
+        colours.append((round(red * 255), round(green * 255), round(blue * 255)))
+    return tuple(colours)

@@ -1,0 +1,225 @@
+"""A list of image and label pairs, read on demand, and the reading of their files."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from segnet_tf.data.labels import Classes
+from segnet_tf.errors import UserError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+
+# All that Pillow has been seen to raise on files that are damaged or no images at all.
+_UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Pairs of one split. Nothing is read until `read` is called.
+
+    Args:
+        source: where they come from, e.g. "camvid".
+        split: "train", "val" or "test".
+        classes: what the label ids mean.
+        stems: one name a pair, the file name without its ending.
+        read: index -> `(image, labels)`, RGB uint8 `(H, W, 3)` and uint8 `(H, W)` with
+            ids 0..n-1 and `VOID`. The same index always gives the same arrays.
+    """
+
+    source: str
+    split: str
+    classes: Classes
+    stems: tuple[str, ...]
+    read: Callable[[int], tuple[np.ndarray, np.ndarray]]
+
+    def __len__(self) -> int:
+        return len(self.stems)
+
+    def subset(self, which: int | Iterable[int]) -> Samples:
+        """The first `which` pairs, or the pairs at the indices `which`, in that order."""
+        if isinstance(which, int | np.integer):
+            if which < 1:
+                raise UserError(
+                    f"`limit` must be at least 1 image. Received: {which}. "
+                    "Leave it out to use them all."
+                )
+            which = range(min(int(which), len(self)))
+        indices = tuple(int(i) for i in which)
+        return replace(
+            self,
+            stems=tuple(self.stems[i] for i in indices),
+            read=partial(_read_at, self.read, indices),
+        )
+
+
+def _read_at(read: Callable, indices: tuple[int, ...], index: int):
+    return read(indices[index])
+
+
+def require_pairs(samples: Samples, where: str) -> Samples:
+    """`samples` as they are, or a `UserError` if there are none."""
+    if len(samples) == 0:
+        raise UserError(
+            f"`split` must hold at least one image. Received: {samples.split!r}, "
+            f"which is empty in {where}. Put images there or choose another split."
+        )
+    return samples
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Reads a PNG, JPEG or another common format as RGB uint8 `(H, W, 3)`.
+
+    Raises:
+        UserError: the file is missing, truncated or no image; it is named.
+    """
+    image = _open(path)
+    # A phone writes the sensor's pixels and a note how to turn them.
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip it to white.
+        grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    return np.array(image.convert("RGB"))
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """Reads a mask as it is stored, with no colour conversion.
+
+    Returns:
+        uint8 or uint16 `(H, W)` of ids (a palette image gives its indices),
+        or uint8 `(H, W, 3)` of colours.
+    Raises:
+        UserError: the file is missing, truncated or no image; it is named.
+    """
+    mask = _open(path)
+    if mask.mode in ("RGB", "RGBA"):
+        return np.array(mask.convert("RGB"))
+    if mask.mode == "LA":
+        mask = mask.getchannel("L")
+    if mask.mode == "1":
+        return np.array(mask, np.uint8)
+    if mask.mode in ("L", "P") or mask.mode.startswith("I"):
+        return np.array(mask)
+    raise UserError(
+        "a mask must be an 8-bit or 16-bit image of class ids or an RGB image of class colours. "
+        f"Received: mode {mask.mode} in {path}. Save it as PNG in one of these forms."
+    )
+
+
+def _open(path: str | Path) -> Image.Image:
+    if not Path(path).is_file():
+        raise UserError(
+            f"an image file must exist. Received: {path}. Correct the path or restore the file."
+        )
+    try:
+        image = Image.open(path)
+        image.load()
+    except _UNREADABLE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(
+            f"an image file must be whole and readable. Received: {path} ({reason}). "
+            "Copy or download it again, or remove the pair."
+        ) from error
+    return image
+
+
+def relabel(mask: np.ndarray, table: dict[int, int], path: str | Path) -> np.ndarray:
+    """Stored ids to labels.
+
+    Args:
+        mask: integer `(H, W)` as read from `path`.
+        table: stored id -> class id or `VOID`.
+    Returns:
+        uint8 `(H, W)`.
+    Raises:
+        UserError: a value is not in `table`; the file and the value are named.
+    """
+    size = max(int(mask.max(initial=0)), *table) + 1
+    lookup = np.full(size, -1, np.int16)
+    lookup[list(table)] = list(table.values())
+    labels = lookup[mask]
+    if (labels < 0).any():
+        y, x = np.argwhere(labels < 0)[0]
+        raise UserError(
+            f"a mask must hold known class ids only: {_spans(table)}. "
+            f"Received: {int(mask[y, x])} at row {y}, column {x} of {path}. "
+            "Correct the mask or the class list."
+        )
+    return labels.astype(np.uint8)
+
+
+def require_same_size(
+    image: np.ndarray, mask: np.ndarray, image_path: str | Path, mask_path: str | Path
+) -> None:
+    """Raises a `UserError` naming both files unless the mask covers the image exactly."""
+    if image.shape[:2] != mask.shape[:2]:
+        raise UserError(
+            "a mask must have the size of its image. "
+            f"Received: {mask.shape[1]}x{mask.shape[0]} in {mask_path} for "
+            f"{image.shape[1]}x{image.shape[0]} in {image_path}. "
+            "Scale one of them (masks by nearest neighbour only)."
+        )
+
+
+def pair_by_stem(
+    image_dir: Path, mask_dir: Path, mask_suffixes: Sequence[str] = (".png",)
+) -> list[tuple[Path, Path]]:
+    """Images and masks of equal stem, in order of the stem.
+
+    Raises:
+        UserError: one of a pair is missing, or a stem comes twice; the file is named.
+    """
+    images = _by_stem(image_dir, IMAGE_SUFFIXES)
+    masks = _by_stem(mask_dir, mask_suffixes)
+    for stem, path in images.items():
+        if stem not in masks:
+            raise UserError(
+                f"each image must have a mask of the same name. Received: {path} without "
+                f"{mask_dir / (stem + mask_suffixes[0])}. Add the mask or remove the image."
+            )
+    for stem, path in masks.items():
+        if stem not in images:
+            raise UserError(
+                f"each mask must have an image of the same name. Received: {path} without "
+                f"an image {stem} in {image_dir}. Add the image or remove the mask."
+            )
+    return [(images[stem], masks[stem]) for stem in sorted(images)]
+
+
+def _by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        # Hidden files are the leavings of file managers ("._a.png" of macOS), not data.
+        if path.suffix.lower() not in suffixes or path.name.startswith("."):
+            continue
+        if path.stem in found:
+            raise UserError(
+                "file names must differ by more than their ending. "
+                f"Received: {found[path.stem]} and {path.name}. Rename or remove one."
+            )
+        found[path.stem] = path
+    return found
+
+
+def _spans(values: Iterable[int]) -> str:
+    """`{0, 1, 2, 3, 255}` as "0..3, 255"."""
+    spans: list[list[int]] = []
+    for value in sorted(values):
+        if spans and value == spans[-1][1] + 1:
+            spans[-1][1] = value
+        else:
+            spans.append([value, value])
+    return ", ".join(f"{lo}..{hi}" if lo < hi else f"{lo}" for lo, hi in spans)

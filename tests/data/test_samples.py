@@ -1,0 +1,178 @@
+"""Labels, samples and the reading of files, with files drawn here."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segnet_tf.data import VOID, Classes, Samples, colourize, open_samples
+from segnet_tf.data.labels import default_colours
+from segnet_tf.data.samples import pair_by_stem, read_image, read_mask, relabel
+from segnet_tf.errors import UserError
+
+CLASSES = Classes(("road", "car"), ((10, 20, 30), (200, 0, 0)))
+
+
+def one_line(info) -> str:
+    """The message, held to the form of an error: one line, what came is in it."""
+    message = str(info.value)
+    assert "\n" not in message
+    assert "Received: " in message
+    return message
+
+
+def test_colourize_paints_classes_and_leaves_void_black():
+    painted = colourize(np.array([[0, 1], [VOID, 1]], np.uint8), CLASSES)
+    assert painted.dtype == np.uint8
+    assert painted.tolist() == [[[10, 20, 30], [200, 0, 0]], [[0, 0, 0], [200, 0, 0]]]
+
+
+@pytest.mark.parametrize(
+    ("names", "colours", "word"),
+    [
+        ((), (), "0 names"),
+        (("a", "a"), ((0, 0, 1), (0, 0, 2)), "'a'"),
+        (("a", "b"), ((0, 0, 1),), "1 colours"),
+        (("a",), ((0, 0, 256),), "256"),
+    ],
+)
+def test_wrong_classes_are_refused(names, colours, word):
+    with pytest.raises(UserError) as info:
+        Classes(names, colours)
+    assert word in one_line(info)
+
+
+@pytest.mark.parametrize("count", [1, 11, 40])
+def test_default_colours_differ_and_are_never_voids_black(count):
+    colours = default_colours(count)
+    assert len(set(colours)) == count
+    assert min(sum(colour) for colour in colours) > 60
+
+
+def numbered(count: int) -> Samples:
+    def read(index):
+        return np.full((2, 2, 3), index, np.uint8), np.zeros((2, 2), np.uint8)
+
+    return Samples("made", "train", CLASSES, tuple(f"n{i}" for i in range(count)), read)
+
+
+def test_subset_takes_the_first_or_the_named_ones_in_order():
+    samples = numbered(5)
+    assert samples.subset(3).stems == ("n0", "n1", "n2")
+    assert len(samples.subset(99)) == 5
+    chosen = samples.subset([4, 1]).subset([1, 0])
+    assert chosen.stems == ("n1", "n4")
+    assert [int(chosen.read(i)[0][0, 0, 0]) for i in range(2)] == [1, 4]
+
+
+def test_subset_of_none_is_refused():
+    with pytest.raises(UserError) as info:
+        numbered(5).subset(0)
+    assert "limit" in one_line(info)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9])
+def test_a_truncated_png_is_named(tmp_path, share):
+    whole = tmp_path / "whole.png"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(whole)
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(whole.read_bytes()[: int(share * whole.stat().st_size)])
+    for read in (read_image, read_mask):
+        with pytest.raises(UserError) as info:
+            read(cut)
+        assert "cut.png" in one_line(info)
+
+
+@pytest.mark.parametrize("content", [b"not an image", bytes(100), b"\x89PNG\r\n\x1a\n" + bytes(50)])
+def test_what_is_no_image_is_named(tmp_path, content):
+    (tmp_path / "bad.png").write_bytes(content)
+    with pytest.raises(UserError) as info:
+        read_image(tmp_path / "bad.png")
+    assert "bad.png" in one_line(info)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError) as info:
+        read_image(tmp_path / "gone.png")
+    assert "gone.png" in one_line(info)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "1", "CMYK"])
+def test_every_kind_of_image_comes_as_rgb(tmp_path, mode):
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    Image.new("RGB", (5, 3), (255, 255, 255)).convert(mode).save(path)
+    image = read_image(path)
+    assert (image.shape, image.dtype) == ((3, 5, 3), np.uint8)
+    assert image.min() >= 250
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path):
+    Image.fromarray(np.array([[0, 32768, 65535]], np.uint16)).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png")[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_a_turned_photo_is_read_upright(tmp_path):
+    photo = Image.new("RGB", (8, 4))
+    exif = photo.getexif()
+    exif[0x0112] = 6  # Orientation: turn by 90 degrees.
+    photo.save(tmp_path / "a.jpg", exif=exif)
+    assert read_image(tmp_path / "a.jpg").shape == (8, 4, 3)
+
+
+def test_relabel_maps_ids_and_names_an_unknown_one():
+    table = {0: 0, 7: 1, 11: VOID}
+    assert relabel(np.array([[0, 7, 11]]), table, "m.png").tolist() == [[0, 1, VOID]]
+    for value in (1, 12, 65535):
+        with pytest.raises(UserError) as info:
+            relabel(np.array([[0, 7], [value, 0]]), table, "m.png")
+        message = one_line(info)
+        assert f"Received: {value} at row 1, column 0 of m.png" in message
+        assert "0, 7, 11" in message
+
+
+def test_pairs_must_be_complete_and_single(tmp_path):
+    images, masks = tmp_path / "i", tmp_path / "m"
+    images.mkdir(), masks.mkdir()
+    (images / "b.jpg").touch(), (masks / "b.png").touch()
+    (images / "a.png").touch(), (masks / "a.png").touch()
+    (images / "._a.png").touch(), (images / "notes.txt").touch()
+    assert [image.name for image, _ in pair_by_stem(images, masks)] == ["a.png", "b.jpg"]
+    (masks / "c.png").touch()
+    with pytest.raises(UserError) as info:
+        pair_by_stem(images, masks)
+    assert "c.png" in one_line(info)
+    (masks / "c.png").unlink()
+    (images / "d.png").touch()
+    with pytest.raises(UserError) as info:
+        pair_by_stem(images, masks)
+    assert "d.png" in one_line(info)
+    (images / "d.png").unlink()
+    (images / "b.png").touch()
+    with pytest.raises(UserError) as info:
+        pair_by_stem(images, masks)
+    assert "b.png" in one_line(info)
+
+
+def test_open_samples_says_what_it_knows(tmp_path):
+    for data in ("synthetic:", "synthetic:0", "synthetic:-3", "synthetic:many"):
+        with pytest.raises(UserError) as info:
+            open_samples(data, "train")
+        assert data in one_line(info)
+    with pytest.raises(UserError) as info:
+        open_samples(str(tmp_path / "gone"), "train")
+    assert "gone" in one_line(info)
+    with pytest.raises(UserError) as info:
+        open_samples(tmp_path, "train")
+    assert "trainannot" in one_line(info)
+    with pytest.raises(UserError) as info:
+        open_samples("synthetic", "holiday")
+    assert "holiday" in one_line(info)
+
+
+def test_open_samples_counts_limits_and_sizes_drawn_scenes():
+    assert len(open_samples("synthetic:12", "train")) == 12
+    assert len(open_samples("synthetic:12", "val")) == 3
+    assert len(open_samples("synthetic:1", "test")) == 1
+    few = open_samples("synthetic", "train", size=(40, 64), limit=2)
+    assert len(few) == 2
+    assert few.read(1)[0].shape == (40, 64, 3)
