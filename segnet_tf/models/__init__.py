@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from segnet_tf.models.torch_weights import load_torch_state_dict
 __all__ = ["NAMES", "build", "load_torch_state_dict"]
 
 # name -> (function, how often it halves the image)
-_ARCHITECTURES = {
+_ARCHITECTURES: dict[str, tuple[Callable[..., keras.Model], int]] = {
     "segnet": (_segnet.segnet, _segnet.DEPTH),
     "segnet_basic": (_segnet_basic.segnet_basic, _segnet_basic.DEPTH),
     "segnet_mini": (_segnet_mini.segnet_mini, _segnet_mini.DEPTH),
@@ -77,8 +78,9 @@ def check_input_shape(input_shape: tuple[int | None, int | None, int], depth: in
     ok = (
         len(input_shape) == 3
         and input_shape[2] == 3
-        and all(side is None or (isinstance(side, int) and side >= smallest)
-                for side in input_shape[:2])
+        and all(
+            side is None or (isinstance(side, int) and side >= smallest) for side in input_shape[:2]
+        )
     )
     if not ok:
         raise UserError(
@@ -90,9 +92,7 @@ def check_input_shape(input_shape: tuple[int | None, int | None, int], depth: in
 
 def load_weights(model: keras.Model, weights: str, name: str) -> None:
     """Loads `weights` (see `build`) into `model`, in place."""
-    if weights == "imagenet" or (
-        weights.endswith(".h5") and not weights.endswith(".weights.h5")
-    ):
+    if weights == "imagenet" or (weights.endswith(".h5") and not weights.endswith(".weights.h5")):
         if name != "segnet":
             raise UserError(
                 "`weights='imagenet'` is VGG16's and goes into `segnet` only. "

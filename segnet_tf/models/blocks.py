@@ -66,9 +66,9 @@ def conv_bn(
         name=f"{name}_conv{index}",
     )(x)
     # epsilon as in PyTorch and Caffe; Keras's own 1e-3 would change imported weights' results.
-    x = keras.layers.BatchNormalization(
-        momentum=momentum, epsilon=1e-5, name=f"{name}_bn{index}"
-    )(x)
+    x = keras.layers.BatchNormalization(momentum=momentum, epsilon=1e-5, name=f"{name}_bn{index}")(
+        x
+    )
     return keras.layers.ReLU(name=f"{name}_relu{index}")(x) if relu else x
 
 

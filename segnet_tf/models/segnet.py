@@ -52,9 +52,7 @@ def segnet(
     # Stage k hands on the width of the stage above it.
     handed_on = (widths[0], *widths[:-1])
     decoder = []
-    for width, out, count in reversed(
-        list(zip(widths, handed_on, ENCODER_CONVS, strict=True))
-    ):
+    for width, out, count in reversed(list(zip(widths, handed_on, ENCODER_CONVS, strict=True))):
         decoder.append((width,) * (count - 1) + (out,) if caffe else (out,) * count)
     if caffe:
         decoder[-1] = decoder[-1][:-1]  # its place is the classifier's

@@ -1,0 +1,7 @@
+"""`python -m segnet_tf` is `segnet-tf`."""
+
+import sys
+
+from segnet_tf.cli import main
+
+sys.exit(main())

@@ -1,0 +1,177 @@
+"""The configuration of a training run: one frozen dataclass, JSON in and out."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from segnet_tf.errors import UserError
+
+OPTIMIZERS = ("adamw", "sgd")
+SCHEDULES = ("cosine", "poly", "constant")
+LOSSES = ("crossentropy", "binary", "dice", "crossentropy+dice")
+PRECISIONS = ("float32", "float16", "bfloat16")
+AUGMENTATIONS = ("standard", "none")
+CLASS_WEIGHTS = ("median", "enet", "none")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Everything a training run is decided by. The same values give the same weights.
+
+    Args:
+        model: a name of `segnet_tf.models.NAMES`.
+        data: "synthetic", "synthetic:COUNT" or a folder, see `segnet_tf.data.open_samples`.
+        model_options: further arguments of `segnet_tf.models.build`.
+        num_classes: `None` for the number of classes of the data; 1 for one logit when
+            the data has two classes (always so with `loss="binary"`).
+        train_split, val_split: names of splits; "train+val" joins two.
+        size: `(height, width)` of drawn scenes in pixels, synthetic data only.
+        limit_train, limit_val: use that many images at most.
+        epochs: passes over the training images.
+        minutes: the wall time `epochs` was chosen for; a note, nothing depends on it.
+        batch_size: images per step.
+        crop: `(height, width)` in pixels that training sees; `None` for whole images.
+        augment: "standard" or "none".
+        scale: `(low, high)` of the random zoom, `None` for the augmentation's own.
+        rotation: at most that many degrees either way, `None` for the augmentation's own.
+        optimizer: "adamw" or "sgd" (momentum 0.9).
+        learning_rate: the peak; `None` for 0.001 (adamw) or 0.01 (sgd).
+        schedule: "cosine" and "poly" (power 0.9) fall to zero at the last step.
+        warmup: epochs (a fraction is fine) of linear rise from zero.
+        weight_decay: decoupled, never on biases and batch normalization; `None` for
+            0.01 (adamw) or 5e-4 (sgd, the authors').
+        clip_norm: bound of the gradients' global norm; 0 for none; `None` for
+            1 (adamw) or none (sgd).
+        ema: momentum of the moving average of the weights that is validated and kept as
+            best, e.g. 0.999; 0 for none.
+        loss: "crossentropy", "binary", "dice" or "crossentropy+dice".
+        class_weights: "median", "enet", "none" or "v1,v2,..." one a class.
+        mixed_precision: "float32", "float16" or "bfloat16".
+        val_every: validate each so many epochs, and after the last one.
+        initial_weights: a `.keras` file, a run folder or "weights:NAME" to start from.
+        seed: of the initial weights, the order and the augmentation.
+        tensorboard: write TensorBoard logs into the run folder.
+    Raises:
+        UserError: a value out of its range.
+    """
+
+    model: str = "segnet_mini"
+    data: str = "synthetic"
+    model_options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    num_classes: int | None = None
+    train_split: str = "train"
+    val_split: str = "val"
+    size: tuple[int, int] | None = None
+    limit_train: int | None = None
+    limit_val: int | None = None
+    epochs: int = 30
+    minutes: float | None = None
+    batch_size: int = 4
+    crop: tuple[int, int] | None = None
+    augment: str = "standard"
+    scale: tuple[float, float] | None = None
+    rotation: float | None = None
+    optimizer: str = "adamw"
+    learning_rate: float | None = None
+    schedule: str = "cosine"
+    warmup: float = 0.0
+    weight_decay: float | None = None
+    clip_norm: float | None = None
+    ema: float = 0.0
+    loss: str = "crossentropy"
+    class_weights: str = "median"
+    mixed_precision: str = "float32"
+    val_every: int = 1
+    initial_weights: str | None = None
+    seed: int = 0
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("size", "crop", "scale"):  # JSON has lists only
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, tuple(value))
+        sgd = self.optimizer == "sgd"
+        for name, value in (
+            ("learning_rate", 0.01 if sgd else 0.001),
+            ("weight_decay", 5e-4 if sgd else 0.01),
+            ("clip_norm", 0.0 if sgd else 1.0),
+        ):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self) -> None:
+        for name, choices in (
+            ("optimizer", OPTIMIZERS),
+            ("schedule", SCHEDULES),
+            ("loss", LOSSES),
+            ("mixed_precision", PRECISIONS),
+            ("augment", AUGMENTATIONS),
+        ):
+            value = getattr(self, name)
+            if value not in choices:
+                _refuse(name, f"must be one of {', '.join(choices)}", value)
+        for name in ("epochs", "batch_size", "val_every", "limit_train", "limit_val"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                _refuse(name, "must be at least 1", value)
+        for name in ("size", "crop"):
+            value = getattr(self, name)
+            if value is not None and (len(value) != 2 or min(value) < 1):
+                _refuse(name, "must be a height and a width of at least 1 pixel", value)
+        for name in ("learning_rate", "minutes"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                _refuse(name, "must be above 0", value)
+        for name in ("warmup", "weight_decay", "clip_norm", "rotation"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                _refuse(name, "must be 0 or more", value)
+        if not 0 <= self.ema < 1:
+            _refuse("ema", "must be at least 0 and below 1", self.ema)
+        if not 0 <= self.seed < 2**31:
+            _refuse("seed", "must be between 0 and 2**31 - 1", self.seed)
+        if self.warmup >= self.epochs and self.warmup > 0:
+            _refuse("warmup", f"must be below the {self.epochs} epochs of the run", self.warmup)
+        if self.scale is not None and (
+            len(self.scale) != 2 or not 0 < self.scale[0] <= self.scale[1]
+        ):
+            _refuse("scale", "must be two factors above 0, the lower one first", self.scale)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON types."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "TrainConfig":
+        """The inverse of `to_json`; a name that is no field is a UserError."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        for name in content:
+            if name not in known:
+                _refuse("config", f"knows {', '.join(sorted(known))}", name)
+        try:
+            return cls(**content)
+        except TypeError as error:
+            raise UserError(
+                f"`config` must hold values of the right type. Received: {error}."
+            ) from error
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """A JSON object out of a file; UserError if it is missing or no JSON object."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"`{path}` must be a readable JSON file. Received: {error}.") from error
+    except json.JSONDecodeError as error:
+        raise UserError(f"`{path}` must be valid JSON. Received: {error}.") from error
+    if not isinstance(content, dict):
+        raise UserError(f"`{path}` must hold a JSON object. Received: {type(content).__name__}.")
+    return content
+
+
+def _refuse(name: str, rule: str, value: Any) -> None:
+    raise UserError(f"`{name}` {rule}. Received: {name}={value}.")

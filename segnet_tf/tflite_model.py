@@ -1,0 +1,112 @@
+"""A `.tflite` file as a function of an image."""
+
+from pathlib import Path
+
+import numpy as np
+
+from segnet_tf.errors import UserError
+
+# What a converter may put behind the op that says what the numbers mean.
+_WRAPPERS = {"DEQUANTIZE", "QUANTIZE", "CAST", "RESHAPE", "DELEGATE"}
+_PROBABILITIES = {"SOFTMAX", "LOGISTIC"}
+_LABELS = {"ARG_MAX", "ARG_MIN"}
+
+
+class TFLiteModel:
+    """A segmentation model in TFLite form, run by `ai_edge_litert` on the CPU.
+
+    Args:
+        path: of the `.tflite` file.
+        threads: of the interpreter.
+    Attributes:
+        input_size: `(height, width)` in pixels, which is fixed.
+        kind: "logits", "probabilities" or "labels".
+        channels: values a pixel, None for labels.
+    Call arguments:
+        image: `(height, width, 3)`, RGB 0..255, any dtype.
+    Returns:
+        float32 `(h, w, channels)`, or int32 `(h, w)` for a label map; at the file's own
+        output size.
+    Raises:
+        UserError: not a TFLite file, or not one from an image to a map.
+    """
+
+    def __init__(self, path: str | Path, threads: int = 1):
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise UserError(
+                f"`model` {path} needs the TFLite runtime. Received: {error}. "
+                "Install it: pip install ai-edge-litert."
+            ) from error
+        try:
+            # Read here: the runtime's own message for a file it cannot map names no file.
+            content = Path(path).read_bytes()
+            if content[4:8] != b"TFL3":
+                raise ValueError("no TFLite identifier in it")
+            self._interpreter = Interpreter(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise UserError(
+                f"`model` must be a whole .tflite file with builtin ops. Received: {path}: "
+                f"{reason[0]}"
+            ) from error
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        shape = tuple(inputs[0]["shape"])
+        out = tuple(outputs[0]["shape"])
+        if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4 or shape[::3] != (1, 3):
+            raise UserError(
+                "`model` must take one image (1, height, width, 3) and give one map. "
+                f"Received: {path} with {len(inputs)} inputs, the first {shape}, and "
+                f"{len(outputs)} outputs."
+            )
+        if len(out) not in (3, 4):
+            raise UserError(
+                "`model` must give a map (1, height, width) or (1, height, width, classes). "
+                f"Received: {path}, which gives {out}."
+            )
+        self._input, self._output = inputs[0], outputs[0]
+        self.input_size = (int(shape[1]), int(shape[2]))
+        self.kind = self._find_kind()
+        self.channels = None if self.kind == "labels" else int(out[3])
+
+    def _find_kind(self) -> str:
+        if len(self._output["shape"]) == 3:
+            return "labels"
+        ops = [op["op_name"] for op in self._interpreter._get_ops_details()]
+        last = next((name for name in reversed(ops) if name not in _WRAPPERS), "")
+        # An integer output without a scale can only be ids, whatever made them.
+        bare = self._output["quantization"][0] == 0 and self._output["dtype"] != np.float32
+        if last in _LABELS or bare:
+            return "labels"
+        return "probabilities" if last in _PROBABILITIES else "logits"
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        image = np.asarray(image)
+        if image.shape != (*self.input_size, 3):
+            raise UserError(
+                f"`image` must be {(*self.input_size, 3)}, which the file is fixed to. "
+                f"Received: {image.shape}. Resize it."
+            )
+        self._interpreter.set_tensor(self._input["index"], self._quantized(image)[None])
+        self._interpreter.invoke()
+        answer = self._interpreter.get_tensor(self._output["index"])[0]
+        if self.kind == "labels":
+            answer = answer[..., 0] if answer.ndim == 3 else answer
+            return answer.astype(np.int32)
+        scale, zero_point = self._output["quantization"]
+        if scale:
+            answer = (answer.astype(np.float32) - zero_point) * np.float32(scale)
+        return answer.astype(np.float32)
+
+    def _quantized(self, image: np.ndarray) -> np.ndarray:
+        dtype = self._input["dtype"]
+        if np.issubdtype(dtype, np.floating):
+            return image.astype(dtype)
+        scale, zero_point = self._input["quantization"]
+        scale = scale or 1.0  # a raw uint8 input without parameters takes 0..255 as it is
+        steps = np.round(image.astype(np.float32) / np.float32(scale)) + zero_point
+        limits = np.iinfo(dtype)
+        return np.clip(steps, limits.min, limits.max).astype(dtype)
