@@ -1,0 +1,127 @@
+"""What must be true of an exported file, asked of the file itself and of the runtime."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from export import flatbuffer, masks, runtimes
+from export.flatbuffer import Graph
+
+# Their inputs or outputs are what the app sees, not the inside of the model.
+_BORDER_OPS = {"QUANTIZE", "DEQUANTIZE"}
+# They make a label map, which is no longer a quantity.
+_LABEL_OPS = {"ARG_MAX", "GREATER", "CAST"}
+# XNNPACK knows none of these.
+_LABEL_TAIL = _LABEL_OPS | {"RESHAPE", "SQUEEZE", "STRIDED_SLICE"}
+_INTEGERS = {"int8", "int32"}
+
+
+def describe(graph: Graph) -> dict[str, Any]:
+    """Op counts and dtypes of a file."""
+    dtypes = Counter(tensor.dtype for tensor in graph.tensors)
+    return {
+        "ops": dict(Counter(op.name for op in graph.ops)),
+        "dtypes": dict(dtypes),
+        "input": _face(graph, graph.inputs[0]),
+        "output": _face(graph, graph.outputs[0]),
+    }
+
+
+def _face(graph: Graph, index: int) -> dict[str, Any]:
+    tensor = graph.tensors[index]
+    return {
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype,
+        "scale": [float(scale) for scale in tensor.scale],
+        "zero_point": [int(zero) for zero in tensor.zero_point],
+    }
+
+
+def op_failures(graph: Graph) -> list[str]:
+    """Ops that a phone does not run: Flex and custom ones."""
+    bad = sorted({op.name for op in graph.ops if op.name.startswith("CUSTOM:")})
+    return [f"ops that are not builtin: {', '.join(bad)}"] if bad else []
+
+
+def is_int8(graph: Graph) -> bool:
+    """Whether a file is meant to be int8: the masks, or else any op, compute in it."""
+    return any(
+        graph.tensors[index].dtype == "int8"
+        for op in graph.ops
+        if op.name not in _BORDER_OPS
+        for index in op.inputs
+        if index >= 0
+    )
+
+
+def int8_failures(graph: Graph) -> list[str]:
+    """Ops of an int8 file that compute in something else."""
+    failures = []
+    for op in graph.ops:
+        border = op.name in _BORDER_OPS and (
+            set(op.inputs) & set(graph.inputs) or set(op.outputs) & set(graph.outputs)
+        )
+        if border or op.name in _LABEL_OPS:
+            continue
+        dtypes = {graph.tensors[i].dtype for i in (*op.inputs, *op.outputs) if i >= 0}
+        computed = {graph.tensors[i].dtype for i in op.outputs}
+        if dtypes <= _INTEGERS and (computed == {"int8"} or op.name == "RESHAPE"):
+            continue
+        name = graph.tensors[op.outputs[0]].name
+        failures.append(f"{op.name} ({name[:60]}) computes in {', '.join(sorted(dtypes))}")
+    return failures
+
+
+def partition_failures(partitions: runtimes.Partitions) -> list[str]:
+    """Whether XNNPACK takes the graph in one piece; a label map's last ops it cannot."""
+    left = [name for name in partitions.left_out if name not in _LABEL_TAIL]
+    if partitions.count == 1 and not left:
+        return []
+    return [
+        f"XNNPACK takes {partitions.delegated} of {partitions.total} ops in "
+        f"{partitions.count} pieces, without {', '.join(sorted(set(left))) or 'any left out'}"
+    ]
+
+
+def mask_failures(graph: Graph, pools: int) -> list[str]:
+    """What the stored numbers say against the masks: 2 a pooling layer, all as meant."""
+    found = masks.find(graph)
+    failures = [
+        f"argmax mask {graph.tensors[mask.mask].name[:60]}: {mask.problem}"
+        for mask in found
+        if mask.problem
+    ]
+    if len(found) != 2 * pools:
+        failures.append(f"{len(found)} argmax masks for {pools} pooling layers, not 2 each")
+    return failures
+
+
+def count_mask_mismatches(
+    content: bytes, images: list[np.ndarray], runtime: str = "xnnpack"
+) -> tuple[int, int]:
+    """Runs a file with its masks as outputs and compares each with NumPy.
+
+    Args:
+        content: of the file.
+        images: float32 `(batch, height, width, 3)`, RGB 0..255.
+        runtime: a name in `runtimes.CPU_RUNTIMES`.
+
+    Returns:
+        Wrong pairs and all pairs. Two pairs of rows and one of columns make a window.
+    """
+    graph = flatbuffer.read(content)
+    found = masks.find(graph)
+    wanted = sorted({index for mask in found for index in (mask.source, mask.mask)})
+    interpreter = runtimes.open_interpreter(flatbuffer.with_outputs(content, wanted), runtime)
+    wrong = total = 0
+    for image in images:
+        values = runtimes.run(interpreter, image)[len(graph.outputs) :]
+        by_index = dict(zip(wanted, values, strict=True))
+        for mask in found:
+            counts = masks.mismatches(mask, by_index[mask.source], by_index[mask.mask])
+            wrong += counts[0]
+            total += counts[1]
+    return wrong, total

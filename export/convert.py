@@ -1,0 +1,174 @@
+"""Keras model in, .tflite bytes out. Says nothing of files, checks or reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from export import graph, lowering
+from export.calibration import IMAGE_RANGE, Ranges
+from segnet_tf.errors import UserError
+from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
+
+OUTPUT_KINDS = ("logits", "probabilities", "labels")
+IO_TYPES = {"float32": tf.float32, "uint8": tf.uint8, "int8": tf.int8}
+
+
+def convert(
+    model: keras.Model,
+    input_size: tuple[int, int],
+    *,
+    ranges: Ranges | None = None,
+    io: str = "float32",
+    output_kind: str = "logits",
+    batch: int = 1,
+) -> bytes:
+    """Writes `model` in TFLite builtin ops.
+
+    Args:
+        model: from RGB 0..255 to logits, as `graph.walk` takes it.
+        input_size: `(height, width)` in pixels.
+        ranges: of every tensor, from `calibration.measure_ranges`, for full int8; `None` for
+            float32.
+        io: dtype of the file's input and output, `"float32"`, or `"uint8"` or `"int8"` with
+            `ranges`. A label map is int32 always.
+        output_kind: `"logits"`, `"probabilities"` (softmax or sigmoid) or `"labels"` (class ids).
+        batch: images at a time.
+
+    Returns:
+        The .tflite file's content: input `(batch, height, width, 3)`, output
+        `(batch, height, width, classes)`, or `(batch, height, width)` for labels.
+    """
+    if io not in IO_TYPES or (ranges is None and io != "float32"):
+        raise UserError(
+            "`io` must be float32, or uint8 or int8 together with --int8. "
+            f"Received: io={io!r}. Add --int8 or leave out --io."
+        )
+    if output_kind not in OUTPUT_KINDS:
+        raise UserError(
+            f"`output_kind` must be one of {', '.join(OUTPUT_KINDS)}. "
+            f"Received: output_kind={output_kind!r}."
+        )
+    model = graph.as_float32(model)
+
+    def forward(image):
+        return {output_kind: _forward(model, image, ranges, output_kind)}
+
+    signature = tf.TensorSpec((batch, *input_size, 3), tf.float32, name=graph.INPUT)
+    # AutoGraph would turn a UserError into a page of its own.
+    function = tf.function(forward, input_signature=[signature], autograph=False)
+    # The converter freezes only variables that a tf.Module owns; the others it leaves unset.
+    owner = tf.Module()
+    owner.owned = [variable.value for variable in model.variables]
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [function.get_concrete_function()], owner
+    )
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if ranges is not None:
+        # The ranges are in the graph, so no representative data set is asked for.
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.inference_input_type = IO_TYPES[io]
+        converter.inference_output_type = tf.float32 if output_kind == "labels" else IO_TYPES[io]
+    return converter.convert()
+
+
+def _forward(model: keras.Model, image: Any, ranges: Ranges | None, output_kind: str) -> Any:
+    """The lowered graph. `known` maps a tensor to its range, by identity."""
+    known: dict[int, tuple[float, float]] = {}
+
+    def quantize(value, span):
+        if ranges is None:
+            return value
+        value = lowering.fake_quantize(value, span)
+        known[id(value)] = span
+        keep.append(value)  # an id is only good while its tensor lives
+        return value
+
+    keep: list[Any] = []
+
+    def observe(name, value):
+        if ranges is None or id(value) in known:
+            return value
+        if name not in ranges:
+            raise UserError(
+                "`ranges` must have every tensor of the model. "
+                f"Received: none for {name}. Calibrate again with this model."
+            )
+        return quantize(value, ranges[name])
+
+    def pool(layer, x):
+        _check_window(layer)
+        span = known.get(id(x))
+        pooled, argmax = lowering.max_pool(x, layer.padding, span, layer.name)
+        if span is not None:
+            known[id(pooled)] = span
+            keep.append(pooled)
+        return pooled, argmax
+
+    def unpool(layer, pooled, argmax, output_size=None):
+        if not isinstance(argmax, lowering.Argmax):
+            raise UserError(
+                "`argmax` of MaxUnpooling2D must come straight from MaxPoolingWithArgmax2D. "
+                f"Received: something else at {layer.name}."
+            )
+        span = known.get(id(pooled))
+        x = lowering.max_unpool(pooled, argmax, span)
+        if tuple(layer.target_size(output_size)) != argmax.size:
+            raise UserError(
+                "`output_size` of MaxUnpooling2D must be the size of the pooled map. "
+                f"Received: {layer.target_size(output_size)} for {argmax.size} at {layer.name}."
+            )
+        return quantize(x, span) if span is not None else x
+
+    def keep_range(layer, x):
+        span = known.get(id(x))
+        return None if span is None else quantize(layer(x), span)
+
+    def rescale(layer, x):
+        if ranges is None:
+            return None
+        # One op with a bias of 32 bits: no step between product and sum to round at.
+        scale = np.broadcast_to(np.asarray(layer.scale, np.float32), x.shape[-1])
+        offset = np.broadcast_to(np.asarray(layer.offset, np.float32), x.shape[-1])
+        kernel = np.ascontiguousarray(scale.reshape(1, 1, -1, 1))
+        y = tf.nn.depthwise_conv2d(x, kernel, (1, 1, 1, 1), "SAME")
+        return tf.nn.bias_add(y, offset)
+
+    def nothing(layer, x, **_):
+        return x  # the identity at inference
+
+    handlers: dict[type, graph.Handler] = {
+        MaxPoolingWithArgmax2D: pool,
+        MaxUnpooling2D: unpool,
+        # They move values and make none: another range would cost an op that rescales.
+        keras.layers.MaxPooling2D: keep_range,
+        keras.layers.UpSampling2D: keep_range,
+        keras.layers.Rescaling: rescale,
+        keras.layers.Dropout: nothing,
+        keras.layers.SpatialDropout2D: nothing,
+    }
+    logits = graph.walk(model, quantize(image, IMAGE_RANGE), handlers, observe)
+    return _finish(logits, output_kind)
+
+
+def _finish(logits: Any, output_kind: str) -> Any:
+    binary = logits.shape[-1] == 1
+    if output_kind == "labels":
+        if binary:
+            return tf.cast(logits[..., 0] > 0, tf.int32)
+        return tf.argmax(logits, axis=-1, output_type=tf.int32)
+    if output_kind == "probabilities":
+        return tf.sigmoid(logits) if binary else tf.nn.softmax(logits)
+    return logits
+
+
+def _check_window(layer: MaxPoolingWithArgmax2D) -> None:
+    if layer.pool_size != (2, 2) or layer.strides != (2, 2):
+        raise UserError(
+            "`pool_size` and `strides` must both be 2 in a model that is exported: the masks are "
+            f"made for 2x2 windows. Received: pool_size={layer.pool_size}, "
+            f"strides={layer.strides} at {layer.name}."
+        )

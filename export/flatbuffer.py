@@ -1,0 +1,161 @@
+"""Reads a .tflite file as a list of ops and tensors, and turns inner tensors into outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from segnet_tf.errors import UserError
+
+IDENTIFIER = b"TFL3"
+
+
+def _names(enum: type) -> dict[int, str]:
+    return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
+
+
+_OPS = _names(schema.BuiltinOperator)
+_DTYPES = {value: name.lower() for value, name in _names(schema.TensorType).items()}
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of the graph.
+
+    Attributes:
+        index: its number in the file.
+        name: as the converter wrote it.
+        shape: in TFLite's order.
+        dtype: "int8", "float32", ...
+        scale: float array, one or one a channel; empty if not quantized.
+        zero_point: int array of the same length.
+        data: the constant's values as stored, `None` for what is computed.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: np.ndarray
+    zero_point: np.ndarray
+    data: np.ndarray | None
+
+    def values(self) -> np.ndarray:
+        """A constant's values in real numbers, for a scale per channel of the last axis too."""
+        if self.data is None:
+            raise ValueError(f"Tensor {self.name} is not a constant.")
+        if self.scale.size == 0:
+            return self.data
+        return (self.data.astype(np.float64) - self.zero_point) * self.scale
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operation: its builtin name (or `CUSTOM:name`), tensors by number, and options."""
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Any
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A .tflite file's only subgraph, in order of execution."""
+
+    tensors: tuple[Tensor, ...]
+    ops: tuple[Op, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    def readers(self, tensor: int) -> list[Op]:
+        """The ops that take the tensor."""
+        return [op for op in self.ops if tensor in op.inputs]
+
+
+def read(content: bytes) -> Graph:
+    """Reads a .tflite file.
+
+    Raises:
+        UserError: it is none, it is cut short, or it holds several subgraphs.
+    """
+    model = _parse(content)
+    if len(model.subgraphs) != 1:
+        raise UserError(
+            "`tflite` must hold one graph. "
+            f"Received: {len(model.subgraphs)} subgraphs. Export it with export/tflite.py."
+        )
+    graph = model.subgraphs[0]
+    tensors = tuple(_tensor(index, t, model) for index, t in enumerate(graph.tensors))
+    ops = tuple(
+        Op(
+            _op_name(model.operatorCodes[op.opcodeIndex]),
+            tuple(map(int, op.inputs)),
+            tuple(map(int, op.outputs)),
+            op.builtinOptions,
+        )
+        for op in graph.operators
+    )
+    return Graph(tensors, ops, tuple(map(int, graph.inputs)), tuple(map(int, graph.outputs)))
+
+
+def with_outputs(content: bytes, tensors: list[int]) -> bytes:
+    """The same file with inner tensors as outputs, after its own.
+
+    Any runtime then shows what it computed there, delegates included, which else keep their inner
+    tensors to themselves.
+    """
+    model = _parse(content)
+    graph = model.subgraphs[0]
+    graph.outputs = np.concatenate([graph.outputs, tensors]).astype(np.int32)
+    model.signatureDefs = []  # they would name the old outputs only
+    builder = flatbuffers.Builder(len(content) + 1024)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _parse(content: bytes) -> Any:
+    if content[4:8] != IDENTIFIER:
+        raise UserError(
+            "`tflite` must be a .tflite file. "
+            "Received: a file without its identifier, TFL3. Export it again."
+        )
+    try:
+        return schema.ModelT.InitFromPackedBuf(content)
+    # What a damaged offset runs into depends on where it points.
+    except Exception as error:
+        raise UserError(
+            "`tflite` must be a whole .tflite file. "
+            f"Received: one that cannot be read ({type(error).__name__}). Export it again."
+        ) from error
+
+
+def _op_name(code: Any) -> str:
+    # Old files keep the number in a byte, new ones in an int: the larger one is right.
+    name = _OPS[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    return f"CUSTOM:{code.customCode.decode()}" if name == "CUSTOM" else name
+
+
+def _tensor(index: int, tensor: Any, model: Any) -> Tensor:
+    dtype = _DTYPES[tensor.type]
+    shape = () if tensor.shape is None else tuple(map(int, tensor.shape))
+    raw = model.buffers[tensor.buffer].data
+    data = None
+    if raw is not None and len(raw) and dtype in np.sctypeDict:
+        data = np.frombuffer(np.asarray(raw, np.uint8).tobytes(), dtype).reshape(shape)
+    quantization = tensor.quantization
+    scale = quantization.scale if quantization and quantization.scale is not None else ()
+    zero = quantization.zeroPoint if quantization and quantization.zeroPoint is not None else ()
+    return Tensor(
+        index,
+        tensor.name.decode(errors="replace") if tensor.name else f"tensor {index}",
+        shape,
+        dtype,
+        np.asarray(scale, np.float64),
+        np.asarray(zero, np.int64),
+        data,
+    )

@@ -1,0 +1,105 @@
+"""Walks a Keras model layer by layer: the one way to measure it, lower it and quantize it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from segnet_tf.errors import UserError
+
+# Called as handler(layer, *args, **kwargs); a `None` result means: call the layer itself.
+Handler = Callable[..., Any]
+# Called with the name of a tensor and the tensor; what it returns takes the tensor's place.
+Observer = Callable[[str, Any], Any]
+
+INPUT = "image"
+
+
+def as_float32(model: keras.Model) -> keras.Model:
+    """A copy of `model` that computes in float32, whatever precision it was trained in."""
+    float32 = keras.DTypePolicy("float32")
+
+    def copy(layer):
+        config = layer.get_config()
+        config["dtype"] = float32.name
+        return layer.__class__.from_config(config)
+
+    if all(layer.compute_dtype == "float32" for layer in model._flatten_layers(False, True)):
+        return model
+    twin = keras.models.clone_model(model, clone_function=copy, recursive=True)
+    twin.set_weights(model.get_weights())
+    return twin
+
+
+def walk(model: keras.Model, image: Any, handlers: dict[type, Handler], observe: Observer) -> Any:
+    """Runs `model` on `image`, lets `handlers` replace layers and `observe` see the tensors.
+
+    Args:
+        model: a Functional or Sequential model with one input and one output; may be nested.
+        image: the input tensor.
+        handlers: layer class -> what is called in its place. A handler may return any object for
+            a tensor, as long as another handler takes it.
+        observe: sees each tensor that stays a tensor in the exported graph. A convolution whose
+            only reader is a normalization or an activation fuses with it and is not seen.
+
+    Returns:
+        The model's output.
+
+    Raises:
+        UserError: the model is subclassed, or has several inputs or outputs.
+    """
+    functional = getattr(model, "_functional", None) or model
+    if not hasattr(functional, "_nodes_by_depth"):
+        raise UserError(
+            "`model` must be a Functional or Sequential Keras model, its layers are walked one by "
+            f"one. Received: {type(model).__name__}."
+        )
+    if len(functional.inputs) != 1 or len(functional.outputs) != 1:
+        raise UserError(
+            "`model` must have one input and one output. "
+            f"Received: {len(functional.inputs)} and {len(functional.outputs)}."
+        )
+    nodes = [
+        node
+        for depth in sorted(functional._nodes_by_depth, reverse=True)
+        for node in functional._nodes_by_depth[depth]
+        if not node.is_input
+    ]
+    readers: dict[int, list[Any]] = {}
+    for node in nodes:
+        for tensor in node.input_tensors:
+            readers.setdefault(id(tensor), []).append(node.operation)
+    values = {id(functional.inputs[0]): image}
+    for node in nodes:
+        operation = node.operation
+        args, kwargs = node.arguments.fill_in(values)
+        handler = handlers.get(type(operation))
+        outputs = handler(operation, *args, **kwargs) if handler else None
+        if outputs is None:
+            if isinstance(operation, keras.Model):
+                outputs = walk(operation, args[0], handlers, observe)
+            else:
+                outputs = operation(*args, **kwargs)
+        if not isinstance(outputs, (tuple, list)):
+            outputs = (outputs,)
+        for index, (symbol, value) in enumerate(zip(node.outputs, outputs, strict=True)):
+            # Only a layer's first output is a value to quantize; pooling's second is its argmax.
+            if index == 0 and not _fuses(operation, readers.get(id(symbol), [])):
+                value = observe(operation.name, value)
+            values[id(symbol)] = value
+    return values[id(functional.outputs[0])]
+
+
+def _fuses(operation: Any, readers: list[Any]) -> bool:
+    """Whether the converter merges `operation` into its only reader."""
+    if len(readers) != 1:
+        return False
+    activations = (keras.layers.ReLU,)
+    linear = getattr(operation, "activation", None) in (None, keras.activations.linear)
+    if isinstance(operation, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
+        return linear and isinstance(readers[0], (keras.layers.BatchNormalization, *activations))
+    if isinstance(operation, (keras.layers.BatchNormalization, keras.layers.Add)):
+        return isinstance(readers[0], activations)
+    return False

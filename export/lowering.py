@@ -1,0 +1,185 @@
+"""Argmax pooling and unpooling in TFLite builtin ops, exact, ties included.
+
+A 2x2 window's argmax is two comparisons: which of each horizontal pair is larger, then which of
+the two winners. "The second is strictly greater" is a depthwise convolution with the kernel
+(-gain, +gain) and the stride of the pooling, clipped to 0..1: one mask a direction. Horizontal
+pairs first gives row-major order, in which the first of equal values wins; vertical first would
+not. COMPARE, SELECT, CAST, SCATTER and ARG_MAX, the obvious forms, are refused by GPU delegates
+or cut the graph into pieces.
+
+Everything here takes and gives tensors of known size and rank 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from segnet_tf.errors import UserError
+
+# float32, float16 weights and float16 execution: every difference of two values must become 0 or
+# 1. One gain big enough for the smallest is infinite in float16, and inf - inf is NaN; three with
+# a clip after each stay below 65504 there for differences up to 127. Together they are 2**37:
+# exact down to one rounding step of numbers from 2**-14 up, and for any number of 1e-11 next to 0.
+FLOAT_GAINS = (2.0**9, 2.0**13, 2.0**15)
+# int8: gain * scale must stay within [1, 126]: below 1 a difference of one quantum is lost,
+# above 126 XNNPACK's requantization overflows its limit. 16 leaves room on both sides.
+INT8_STEP = 16.0
+
+HEIGHT, WIDTH = 1, 2
+
+# Marks a tensor's int8 range; the identity in a float export.
+Quantizer = Callable[[tf.Tensor, tuple[float, float]], tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Argmax:
+    """What stands for the argmax tensor in an exported graph.
+
+    Attributes:
+        later_in_row: `(batch, height, w, channels)`, 1 where the second of a horizontal pair
+            is strictly greater, else 0.
+        later_in_column: `(batch, h, w, channels)`, the same for the winners of the two rows.
+        size: `(height, width)` of the map that was pooled, in pixels.
+    """
+
+    later_in_row: tf.Tensor
+    later_in_column: tf.Tensor
+    size: tuple[int, int]
+
+
+def max_pool(
+    x: tf.Tensor, padding: str, value_range: tuple[float, float] | None, name: str
+) -> tuple[tf.Tensor, Argmax]:
+    """2x2 max-pooling with stride 2, and the masks that say where each maximum was.
+
+    Args:
+        x: float `(batch, height, width, channels)`, static shape.
+        padding: `"valid"` (floor) or `"same"` (ceil).
+        value_range: `(min, max)` of `x` for int8, `None` for float.
+        name: the pooling layer's, the prefix of the mask ops' names.
+    """
+    size = (x.shape[HEIGHT], x.shape[WIDTH])
+    x = _to_even(x, padding)
+    later_in_row = _later(x, WIDTH, value_range, f"{name}_later_in_row")
+    rows = tf.nn.max_pool2d(x, (1, 2), (1, 2), "VALID")
+    if value_range is not None:
+        rows = fake_quantize(rows, value_range)
+    later_in_column = _later(rows, HEIGHT, value_range, f"{name}_later_in_column")
+    pooled = tf.nn.max_pool2d(rows, (2, 1), (2, 1), "VALID")
+    if value_range is not None:
+        pooled = fake_quantize(pooled, value_range)
+    return pooled, Argmax(later_in_row, later_in_column, size)
+
+
+def max_unpool(
+    pooled: tf.Tensor, argmax: Argmax, value_range: tuple[float, float] | None
+) -> tf.Tensor:
+    """Puts `pooled` back where `argmax` says, zeros elsewhere.
+
+    Args:
+        pooled: float `(batch, h, w, channels)`.
+        argmax: of the pooling layer at the same depth.
+        value_range: `(min, max)` of `pooled` for int8, zero included; `None` for float.
+    """
+    x = _spread(pooled, argmax.later_in_column, HEIGHT, value_range)
+    x = _spread(x, argmax.later_in_row, WIDTH, value_range)
+    return _to_size(x, argmax.size)
+
+
+def fake_quantize(x: tf.Tensor, value_range: tuple[float, float]) -> tf.Tensor:
+    """Tells the converter the int8 range of `x`."""
+    return tf.quantization.fake_quant_with_min_max_args(x, *value_range, num_bits=8)
+
+
+def quantum(value_range: tuple[float, float]) -> float:
+    """The value of one int8 step."""
+    return (value_range[1] - value_range[0]) / 255
+
+
+def _later(
+    x: tf.Tensor, axis: int, value_range: tuple[float, float] | None, name: str
+) -> tf.Tensor:
+    """1 where the second of each pair along `axis` is strictly greater, else 0."""
+    if value_range is None:
+        difference = _pair_difference(x, axis, FLOAT_GAINS[0], name)
+        later = tf.nn.relu6(difference)
+        for gain in FLOAT_GAINS[1:]:
+            # This form fuses into the multiplication as RELU_N1_TO_1.
+            later = tf.minimum(tf.maximum(later * gain, -1.0), 1.0)
+        return later
+    gain = INT8_STEP / quantum(value_range)
+    return fake_quantize(_pair_difference(x, axis, gain, name), (0.0, 1.0))
+
+
+def _pair_difference(x: tf.Tensor, axis: int, gain: float, name: str) -> tf.Tensor:
+    step = (2, 1) if axis == HEIGHT else (1, 2)
+    pair = np.array([-gain, gain], np.float32).reshape(*step, 1, 1)
+    kernel = np.broadcast_to(pair, (*step, x.shape[-1], 1))
+    # The TensorFlow kernel wants equal strides, TFLite's does not; nothing runs it in TensorFlow.
+    return tf.nn.depthwise_conv2d(x, kernel, (1, *step, 1), "VALID", name=name)
+
+
+def _spread(
+    x: tf.Tensor, later: tf.Tensor, axis: int, value_range: tuple[float, float] | None
+) -> tf.Tensor:
+    """Doubles `axis`: each value goes to the second place where `later` is 1, else the first."""
+    second = x * later
+    if value_range is not None:
+        second = fake_quantize(second, value_range)
+    first = x - second
+    if value_range is not None:
+        first = fake_quantize(first, value_range)
+    batch, height, width, channels = x.shape
+    # Interleaving at rank 4, the most that GPU delegates take: the next axis holds the pair.
+    stacked = tf.concat([first, second], axis + 1)
+    shape = (
+        (batch, 2 * height, width, channels)
+        if axis == HEIGHT
+        else (batch, height, 2 * width, channels)
+    )
+    return tf.reshape(stacked, shape)
+
+
+def _to_even(x: tf.Tensor, padding: str) -> tf.Tensor:
+    """Drops the last odd row and column (floor) or repeats them (ceil).
+
+    A repeated value ties with itself and the first of equals wins, so it is never chosen, whatever
+    its sign; zeros would be chosen among negative values.
+    """
+    for axis in (HEIGHT, WIDTH):
+        side = x.shape[axis]
+        if side % 2 == 0:
+            continue
+        if padding == "valid":
+            if side == 1:
+                raise UserError(
+                    "`input_size` must survive every pooling layer. "
+                    f"Received: a map of {x.shape[HEIGHT]}x{x.shape[WIDTH]} pixels at one of them. "
+                    "Export at a larger size."
+                )
+            x = _slice(x, axis, 0, side - 1)
+        else:
+            x = tf.concat([x, _slice(x, axis, side - 1, 1)], axis)
+    return x
+
+
+def _to_size(x: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Cuts off what ceil mode repeated, fills up with zeros what floor mode dropped."""
+    missing = [size[0] - x.shape[HEIGHT], size[1] - x.shape[WIDTH]]
+    for axis, lack in zip((HEIGHT, WIDTH), missing, strict=True):
+        if lack < 0:
+            x = _slice(x, axis, 0, x.shape[axis] + lack)
+    if max(missing) > 0:
+        x = tf.pad(x, ((0, 0), (0, max(missing[0], 0)), (0, max(missing[1], 0)), (0, 0)))
+    return x
+
+
+def _slice(x: tf.Tensor, axis: int, start: int, length: int) -> tf.Tensor:
+    # Whole sizes: XNNPACK leaves a SLICE with -1 for "the rest" to others.
+    begin, size = [0] * 4, list(x.shape)
+    begin[axis], size[axis] = start, length
+    return tf.slice(x, begin, size)

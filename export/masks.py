@@ -1,0 +1,108 @@
+"""Finds the argmax masks in a .tflite file and holds them against NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from export import lowering
+from export.flatbuffer import Graph, Op
+
+# XNNPACK refuses a requantization ratio of 256, and the runtime then ends the process.
+LARGEST_RATIO = 256.0
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Where a file compares the two of each pair.
+
+    Attributes:
+        source: number of the tensor that is compared.
+        mask: number of the tensor that is 1 where the second is strictly greater, else 0.
+        axis: 1 for vertical pairs, 2 for horizontal ones.
+        problem: what is wrong with it as stored, empty if nothing is.
+    """
+
+    source: int
+    mask: int
+    axis: int
+    problem: str
+
+
+def find(graph: Graph) -> list[Mask]:
+    """All masks of a file, each with what its stored numbers say against it."""
+    found = []
+    for op in graph.ops:
+        axis = _pair_axis(graph, op)
+        if axis:
+            mask = _end_of_gains(graph, op.outputs[0])
+            found.append(Mask(op.inputs[0], mask, axis, _problem(graph, op)))
+    return found
+
+
+def mismatches(mask: Mask, source: np.ndarray, computed: np.ndarray) -> tuple[int, int]:
+    """How many pairs a runtime got wrong, and of how many.
+
+    Args:
+        mask: of the file.
+        source: the values that were compared, in real numbers or int8 codes.
+        computed: the mask in real numbers, as the same run gave it.
+    """
+    count = computed.shape[mask.axis]
+    first = np.take(source, np.arange(0, 2 * count, 2), mask.axis)
+    second = np.take(source, np.arange(1, 2 * count, 2), mask.axis)
+    # 1 is stored as 255/255; the product may be a float32 rounding away from it.
+    wrong = np.abs(computed - (second > first)) > 1e-6
+    return int(wrong.sum()), wrong.size
+
+
+def _pair_axis(graph: Graph, op: Op) -> int:
+    """The axis whose pairs `op` subtracts, 0 if it is no such op."""
+    if op.name != "DEPTHWISE_CONV_2D" or op.options.depthMultiplier != 1:
+        return 0
+    kernel = graph.tensors[op.inputs[1]]
+    step = (op.options.strideH, op.options.strideW)
+    axes = {(2, 1): lowering.HEIGHT, (1, 2): lowering.WIDTH}
+    return axes.get(step, 0) if kernel.shape[1:3] == step else 0
+
+
+def _end_of_gains(graph: Graph, tensor: int) -> int:
+    """The last of a chain of multiplications by a constant."""
+    while True:
+        readers = graph.readers(tensor)
+        if len(readers) != 1 or readers[0].name != "MUL":
+            return tensor
+        other = [i for i in readers[0].inputs if i != tensor]
+        if len(other) != 1 or graph.tensors[other[0]].data is None:
+            return tensor
+        tensor = readers[0].outputs[0]
+
+
+def _problem(graph: Graph, op: Op) -> str:
+    source, kernel, output = (
+        graph.tensors[op.inputs[0]],
+        graph.tensors[op.inputs[1]],
+        graph.tensors[op.outputs[0]],
+    )
+    if kernel.data is None:
+        return "its kernel is not a constant"
+    if kernel.dtype != source.dtype:
+        return f"its kernel is {kernel.dtype} and its input {source.dtype}"
+    pairs = kernel.values().reshape(2, -1)
+    if not (pairs[0] == -pairs[1]).all() or not (pairs[1] > 0).all():
+        return "its kernel is not (-gain, +gain)"
+    gain = pairs[1]
+    if source.dtype == "float32":
+        return "" if (gain == lowering.FLOAT_GAINS[0]).all() else f"its gain is {gain[0]:g}"
+    if source.dtype != "int8":
+        return f"it is {source.dtype}, which is not exact"
+    steps = gain * source.scale[0]
+    ratio = source.scale[0] * kernel.scale.max() / output.scale[0]
+    if not ((steps >= 1).all() and (steps <= 126).all()):
+        return f"its gain times the input's scale is {steps.min():.3g}, outside 1 to 126"
+    if ratio >= LARGEST_RATIO:
+        return f"its scales have the ratio {ratio:.0f}, 256 or more"
+    if abs(output.scale[0] * 255 - 1) > 1e-5 or output.zero_point[0] != -128:
+        return "its output is not 0 to 1"
+    return ""

@@ -1,0 +1,156 @@
+"""Runs a .tflite file on the CPU kernels of LiteRT. Imports no TensorFlow: it runs in children."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from segnet_tf.errors import UserError
+
+# name -> resolver: three sets of kernels that must give one answer.
+CPU_RUNTIMES = {
+    "xnnpack": OpResolverType.AUTO,
+    "optimized": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    "reference": OpResolverType.BUILTIN_REF,
+}
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """How XNNPACK took a graph: into how many pieces, and which ops it left out."""
+
+    count: int
+    delegated: int
+    total: int
+    left_out: tuple[str, ...]
+
+
+def open_interpreter(content: bytes, runtime: str = "xnnpack", threads: int = 1) -> Interpreter:
+    """An interpreter with its tensors allocated.
+
+    Raises:
+        UserError: the runtime refuses the file.
+    """
+    try:
+        interpreter = Interpreter(
+            model_content=content,
+            num_threads=threads,
+            experimental_op_resolver_type=CPU_RUNTIMES[runtime],
+        )
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"`tflite` must be one that LiteRT takes ({runtime}). "
+            f"Received: {str(error).strip().splitlines()[0]} Export it again."
+        ) from error
+    return interpreter
+
+
+def run(interpreter: Interpreter, image: np.ndarray) -> list[np.ndarray]:
+    """Every output in real numbers; integers without a scale stay as they are.
+
+    Args:
+        interpreter: from `open_interpreter`.
+        image: float32 `(batch, height, width, 3)`, RGB 0..255.
+    """
+    detail = interpreter.get_input_details()[0]
+    if np.issubdtype(detail["dtype"], np.integer):
+        scale, zero_point = detail["quantization"]
+        limits = np.iinfo(detail["dtype"])
+        image = np.clip(np.rint(image / scale) + zero_point, limits.min, limits.max)
+    interpreter.set_tensor(detail["index"], image.astype(detail["dtype"]))
+    interpreter.invoke()
+    return [_real(interpreter, detail) for detail in interpreter.get_output_details()]
+
+
+def _real(interpreter: Interpreter, detail: dict) -> np.ndarray:
+    value = interpreter.get_tensor(detail["index"])
+    scale, zero_point = detail["quantization"]
+    return (value.astype(np.float32) - zero_point) * np.float32(scale) if scale else value
+
+
+def partitions(content: bytes) -> Partitions:
+    """Asks XNNPACK how it takes a graph."""
+    interpreter = open_interpreter(content)
+    nodes = interpreter._get_ops_details()
+    delegates = [node for node in nodes if node["op_name"] == "DELEGATE"]
+    plain = [node for node in nodes if node["op_name"] != "DELEGATE"]
+    maker = {int(tensor): node["index"] for node in plain for tensor in node["outputs"]}
+    by_index = {node["index"]: node for node in plain}
+    taken: set[int] = set()
+    for delegate in delegates:
+        # What lies between a delegate's inputs and outputs is what it stands for.
+        edge = {int(tensor) for tensor in delegate["inputs"]}
+        stack = [int(tensor) for tensor in delegate["outputs"]]
+        while stack:
+            tensor = stack.pop()
+            index = maker.get(tensor)
+            if tensor in edge or index is None or index in taken:
+                continue
+            taken.add(index)
+            stack.extend(int(i) for i in by_index[index]["inputs"])
+    left_out = tuple(node["op_name"] for node in plain if node["index"] not in taken)
+    return Partitions(len(delegates), len(taken), len(plain), left_out)
+
+
+def check_survives(path: Path, seconds: float = 900) -> None:
+    """Runs a file once in a process of its own: a wrong scale ends it with no error to catch.
+
+    Raises:
+        UserError: the process ended by a signal, raised, or took longer than `seconds`.
+    """
+    root = Path(__file__).resolve().parents[1]
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "export.runtimes", str(Path(path).resolve())],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UserError(
+            f"`tflite` must run once within {seconds:g} s. Received: one that does not. "
+            "Export at a smaller size."
+        ) from error
+    if child.returncode:
+        said = child.stderr.strip().splitlines() or ["nothing"]
+        raise UserError(
+            "`tflite` must be one that LiteRT can run. Received: one that ends the process with "
+            f"code {child.returncode}, saying: {said[-1]} Export it again with other images."
+        )
+
+
+def latency_ms(content: bytes, threads: int = 1, seconds: float = 3.0) -> float:
+    """Median time of an inference on XNNPACK in milliseconds, on this machine."""
+    interpreter = open_interpreter(content, threads=threads)
+    detail = interpreter.get_input_details()[0]
+    interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
+    interpreter.invoke()
+    times: list[float] = []
+    deadline = time.perf_counter() + seconds
+    while len(times) < 5 or time.perf_counter() < deadline:
+        began = time.perf_counter()
+        interpreter.invoke()
+        times.append(time.perf_counter() - began)
+    return 1000 * statistics.median(times)
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the one file named, on a grey image."""
+    interpreter = open_interpreter(Path(arguments[0]).read_bytes())
+    shape = interpreter.get_input_details()[0]["shape"]
+    run(interpreter, np.full(shape, 127, np.float32))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,220 @@
+"""A trained SegNet in, a verified .tflite file out.
+
+python export/tflite.py --int8 [--model RUN_OR_KERAS_FILE] [--data DIR] [--output FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a script: this file would shadow an installed module `tflite`
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from segnet_tf.errors import UserError  # noqa: E402
+
+# The authors' CamVid size; used where neither the user nor the model fixes one.
+DEFAULT_SIZE = (360, 480)
+CALIBRATION_IMAGES = 64
+
+
+def export(
+    model: str | None = None,
+    *,
+    int8: bool,
+    data: str | None = None,
+    output: str | Path | None = None,
+    input_size: tuple[int, int] | None = None,
+    io: str = "float32",
+    output_kind: str = "logits",
+    calibration_images: int = CALIBRATION_IMAGES,
+    ranges: str | Path | None = None,
+    limit: int | None = None,
+    largest_drop: float | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+):
+    """Exports a model, checks the file and only then gives it its name.
+
+    Args:
+        model: run folder, `.keras` file or `"weights:NAME"`; `None` is the last `make demo`, or
+            else the shipped weights.
+        int8: full int8 quantization, calibrated on the train split; else float32.
+        data: a folder, `"synthetic"` or `"synthetic:COUNT"`; `None` is what the run was trained on.
+        output: the file; `None` names it after the model, in the run's folder or next to the model.
+        input_size: `(height, width)` in pixels; `None` is the model's own, or else the data's.
+        io: dtype of input and output: `"float32"`, or with int8 `"uint8"` or `"int8"`.
+        output_kind: `"logits"`, `"probabilities"` or `"labels"`.
+        calibration_images: how many training images set the int8 ranges.
+        ranges: JSON report of an earlier int8 export, whose ranges are taken instead of measured;
+            `None` measures, or with shipped weights and no `data` takes the shipped ones.
+        limit: score on the first so many validation images only.
+        largest_drop: mIoU, as a fraction, that the file may lose; `None` is verify's own limit.
+        seed: of the choice of calibration images.
+        overwrite: replace an existing file.
+
+    Returns:
+        `(path, report)`: the file, and the `verify.Report` that it passed.
+
+    Raises:
+        CheckFailed: the file broke a promise; it has been deleted.
+        UserError: bad input; nothing has been written.
+    """
+    from export import calibration, convert, sources, verify
+    from segnet_tf.atomic import replacing
+    from segnet_tf.sizes import check_size
+
+    source = sources.open_source(model)
+    path = Path(output) if output else _default_output(source.name, int8)
+    sources.check_output(path, overwrite)
+    samples = source.samples(data, "val", limit)
+    size = input_size or _size(source, samples)
+    check_size(source.model, size, "input_size")
+    found = None
+    if int8:
+        if ranges is None and data is None:
+            ranges = source.shipped_ranges()
+        if ranges is not None:
+            found = calibration.read_ranges(ranges)
+        else:
+            found = _calibrated(source, data, calibration_images, size, seed)
+    content = convert.convert(source.model, size, ranges=found, io=io, output_kind=output_kind)
+    drop = verify.LARGEST_DROP if largest_drop is None else largest_drop
+    with replacing(path) as aside:
+        aside.write_bytes(content)
+        report = verify.verify(aside, source.model, samples, shown_as=str(path), largest_drop=drop)
+        if int8:
+            report.facts["ranges"] = found
+            if report.facts["format"] != "int8":
+                report = verify.Report(report.facts, (*report.failures, "nothing in it is int8"))
+        if report.failures:
+            raise CheckFailed(report)
+    return path, report
+
+
+def _calibrated(source, data, count, size, seed):
+    from export import calibration
+
+    train = source.samples(data, "train")
+    if train is None:
+        raise UserError(
+            "`data` must be given for --int8, to measure the ranges of the activations. "
+            "Received: none, and the model does not say what it was trained on. "
+            "Give --data DIR."
+        )
+    images = calibration.calibration_images(train, count, size, seed)
+    return calibration.measure_ranges(source.model, images)
+
+
+class CheckFailed(Exception):
+    """An exported file broke a promise. `report` is what `verify.verify` found."""
+
+    def __init__(self, report) -> None:
+        super().__init__("; ".join(report.failures))
+        self.report = report
+
+
+def _default_output(name: str, int8: bool) -> Path:
+    suffix = f"_{'int8' if int8 else 'float32'}.tflite"
+    if name.startswith("weights:"):
+        return Path(name.removeprefix("weights:") + suffix)
+    path = Path(name)
+    return path / f"model{suffix}" if path.is_dir() else path.with_name(path.stem + suffix)
+
+
+def _size(source, samples) -> tuple[int, int]:
+    height, width = source.model.input_shape[1:3]
+    if height and width:
+        return height, width
+    if samples is None:
+        return DEFAULT_SIZE
+    image, _ = samples.read(0)
+    return image.shape[0], image.shape[1]
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        raise argparse.ArgumentTypeError(f"must be HEIGHTxWIDTH in pixels. Received: {text}")
+    return int(height), int(width)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Export a trained SegNet to a .tflite file.")
+    add = parser.add_argument
+    kind = parser.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--int8", action="store_true", help="full int8, calibrated on train images")
+    kind.add_argument("--float32", action="store_true", help="float32")
+    add("--model", metavar="MODEL", help="run folder, .keras or weights:NAME (the last make demo)")
+    add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT (the run's own)")
+    add("--output", metavar="FILE", help="the .tflite file (named after the model, next to it)")
+    add("--input-size", type=parse_size, metavar="HxW", help="size of the images (the data's)")
+    add(
+        "--io",
+        default="float32",
+        choices=("float32", "uint8", "int8"),
+        help="dtype of input and output (float32, which every client takes)",
+    )
+    add(
+        "--output-kind",
+        default="logits",
+        choices=("logits", "probabilities", "labels"),
+        help="what the file gives a pixel (logits)",
+    )
+    add(
+        "--calibration-images",
+        type=int,
+        default=CALIBRATION_IMAGES,
+        metavar="N",
+        help="training images that set the int8 ranges (%(default)s)",
+    )
+    add("--ranges", metavar="FILE", help="JSON report of an export whose int8 ranges to take again")
+    add("--limit", type=int, metavar="N", help="score on the first N validation images only")
+    add("--max-drop", type=float, metavar="POINTS", help="points of mIoU the file may lose (2)")
+    add("--seed", type=int, default=0, help="of the choice of calibration images (0)")
+    add("--json", metavar="OUT", help="write the report to this file")
+    add("--overwrite", action="store_true", help="replace existing files")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; 0 if all is well, 1 if a check failed, 2 for bad input."""
+    arguments = _parser().parse_args(argv)
+    from export import sources
+    from segnet_tf.quiet import start_tensorflow
+
+    start_tensorflow()
+    with sources.errors_in_one_line("tflite") as outcome:
+        sources.check_output(arguments.json, arguments.overwrite)
+        drop = None if arguments.max_drop is None else arguments.max_drop / 100
+        try:
+            path, report = export(
+                arguments.model,
+                int8=arguments.int8,
+                data=arguments.data,
+                output=arguments.output,
+                input_size=arguments.input_size,
+                io=arguments.io,
+                output_kind=arguments.output_kind,
+                calibration_images=arguments.calibration_images,
+                ranges=arguments.ranges,
+                limit=arguments.limit,
+                largest_drop=drop,
+                seed=arguments.seed,
+                overwrite=arguments.overwrite,
+            )
+        except CheckFailed as error:
+            print(error.report.text())
+            sources.write_report(arguments.json, error.report.to_json())
+            print("tflite: a check failed, no file was written", file=sys.stderr)
+            outcome.code = 1
+        else:
+            print(report.text())
+            sources.write_report(arguments.json, report.to_json())
+            print(f"wrote {path}")
+    return outcome.code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

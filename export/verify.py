@@ -1,0 +1,215 @@
+"""Holds a .tflite file against its Keras model: ops, masks, pixels, score, size, time.
+
+python export/verify.py --tflite F --model M --data DIR --split val --json OUT
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+if not __package__:  # run as a script: our own tflite.py would shadow a module of that name
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from segnet_tf.errors import UserError  # noqa: E402
+
+# Pixels of a float32 file that must have Keras's class. Trained models reach 0.9999; with random
+# weights many windows are near-ties, and sums in another order turn them.
+FLOAT32_AGREEMENT = 0.99
+# Points of mIoU (a fraction here) that an int8 file may lose; a good one loses under 0.003.
+LARGEST_DROP = 0.02
+MASK_IMAGES = 2
+CPU_RUNTIMES = ("xnnpack", "optimized")
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What `verify` found. `facts` is JSON; `failures` has a line for each broken promise."""
+
+    facts: dict[str, Any]
+    failures: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON types."""
+        return {**self.facts, "passed": not self.failures, "failures": list(self.failures)}
+
+    def text(self) -> str:
+        """All of it for a person."""
+        facts = self.facts
+        parts, masks = facts["partitions"], facts["masks"]
+        ops = ", ".join(f"{count} {name}" for name, count in sorted(facts["ops"].items()))
+        dtypes = ", ".join(f"{count} {name}" for name, count in sorted(facts["dtypes"].items()))
+        lines = [
+            f"file         {facts['file']}, {facts['bytes'] / 1e6:.2f} MB, {facts['format']}",
+            f"input        {_face(facts['input'])}",
+            f"output       {_face(facts['output'])}",
+            f"ops          {ops}",
+            f"tensors      {dtypes}",
+            f"XNNPACK      {parts['delegated']} of {parts['total']} ops, pieces: {parts['count']}",
+        ]
+        for runtime, counts in masks["runtimes"].items():
+            lines.append(
+                f"masks        {masks['count']}, on {runtime}: {counts['wrong']:,} of "
+                f"{counts['pairs']:,} pairs wrong"
+            )
+        scores = facts["scores"]
+        lines.append(
+            f"agreement    {100 * scores['pixel_agreement']:.2f} % of pixels have Keras's class "
+            f"({scores['images']} images, {scores['data']})"
+        )
+        if scores["keras_mean_iou"] is not None:
+            lines.append(
+                f"mean IoU     Keras {100 * scores['keras_mean_iou']:.2f} %, this file "
+                f"{100 * scores['tflite_mean_iou']:.2f} %, "
+                f"lost {100 * scores['mean_iou_drop']:+.2f} points"
+            )
+        latency = facts["latency"]
+        lines.append(
+            f"latency      {latency['milliseconds']:.1f} ms, one thread, on this machine "
+            f"({latency['machine']}), not on a phone"
+        )
+        lines += [f"FAILED       {failure}" for failure in self.failures]
+        return "\n".join(lines)
+
+
+def _face(face: dict[str, Any]) -> str:
+    shape = "x".join(map(str, face["shape"]))
+    if not face["scale"]:
+        return f"{shape} {face['dtype']}"
+    return (
+        f"{shape} {face['dtype']}, scale {face['scale'][0]:.6g}, zero point {face['zero_point'][0]}"
+    )
+
+
+def verify(
+    path: str | Path,
+    model: Any,
+    samples: Any = None,
+    *,
+    shown_as: str | None = None,
+    largest_drop: float = LARGEST_DROP,
+) -> Report:
+    """Checks a finished file against the Keras model it was made from.
+
+    Args:
+        path: of the .tflite file.
+        model: the `keras.Model`.
+        samples: `segnet_tf.data.Samples` to score both on; `None` compares pixels on drawn
+            scenes and scores nothing.
+        shown_as: the file's name in the report, if it is not `path`.
+        largest_drop: mIoU, as a fraction, that the file may lose.
+
+    Returns:
+        A `Report`; its `failures` are empty if all is well.
+
+    Raises:
+        UserError: the file cannot be read or run at all.
+    """
+    from export import agreement, checks, flatbuffer, runtimes
+    from segnet_tf.layers import MaxPoolingWithArgmax2D
+
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"`tflite` must be a readable file. Received: {path}: {error.strerror}."
+        ) from error
+    graph = flatbuffer.read(content)
+    int8 = checks.is_int8(graph)
+    pools = sum(
+        isinstance(layer, MaxPoolingWithArgmax2D)
+        for layer in model._flatten_layers(include_self=False)
+    )
+    failures = checks.op_failures(graph)
+    # Custom ops have no kernel here, there is nothing to run.
+    if failures:
+        raise UserError(f"`tflite` must have builtin ops only. Received: {failures[0]}.")
+    failures += checks.int8_failures(graph) if int8 else []
+    failures += checks.mask_failures(graph, pools)
+    runtimes.check_survives(path)
+    partitions = runtimes.partitions(content)
+    failures += checks.partition_failures(partitions)
+
+    images = agreement.model_images(graph, samples, MASK_IMAGES)
+    counts = {}
+    for runtime in CPU_RUNTIMES:
+        wrong, pairs = checks.count_mask_mismatches(content, images, runtime)
+        counts[runtime] = {"wrong": wrong, "pairs": pairs}
+        if wrong:
+            failures.append(f"argmax masks: {wrong} of {pairs} pairs wrong on {runtime}")
+
+    scores = agreement.compare(path, model, samples)
+    if not int8 and scores["pixel_agreement"] < FLOAT32_AGREEMENT:
+        failures.append(
+            f"{100 * scores['pixel_agreement']:.2f} % of pixels agree with Keras, a float32 file "
+            f"must reach {100 * FLOAT32_AGREEMENT:.2f} %"
+        )
+    if scores["mean_iou_drop"] is not None and scores["mean_iou_drop"] > largest_drop:
+        failures.append(
+            f"{100 * scores['mean_iou_drop']:.2f} points of mIoU lost, at most "
+            f"{100 * largest_drop:.2f} are allowed"
+        )
+    facts = {
+        "file": shown_as or str(path),
+        "bytes": len(content),
+        "format": "int8" if int8 else "float32",
+        **checks.describe(graph),
+        "partitions": dataclasses.asdict(partitions),
+        "masks": {"count": 2 * pools, "images": len(images), "runtimes": counts},
+        "scores": scores,
+        "latency": {
+            "milliseconds": runtimes.latency_ms(content),
+            "threads": 1,
+            "machine": platform.machine(),
+        },
+    }
+    return Report(facts, tuple(failures))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Check a .tflite file against its Keras model.")
+    add = parser.add_argument
+    add("--tflite", required=True, metavar="FILE", help="the file to check")
+    add("--model", metavar="MODEL", help="run folder, .keras or weights:NAME (the last make demo)")
+    add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT (the run's own)")
+    add("--split", default="val", help="split to score on (val)")
+    add("--limit", type=int, metavar="N", help="the first N images only")
+    add(
+        "--max-drop",
+        type=float,
+        default=100 * LARGEST_DROP,
+        metavar="POINTS",
+        help="points of mIoU that the file may lose (%(default)g)",
+    )
+    add("--json", metavar="OUT", help="write the report to this file")
+    add("--overwrite", action="store_true", help="replace the file of --json")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; 0 if all is well, 1 if a check failed, 2 for bad input."""
+    arguments = _parser().parse_args(argv)
+    from export import sources
+    from segnet_tf.quiet import start_tensorflow
+
+    start_tensorflow()
+    with sources.errors_in_one_line("verify") as outcome:
+        sources.check_output(arguments.json, arguments.overwrite)
+        source = sources.open_source(arguments.model)
+        samples = source.samples(arguments.data, arguments.split, arguments.limit)
+        report = verify(
+            arguments.tflite, source.model, samples, largest_drop=arguments.max_drop / 100
+        )
+        print(report.text())
+        sources.write_report(arguments.json, report.to_json())
+        outcome.code = 1 if report.failures else 0
+    return outcome.code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
