@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.flatbuffer import Graph
+from export.progress import counted
 from segnet_tf.data import Samples, synthetic
 from segnet_tf.data.pipeline import evaluation_dataset
 from segnet_tf.metrics import SegmentationScores
@@ -61,7 +62,8 @@ def compare(path: Path, model: keras.Model, samples: Samples | None) -> dict[str
     classes = len(samples.classes)
     metrics = {name: SegmentationScores(classes) for name in ("keras", "tflite")}
     same = total = 0
-    for images, labels in evaluation_dataset(samples, batch_size=1):
+    pairs = evaluation_dataset(samples, batch_size=1)
+    for images, labels in counted(pairs, len(samples), "comparing"):
         answers = {
             "keras": keras_model.labels(images.numpy(), size=size),
             "tflite": file.labels(images.numpy(), size=size),

@@ -89,11 +89,7 @@ def partition_failures(partitions: runtimes.Partitions) -> list[str]:
 def mask_failures(graph: Graph, pools: int) -> list[str]:
     """What the stored numbers say against the masks: 2 a pooling layer, all as meant."""
     found = masks.find(graph)
-    failures = [
-        f"argmax mask {graph.tensors[mask.mask].name[:60]}: {mask.problem}"
-        for mask in found
-        if mask.problem
-    ]
+    failures = [f"argmax mask {mask.name[:60]}: {mask.problem}" for mask in found if mask.problem]
     if len(found) != 2 * pools:
         failures.append(f"{len(found)} argmax masks for {pools} pooling layers, not 2 each")
     return failures

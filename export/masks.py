@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from export import lowering
-from export.flatbuffer import Graph, Op
+from export.flatbuffer import Graph, Op, Tensor
 
 # XNNPACK refuses a requantization ratio of 256, and the runtime then ends the process.
 LARGEST_RATIO = 256.0
@@ -18,12 +18,14 @@ class Mask:
     """Where a file compares the two of each pair.
 
     Attributes:
+        name: of the tensor that subtracts, which has the pooling layer's name in it.
         source: number of the tensor that is compared.
         mask: number of the tensor that is 1 where the second is strictly greater, else 0.
         axis: 1 for vertical pairs, 2 for horizontal ones.
         problem: what is wrong with it as stored, empty if nothing is.
     """
 
+    name: str
     source: int
     mask: int
     axis: int
@@ -37,7 +39,8 @@ def find(graph: Graph) -> list[Mask]:
         axis = _pair_axis(graph, op)
         if axis:
             mask = _end_of_gains(graph, op.outputs[0])
-            found.append(Mask(op.inputs[0], mask, axis, _problem(graph, op)))
+            name = graph.tensors[op.outputs[0]].name
+            found.append(Mask(name, op.inputs[0], mask, axis, _problem(graph, op)))
     return found
 
 
@@ -52,8 +55,8 @@ def mismatches(mask: Mask, source: np.ndarray, computed: np.ndarray) -> tuple[in
     count = computed.shape[mask.axis]
     first = np.take(source, np.arange(0, 2 * count, 2), mask.axis)
     second = np.take(source, np.arange(1, 2 * count, 2), mask.axis)
-    # 1 is stored as 255/255; the product may be a float32 rounding away from it.
-    wrong = np.abs(computed - (second > first)) > 1e-6
+    # 1 is stored as 255/255; the product may be a float32 rounding away from it. NaN is wrong.
+    wrong = ~(np.abs(computed - (second > first)) <= 1e-6)
     return int(wrong.sum()), wrong.size
 
 
@@ -92,6 +95,8 @@ def _problem(graph: Graph, op: Op) -> str:
     pairs = kernel.values().reshape(2, -1)
     if not (pairs[0] == -pairs[1]).all() or not (pairs[1] > 0).all():
         return "its kernel is not (-gain, +gain)"
+    if any(_not_zero(graph.tensors[bias]) for bias in op.inputs[2:] if bias >= 0):
+        return "its bias is not 0"
     gain = pairs[1]
     if source.dtype == "float32":
         return "" if (gain == lowering.FLOAT_GAINS[0]).all() else f"its gain is {gain[0]:g}"
@@ -106,3 +111,7 @@ def _problem(graph: Graph, op: Op) -> str:
     if abs(output.scale[0] * 255 - 1) > 1e-5 or output.zero_point[0] != -128:
         return "its output is not 0 to 1"
     return ""
+
+
+def _not_zero(tensor: Tensor) -> bool:
+    return tensor.data is None or bool(tensor.data.any())

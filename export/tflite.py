@@ -95,6 +95,7 @@ def export(
 
 def _calibrated(source, data, count, size, seed):
     from export import calibration
+    from export.progress import counted
 
     train = source.samples(data, "train")
     if train is None:
@@ -104,7 +105,8 @@ def _calibrated(source, data, count, size, seed):
             "Give --data DIR."
         )
     images = calibration.calibration_images(train, count, size, seed)
-    return calibration.measure_ranges(source.model, images)
+    total = min(count, len(train))
+    return calibration.measure_ranges(source.model, counted(images, total, "calibrating"))
 
 
 class CheckFailed(Exception):
