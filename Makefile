@@ -26,14 +26,15 @@ help:  ## this list
 
 # Drawn scenes to train on, a quarter as many to validate and to test, and how often each is seen.
 DEMO := runs/demo
-DEMO_IMAGES ?= 300
-DEMO_EPOCHS ?= 6
+DEMO_IMAGES ?= 240
+DEMO_EPOCHS ?= 4
 
-demo: setup  ## train on drawn scenes, score, export to int8, verify, predict: 4 minutes
+demo: setup  ## train on drawn scenes, score, export to int8, verify, predict: 3 minutes
 	rm -rf $(DEMO)
 	$(BIN)/segnet-tf train --model segnet_mini --data synthetic:$(DEMO_IMAGES) --size 192x256 \
-		--epochs $(DEMO_EPOCHS) --learning-rate 0.003 --warmup 0.3 --class-weights enet \
-		--val-every 3 --output $(DEMO)
+		--initial-weights weights:segnet_mini_camvid --epochs $(DEMO_EPOCHS) \
+		--learning-rate 0.002 --warmup 0.3 --class-weights enet --val-every 2 \
+		--output $(DEMO)
 	$(BIN)/segnet-tf evaluate --model $(DEMO) --data synthetic:$(DEMO_IMAGES) --split test \
 		--size 192x256 --json $(DEMO)/test.json
 	$(PY) export/tflite.py --int8 --model $(DEMO) --json $(DEMO)/export.json

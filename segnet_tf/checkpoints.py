@@ -6,12 +6,11 @@ from typing import Any
 import keras
 
 # Loading a file looks up its layers by name, so they must have been registered.
-from segnet_tf import layers, losses, metrics, models, optimizers  # noqa: F401
+from segnet_tf import layers, losses, metrics, models, optimizers, shipped  # noqa: F401
 from segnet_tf.errors import UserError
 from segnet_tf.runs import read_run
 
 SHIPPED = "weights:"
-_SHIPPED_FOLDER = Path(__file__).parent / "weights"
 _FORMS = "a run folder, a .keras file, a .tflite file or weights:NAME"
 
 
@@ -77,12 +76,12 @@ def read_record(model: str | Path) -> dict[str, Any] | None:
 
 def shipped_names() -> list[str]:
     """The names of the weights that come with the package, as `load_model` takes them."""
-    return sorted(SHIPPED + file.stem for file in _SHIPPED_FOLDER.glob("*.keras"))
+    return [SHIPPED + name for name in shipped.names()]
 
 
 def _shipped(name: str) -> Path:
-    path = _SHIPPED_FOLDER / f"{name.removeprefix(SHIPPED)}.keras"
-    if path.parent != _SHIPPED_FOLDER or not path.is_file():
+    path = shipped.path(name.removeprefix(SHIPPED))
+    if path is None:
         raise UserError(
             "`model` must be one of the weights in the package: "
             f"{', '.join(shipped_names()) or 'none are'}. Received: {name}."

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from segnet_tf import shipped
 from segnet_tf.errors import UserError
 from segnet_tf.models import segnet as _segnet
 from segnet_tf.models import segnet_basic as _segnet_basic
@@ -38,7 +39,8 @@ def build(
         name: one of `NAMES`.
         num_classes: number of classes; 1 is binary with one logit, else one logit a class.
         input_shape: `(height, width, 3)` in pixels; `None` for a side takes any size.
-        weights: `None` for random ones; `"imagenet"` (only `segnet`: VGG16's convolutions go
+        weights: `None` for random ones; `"camvid"` for those that come with the package
+            (`segnet_mini`, 11 classes, see weights/README.md); `"imagenet"` (only `segnet`: VGG16's convolutions go
             into the encoder); a `.weights.h5` or `.keras` file of the same architecture; or, for
             `segnet`, another `.h5` file: VGG16 weights as Keras stores them.
         **options: the architecture's own, e.g. `layout="caffe"`.
@@ -107,10 +109,11 @@ def load_weights(model: keras.Model, weights: str, name: str) -> None:
             ) from error
         _segnet.copy_vgg16(model, vgg16)
         return
-    path = Path(weights)
+    path = shipped.path(f"{name}_{weights}") or Path(weights)
     if not path.is_file():
         raise UserError(
-            f"`weights` must be a known name or an existing file. Received: weights={weights!r}."
+            f"`weights` must be a known name or an existing file. Received: weights={weights!r} "
+            f"for {name}. The package has {', '.join(shipped.names())} (MODEL_NAME)."
         )
     try:
         model.load_weights(path)

@@ -1,0 +1,17 @@
+"""The trained weights that come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "weights"
+
+
+def names() -> list[str]:
+    """Their names, MODEL_DATA, e.g. "segnet_mini_camvid"."""
+    return sorted(file.stem for file in FOLDER.glob("*.keras"))
+
+
+def path(name: str) -> Path | None:
+    """The `.keras` file of a name; its run's configuration is beside it, ending in `.json`."""
+    return FOLDER / f"{name}.keras" if name in names() else None
