@@ -39,6 +39,11 @@ def calibration_images(
     Yields:
         float32 `(1, height, width, 3)`, RGB 0..255.
     """
+    if count < 1 or seed < 0:
+        raise UserError(
+            "`calibration_images` must be at least 1, `seed` at least 0. "
+            f"Received: {count} and {seed}. Leave them out for the usual choice."
+        )
     if len(samples) == 0:
         raise UserError(
             "`data` must hold training images for int8 calibration. Received: none. "
@@ -55,16 +60,26 @@ def read_ranges(path: str | Path) -> Ranges:
     """The ranges that an earlier export measured, out of its JSON report.
 
     Raises:
-        UserError: no such file, or no ranges in it.
+        UserError: no such file, or no ranges in it that can be used.
     """
     content = read_json(path)
     try:
-        return {name: (float(low), float(high)) for name, (low, high) in content["ranges"].items()}
+        ranges = {
+            name: (float(low), float(high)) for name, (low, high) in content["ranges"].items()
+        }
     except (KeyError, AttributeError, TypeError, ValueError) as error:
         raise UserError(
             "`ranges` must be the JSON report of an int8 export. "
             f"Received: {path}, without a table of ranges. Calibrate with --data DIR instead."
         ) from error
+    for name, (low, high) in ranges.items():
+        if not (np.isfinite([low, high]).all() and low <= 0 <= high and low < high):
+            raise UserError(
+                "`ranges` must be finite and hold 0 each, since padding and unpooling put zeros "
+                f"everywhere. Received: {low} to {high} for {name} in {path}. "
+                "Calibrate with --data DIR instead."
+            )
+    return ranges
 
 
 def measure_ranges(model: keras.Model, images: Iterable[np.ndarray]) -> Ranges:
@@ -81,7 +96,12 @@ def measure_ranges(model: keras.Model, images: Iterable[np.ndarray]) -> Ranges:
     Returns:
         Name of the layer that makes the tensor -> `(min, max)`, zero included, since padding and
         unpooling put zeros everywhere.
+
+    Raises:
+        UserError: a tensor is not finite.
     """
+    # What the file computes in, whatever the training did.
+    model = graph.as_float32(model)
 
     @tf.function(autograph=False)  # AutoGraph would turn a UserError into a page of its own
     def ends(image):
@@ -103,8 +123,9 @@ def measure_ranges(model: keras.Model, images: Iterable[np.ndarray]) -> Ranges:
 
 
 def _ends(value: tf.Tensor) -> tf.Tensor:
-    """`(low, high)`: what one in 10,000 values lies below and above."""
+    """`(low, high)`: what one in 10,000 values lies below and above; NaN for NaN anywhere."""
     flat = tf.reshape(value, [-1])
+    finite = tf.reduce_all(tf.math.is_finite(flat))
     if flat.shape[0] > SAMPLED:
         # A fixed draw: it takes all channels alike, which a stride would not.
         draw = np.random.default_rng(0).integers(0, flat.shape[0], SAMPLED)
@@ -112,7 +133,7 @@ def _ends(value: tf.Tensor) -> tf.Tensor:
     exceeding = int(flat.shape[0] * CLIPPED) + 1
     high = tf.math.top_k(flat, exceeding).values[-1]
     low = -tf.math.top_k(-flat, exceeding).values[-1]
-    return tf.stack([low, high])
+    return tf.where(finite, tf.stack([low, high]), np.nan)
 
 
 def _range(name: str, span: np.ndarray) -> tuple[float, float]:

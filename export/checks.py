@@ -14,8 +14,9 @@ from export.flatbuffer import Graph
 _BORDER_OPS = {"QUANTIZE", "DEQUANTIZE"}
 # They make a label map, which is no longer a quantity.
 _LABEL_OPS = {"ARG_MAX", "GREATER", "CAST"}
-# XNNPACK knows none of these.
-_LABEL_TAIL = _LABEL_OPS | {"RESHAPE", "SQUEEZE", "STRIDED_SLICE"}
+# XNNPACK knows none of these at the end of a graph, nor QUANTIZE between uint8 and int8. What turns
+# an int8 softmax into float32 is then a piece of its own.
+_ENDS = _LABEL_OPS | {"RESHAPE", "SQUEEZE", "STRIDED_SLICE", "SOFTMAX", "QUANTIZE"}
 _INTEGERS = {"int8", "int32"}
 
 
@@ -46,15 +47,13 @@ def op_failures(graph: Graph) -> list[str]:
     return [f"ops that are not builtin: {', '.join(bad)}"] if bad else []
 
 
-def is_int8(graph: Graph) -> bool:
-    """Whether a file is meant to be int8: the masks, or else any op, compute in it."""
-    return any(
-        graph.tensors[index].dtype == "int8"
-        for op in graph.ops
-        if op.name not in _BORDER_OPS
-        for index in op.inputs
-        if index >= 0
-    )
+def file_format(graph: Graph) -> str:
+    """What a file is meant to be: "int8", "dynamic", "float16" or "float32"."""
+    computed = {index for op in graph.ops for index in op.outputs}
+    if any(graph.tensors[index].dtype == "int8" for index in computed):
+        return "int8"
+    stored = {tensor.dtype for tensor in graph.tensors if tensor.data is not None}
+    return "dynamic" if "int8" in stored else "float16" if "float16" in stored else "float32"
 
 
 def int8_failures(graph: Graph) -> list[str]:
@@ -76,13 +75,15 @@ def int8_failures(graph: Graph) -> list[str]:
 
 
 def partition_failures(partitions: runtimes.Partitions) -> list[str]:
-    """Whether XNNPACK takes the graph in one piece; a label map's last ops it cannot."""
-    left = [name for name in partitions.left_out if name not in _LABEL_TAIL]
-    if partitions.count == 1 and not left:
+    """Whether XNNPACK takes the graph in one piece, except for ops at its very ends."""
+    left = [name for name in partitions.left_out if name not in _ENDS]
+    allowed = (1, 2) if "SOFTMAX" in partitions.left_out else (1,)
+    if partitions.count in allowed and not left:
         return []
+    without = ", ".join(sorted(set(partitions.left_out))) or "any left out"
     return [
         f"XNNPACK takes {partitions.delegated} of {partitions.total} ops in "
-        f"{partitions.count} pieces, without {', '.join(sorted(set(left))) or 'any left out'}"
+        f"{partitions.count} pieces, without {without}"
     ]
 
 

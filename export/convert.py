@@ -8,12 +8,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from export import graph, lowering
+from export import graph, lowering, order
 from export.calibration import IMAGE_RANGE, Ranges
 from segnet_tf.errors import UserError
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
+from segnet_tf.models.segnet_basic import LocalResponseNormalization
 
 OUTPUT_KINDS = ("logits", "probabilities", "labels")
+# How a float file stores its weights.
+WEIGHTS = ("float32", "float16", "int8")
+# From this many elements on the converter's dynamic range quantization rounds a constant to int8.
+DYNAMIC_RANGE_ELEMENTS = 1024
 IO_TYPES = {"float32": tf.float32, "uint8": tf.uint8, "int8": tf.int8}
 
 
@@ -22,6 +27,7 @@ def convert(
     input_size: tuple[int, int],
     *,
     ranges: Ranges | None = None,
+    weights: str = "float32",
     io: str = "float32",
     output_kind: str = "logits",
     batch: int = 1,
@@ -32,7 +38,9 @@ def convert(
         model: from RGB 0..255 to logits, as `graph.walk` takes it.
         input_size: `(height, width)` in pixels.
         ranges: of every tensor, from `calibration.measure_ranges`, for full int8; `None` for
-            float32.
+            float.
+        weights: without `ranges`, how they are stored: `"float32"`, `"float16"`, or `"int8"`
+            (dynamic range: activations are quantized while the convolutions run).
         io: dtype of the file's input and output, `"float32"`, or `"uint8"` or `"int8"` with
             `ranges`. A label map is int32 always.
         output_kind: `"logits"`, `"probabilities"` (softmax or sigmoid) or `"labels"` (class ids).
@@ -52,10 +60,15 @@ def convert(
             f"`output_kind` must be one of {', '.join(OUTPUT_KINDS)}. "
             f"Received: output_kind={output_kind!r}."
         )
+    if weights not in WEIGHTS:
+        raise UserError(
+            f"`weights` must be one of {', '.join(WEIGHTS)}. Received: weights={weights!r}."
+        )
     model = graph.as_float32(model)
+    largest_kernel = DYNAMIC_RANGE_ELEMENTS - 1 if weights == "int8" else None
 
     def forward(image):
-        return {output_kind: _forward(model, image, ranges, output_kind)}
+        return {output_kind: _forward(model, image, ranges, output_kind, largest_kernel)}
 
     signature = tf.TensorSpec((batch, *input_size, 3), tf.float32, name=graph.INPUT)
     # AutoGraph would turn a UserError into a page of its own.
@@ -72,10 +85,20 @@ def convert(
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = IO_TYPES[io]
         converter.inference_output_type = tf.float32 if output_kind == "labels" else IO_TYPES[io]
-    return converter.convert()
+    elif weights != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if weights == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+    return order.masks_first(converter.convert())
 
 
-def _forward(model: keras.Model, image: Any, ranges: Ranges | None, output_kind: str) -> Any:
+def _forward(
+    model: keras.Model,
+    image: Any,
+    ranges: Ranges | None,
+    output_kind: str,
+    largest_kernel: int | None,
+) -> Any:
     """The lowered graph. `known` maps a tensor to its range, by identity."""
     known: dict[int, tuple[float, float]] = {}
 
@@ -102,7 +125,7 @@ def _forward(model: keras.Model, image: Any, ranges: Ranges | None, output_kind:
     def pool(layer, x):
         _check_window(layer)
         span = known.get(id(x))
-        pooled, argmax = lowering.max_pool(x, layer.padding, span, layer.name)
+        pooled, argmax = lowering.max_pool(x, layer.padding, span, layer.name, largest_kernel)
         if span is not None:
             known[id(pooled)] = span
             keep.append(pooled)
@@ -127,6 +150,15 @@ def _forward(model: keras.Model, image: Any, ranges: Ranges | None, output_kind:
         span = known.get(id(x))
         return None if span is None else quantize(layer(x), span)
 
+    def upsample(layer, x):
+        if layer.interpolation != "nearest":
+            return keep_range(layer, x)
+        # Keras repeats at rank 5; this is one op, RESIZE_NEAREST_NEIGHBOR.
+        size = [side * factor for side, factor in zip(x.shape[1:3], layer.size, strict=True)]
+        span = known.get(id(x))
+        x = tf.image.resize(x, size, "nearest")
+        return x if span is None else quantize(x, span)
+
     def rescale(layer, x):
         if ranges is None:
             return None
@@ -137,6 +169,15 @@ def _forward(model: keras.Model, image: Any, ranges: Ranges | None, output_kind:
         y = tf.nn.depthwise_conv2d(x, kernel, (1, 1, 1, 1), "SAME")
         return tf.nn.bias_add(y, offset)
 
+    def float_only(layer, x):
+        if ranges is None:
+            return None
+        raise UserError(
+            "`model` must have layers that TFLite can compute in int8. "
+            f"Received: {type(layer).__name__} at {layer.name}. "
+            "Train segnet_basic with normalization='signed', or export this one with --float32."
+        )
+
     def nothing(layer, x, **_):
         return x  # the identity at inference
 
@@ -145,8 +186,9 @@ def _forward(model: keras.Model, image: Any, ranges: Ranges | None, output_kind:
         MaxUnpooling2D: unpool,
         # They move values and make none: another range would cost an op that rescales.
         keras.layers.MaxPooling2D: keep_range,
-        keras.layers.UpSampling2D: keep_range,
+        keras.layers.UpSampling2D: upsample,
         keras.layers.Rescaling: rescale,
+        LocalResponseNormalization: float_only,
         keras.layers.Dropout: nothing,
         keras.layers.SpatialDropout2D: nothing,
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +74,21 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
+    def maker(self, tensor: int) -> Op | None:
+        """The op that computes the tensor."""
+        return next((op for op in self.ops if tensor in op.outputs), None)
+
+    def constant(self, tensor: int) -> Tensor | None:
+        """The stored numbers behind a tensor: its own, or those a DEQUANTIZE unpacks for it."""
+        found = self.tensors[tensor]
+        if found.data is not None:
+            return found
+        maker = self.maker(tensor)
+        if maker is None or maker.name != "DEQUANTIZE":
+            return None
+        packed = self.tensors[maker.inputs[0]]
+        return packed if packed.data is not None else None
+
     def readers(self, tensor: int) -> list[Op]:
         """The ops that take the tensor."""
         return [op for op in self.ops if tensor in op.inputs]
@@ -84,23 +101,13 @@ def read(content: bytes) -> Graph:
         UserError: it is none, it is cut short, or it holds several subgraphs.
     """
     model = _parse(content)
-    if len(model.subgraphs) != 1:
+    if len(model.subgraphs or ()) != 1:
         raise UserError(
             "`tflite` must hold one graph. "
-            f"Received: {len(model.subgraphs)} subgraphs. Export it with export/tflite.py."
+            f"Received: {len(model.subgraphs or ())} subgraphs. Export it with export/tflite.py."
         )
-    graph = model.subgraphs[0]
-    tensors = tuple(_tensor(index, t, model) for index, t in enumerate(graph.tensors))
-    ops = tuple(
-        Op(
-            _op_name(model.operatorCodes[op.opcodeIndex]),
-            tuple(map(int, op.inputs)),
-            tuple(map(int, op.outputs)),
-            op.builtinOptions,
-        )
-        for op in graph.operators
-    )
-    return Graph(tensors, ops, tuple(map(int, graph.inputs)), tuple(map(int, graph.outputs)))
+    with _damage_in_one_line():
+        return _graph(model)
 
 
 def with_outputs(content: bytes, tensors: list[int]) -> bytes:
@@ -124,14 +131,40 @@ def _parse(content: bytes) -> Any:
             "`tflite` must be a .tflite file. "
             "Received: a file without its identifier, TFL3. Export it again."
         )
-    try:
+    with _damage_in_one_line():
         return schema.ModelT.InitFromPackedBuf(content)
+
+
+@contextlib.contextmanager
+def _damage_in_one_line() -> Iterator[None]:
+    try:
+        yield
     # What a damaged offset runs into depends on where it points.
     except Exception as error:
         raise UserError(
             "`tflite` must be a whole .tflite file. "
             f"Received: one that cannot be read ({type(error).__name__}). Export it again."
         ) from error
+
+
+def _graph(model: Any) -> Graph:
+    graph = model.subgraphs[0]
+    tensors = tuple(_tensor(index, t, model) for index, t in enumerate(graph.tensors))
+    ops = tuple(
+        Op(
+            _op_name(model.operatorCodes[op.opcodeIndex]),
+            tuple(map(int, op.inputs)),
+            tuple(map(int, op.outputs)),
+            op.builtinOptions,
+        )
+        for op in graph.operators
+    )
+    inputs, outputs = tuple(map(int, graph.inputs)), tuple(map(int, graph.outputs))
+    named = {*inputs, *outputs}.union(*(op.inputs + op.outputs for op in ops))
+    # -1 is an input that is left out.
+    if not named <= set(range(-1, len(tensors))):
+        raise IndexError("a tensor's number")
+    return Graph(tensors, ops, inputs, outputs)
 
 
 def _op_name(code: Any) -> str:

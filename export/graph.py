@@ -76,6 +76,11 @@ def walk(model: keras.Model, image: Any, handlers: dict[type, Handler], observe:
         operation = node.operation
         args, kwargs = node.arguments.fill_in(values)
         handler = handlers.get(type(operation))
+        if handler is None and any(not _is_tensor(values[id(t)]) for t in node.input_tensors):
+            raise UserError(
+                "`model` must hand the argmax of a pooling layer straight to MaxUnpooling2D. "
+                f"Received: {operation.name} ({type(operation).__name__}), which takes it too."
+            )
         outputs = handler(operation, *args, **kwargs) if handler else None
         if outputs is None:
             if isinstance(operation, keras.Model):
@@ -90,6 +95,10 @@ def walk(model: keras.Model, image: Any, handlers: dict[type, Handler], observe:
                 value = observe(operation.name, value)
             values[id(symbol)] = value
     return values[id(functional.outputs[0])]
+
+
+def _is_tensor(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
 def _fuses(operation: Any, readers: list[Any]) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -52,7 +53,11 @@ class Argmax:
 
 
 def max_pool(
-    x: tf.Tensor, padding: str, value_range: tuple[float, float] | None, name: str
+    x: tf.Tensor,
+    padding: str,
+    value_range: tuple[float, float] | None,
+    name: str,
+    largest_kernel: int | None = None,
 ) -> tuple[tf.Tensor, Argmax]:
     """2x2 max-pooling with stride 2, and the masks that say where each maximum was.
 
@@ -61,14 +66,17 @@ def max_pool(
         padding: `"valid"` (floor) or `"same"` (ceil).
         value_range: `(min, max)` of `x` for int8, `None` for float.
         name: the pooling layer's, the prefix of the mask ops' names.
+        largest_kernel: elements a mask's kernel may have; beyond, slices are subtracted. Dynamic
+            range quantization rounds larger kernels to int8, the masks' too. `None` for no limit.
     """
+    compare = partial(_later, value_range=value_range, largest_kernel=largest_kernel)
     size = (x.shape[HEIGHT], x.shape[WIDTH])
     x = _to_even(x, padding)
-    later_in_row = _later(x, WIDTH, value_range, f"{name}_later_in_row")
+    later_in_row = compare(x, WIDTH, name=f"{name}_later_in_row")
     rows = tf.nn.max_pool2d(x, (1, 2), (1, 2), "VALID")
     if value_range is not None:
         rows = fake_quantize(rows, value_range)
-    later_in_column = _later(rows, HEIGHT, value_range, f"{name}_later_in_column")
+    later_in_column = compare(rows, HEIGHT, name=f"{name}_later_in_column")
     pooled = tf.nn.max_pool2d(rows, (2, 1), (2, 1), "VALID")
     if value_range is not None:
         pooled = fake_quantize(pooled, value_range)
@@ -101,18 +109,27 @@ def quantum(value_range: tuple[float, float]) -> float:
 
 
 def _later(
-    x: tf.Tensor, axis: int, value_range: tuple[float, float] | None, name: str
+    x: tf.Tensor,
+    axis: int,
+    *,
+    value_range: tuple[float, float] | None,
+    largest_kernel: int | None,
+    name: str,
 ) -> tf.Tensor:
     """1 where the second of each pair along `axis` is strictly greater, else 0."""
-    if value_range is None:
+    if value_range is not None:
+        gain = INT8_STEP / quantum(value_range)
+        return fake_quantize(_pair_difference(x, axis, gain, name), (0.0, 1.0))
+    if largest_kernel is None or 2 * x.shape[-1] <= largest_kernel:
         difference = _pair_difference(x, axis, FLOAT_GAINS[0], name)
-        later = tf.nn.relu6(difference)
-        for gain in FLOAT_GAINS[1:]:
-            # This form fuses into the multiplication as RELU_N1_TO_1.
-            later = tf.minimum(tf.maximum(later * gain, -1.0), 1.0)
-        return later
-    gain = INT8_STEP / quantum(value_range)
-    return fake_quantize(_pair_difference(x, axis, gain, name), (0.0, 1.0))
+    else:
+        first, second = _pair_halves(x, axis)
+        difference = (second - first) * FLOAT_GAINS[0]
+    later = tf.nn.relu6(difference)
+    for gain in FLOAT_GAINS[1:]:
+        # This form fuses into the multiplication as RELU_N1_TO_1.
+        later = tf.minimum(tf.maximum(later * gain, -1.0), 1.0)
+    return later
 
 
 def _pair_difference(x: tf.Tensor, axis: int, gain: float, name: str) -> tf.Tensor:
@@ -121,6 +138,17 @@ def _pair_difference(x: tf.Tensor, axis: int, gain: float, name: str) -> tf.Tens
     kernel = np.broadcast_to(pair, (*step, x.shape[-1], 1))
     # The TensorFlow kernel wants equal strides, TFLite's does not; nothing runs it in TensorFlow.
     return tf.nn.depthwise_conv2d(x, kernel, (1, *step, 1), "VALID", name=name)
+
+
+def _pair_halves(x: tf.Tensor, axis: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The first and the second of each pair; the next axis holds the pair while it is cut."""
+    batch, height, width, channels = x.shape
+    if axis == HEIGHT:
+        x = tf.reshape(x, (batch, height // 2, 2 * width, channels))
+    else:
+        x = tf.reshape(x, (batch, height, width // 2, 2 * channels))
+    half = x.shape[axis + 1] // 2
+    return _slice(x, axis + 1, 0, half), _slice(x, axis + 1, half, half)
 
 
 def _spread(

@@ -36,11 +36,16 @@ def find(graph: Graph) -> list[Mask]:
     """All masks of a file, each with what its stored numbers say against it."""
     found = []
     for op in graph.ops:
+        name = graph.tensors[op.outputs[0]].name
         axis = _pair_axis(graph, op)
         if axis:
-            mask = _end_of_gains(graph, op.outputs[0])
-            name = graph.tensors[op.outputs[0]].name
+            mask, _ = _end_of_gains(graph, op.outputs[0])
             found.append(Mask(name, op.inputs[0], mask, axis, _problem(graph, op)))
+        halves = _cut_in_halves(graph, op)
+        if halves:
+            mask, gains = _end_of_gains(graph, op.outputs[0])
+            problem = "" if gains == lowering.FLOAT_GAINS else f"its gains are {gains}"
+            found.append(Mask(name, halves[0], mask, halves[1], problem))
     return found
 
 
@@ -62,7 +67,7 @@ def mismatches(mask: Mask, source: np.ndarray, computed: np.ndarray) -> tuple[in
 
 def _pair_axis(graph: Graph, op: Op) -> int:
     """The axis whose pairs `op` subtracts, 0 if it is no such op."""
-    if op.name != "DEPTHWISE_CONV_2D" or op.options.depthMultiplier != 1:
+    if op.name != "DEPTHWISE_CONV_2D" or op.options is None or op.options.depthMultiplier != 1:
         return 0
     kernel = graph.tensors[op.inputs[1]]
     step = (op.options.strideH, op.options.strideW)
@@ -70,38 +75,57 @@ def _pair_axis(graph: Graph, op: Op) -> int:
     return axes.get(step, 0) if kernel.shape[1:3] == step else 0
 
 
-def _end_of_gains(graph: Graph, tensor: int) -> int:
-    """The last of a chain of multiplications by a constant."""
+def _cut_in_halves(graph: Graph, op: Op) -> tuple[int, int] | None:
+    """The map and the axis whose pairs `op` subtracts as two slices of it, if it does."""
+    if op.name != "SUB":
+        return None
+    second, first = (graph.maker(tensor) for tensor in op.inputs)
+    if first is None or second is None or {first.name, second.name} != {"SLICE"}:
+        return None
+    cut = graph.maker(first.inputs[0])
+    if first.inputs[0] != second.inputs[0] or cut is None or cut.name != "RESHAPE":
+        return None
+    begins = [graph.tensors[half.inputs[1]].values() for half in (first, second)]
+    moved = np.flatnonzero(begins[1] - begins[0])
+    # The pairs lie on the axis before the one that was cut.
+    return (cut.inputs[0], int(moved[0]) - 1) if len(moved) == 1 else None
+
+
+def _end_of_gains(graph: Graph, tensor: int) -> tuple[int, tuple[float, ...]]:
+    """The last of a chain of multiplications by a constant, and the constants."""
+    gains: list[float] = []
     while True:
         readers = graph.readers(tensor)
         if len(readers) != 1 or readers[0].name != "MUL":
-            return tensor
-        other = [i for i in readers[0].inputs if i != tensor]
-        if len(other) != 1 or graph.tensors[other[0]].data is None:
-            return tensor
+            return tensor, tuple(gains)
+        others = [graph.constant(i) for i in readers[0].inputs if i != tensor]
+        gain = others[0].values() if len(others) == 1 and others[0] else np.empty(0)
+        if gain.size != 1:
+            return tensor, tuple(gains)
+        gains.append(float(gain.item()))
         tensor = readers[0].outputs[0]
 
 
 def _problem(graph: Graph, op: Op) -> str:
-    source, kernel, output = (
-        graph.tensors[op.inputs[0]],
-        graph.tensors[op.inputs[1]],
-        graph.tensors[op.outputs[0]],
-    )
-    if kernel.data is None:
+    source, output = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
+    kernel = graph.constant(op.inputs[1])
+    if kernel is None or kernel.data is None:
         return "its kernel is not a constant"
-    if kernel.dtype != source.dtype:
+    # float16 is a way to store a float32 kernel; powers of two lose nothing in it.
+    if kernel.dtype != source.dtype and (kernel.dtype, source.dtype) != ("float16", "float32"):
         return f"its kernel is {kernel.dtype} and its input {source.dtype}"
     pairs = kernel.values().reshape(2, -1)
     if not (pairs[0] == -pairs[1]).all() or not (pairs[1] > 0).all():
         return "its kernel is not (-gain, +gain)"
-    if any(_not_zero(graph.tensors[bias]) for bias in op.inputs[2:] if bias >= 0):
+    if any(_not_zero(graph.constant(bias)) for bias in op.inputs[2:] if bias >= 0):
         return "its bias is not 0"
     gain = pairs[1]
     if source.dtype == "float32":
         return "" if (gain == lowering.FLOAT_GAINS[0]).all() else f"its gain is {gain[0]:g}"
     if source.dtype != "int8":
         return f"it is {source.dtype}, which is not exact"
+    if not all(tensor.scale.size for tensor in (source, kernel, output)):
+        return "it has no scale"
     steps = gain * source.scale[0]
     ratio = source.scale[0] * kernel.scale.max() / output.scale[0]
     if not ((steps >= 1).all() and (steps <= 126).all()):
@@ -113,5 +137,5 @@ def _problem(graph: Graph, op: Op) -> str:
     return ""
 
 
-def _not_zero(tensor: Tensor) -> bool:
-    return tensor.data is None or bool(tensor.data.any())
+def _not_zero(tensor: Tensor | None) -> bool:
+    return tensor is None or tensor.data is None or bool(tensor.data.any())

@@ -20,6 +20,8 @@ CPU_RUNTIMES = {
     "optimized": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     "reference": OpResolverType.BUILTIN_REF,
 }
+# The exit code of a child whose last line says in full what is wrong.
+REFUSED = 2
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,10 @@ def open_interpreter(content: bytes, runtime: str = "xnnpack", threads: int = 1)
         )
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise UserError(
             f"`tflite` must be one that LiteRT takes ({runtime}). "
-            f"Received: {str(error).strip().splitlines()[0]} Export it again."
+            f"Received: {reason}. Export it again."
         ) from error
     return interpreter
 
@@ -123,9 +126,12 @@ def check_survives(path: Path, seconds: float = 900) -> None:
         ) from error
     if child.returncode:
         said = child.stderr.strip().splitlines() or ["nothing"]
+        if child.returncode == REFUSED:
+            raise UserError(said[-1])
         raise UserError(
             "`tflite` must be one that LiteRT can run. Received: one that ends the process with "
-            f"code {child.returncode}, saying: {said[-1]} Export it again with other images."
+            f"code {child.returncode}, saying: {said[-1].rstrip('.')}. "
+            "Export it again with other images."
         )
 
 
@@ -146,7 +152,11 @@ def latency_ms(content: bytes, threads: int = 1, seconds: float = 3.0) -> float:
 
 def main(arguments: list[str]) -> int:
     """Runs the one file named, on a grey image."""
-    interpreter = open_interpreter(Path(arguments[0]).read_bytes())
+    try:
+        interpreter = open_interpreter(Path(arguments[0]).read_bytes())
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return REFUSED
     shape = interpreter.get_input_details()[0]["shape"]
     run(interpreter, np.full(shape, 127, np.float32))
     return 0

@@ -82,12 +82,20 @@ def check_output(path: str | Path | None, overwrite: bool) -> None:
     if path is None:
         return
     path = Path(path)
-    if path.exists() and not overwrite:
+    try:
+        exists, is_folder, has_folder = path.exists(), path.is_dir(), path.parent.is_dir()
+    except OSError as error:  # a name that is too long
+        raise UserError(
+            f"`output` must be a file that can be written. Received: {path}: {error.strerror}."
+        ) from error
+    if is_folder:
+        raise UserError(f"`output` must be a file. Received: {path}, a folder. Name a file in it.")
+    if exists and not overwrite:
         raise UserError(
             f"`output` must be a new file. Received: {path}, which exists. "
             "Give another name or --overwrite."
         )
-    if not path.parent.is_dir():
+    if not has_folder:
         raise UserError(
             f"`output` must be in an existing folder. Received: {path}. Make {path.parent} first."
         )

@@ -23,6 +23,7 @@ def export(
     model: str | None = None,
     *,
     int8: bool,
+    weights: str = "float32",
     data: str | None = None,
     output: str | Path | None = None,
     input_size: tuple[int, int] | None = None,
@@ -40,7 +41,8 @@ def export(
     Args:
         model: run folder, `.keras` file or `"weights:NAME"`; `None` is the last `make demo`, or
             else the shipped weights.
-        int8: full int8 quantization, calibrated on the train split; else float32.
+        int8: full int8 quantization, calibrated on the train split; else float.
+        weights: of a float file: `"float32"`, `"float16"`, or `"int8"` (dynamic range).
         data: a folder, `"synthetic"` or `"synthetic:COUNT"`; `None` is what the run was trained on.
         output: the file; `None` names it after the model, in the run's folder or next to the model.
         input_size: `(height, width)` in pixels; `None` is the model's own, or else the data's.
@@ -66,7 +68,8 @@ def export(
     from segnet_tf.sizes import check_size
 
     source = sources.open_source(model)
-    path = Path(output) if output else _default_output(source.name, int8)
+    kind = "int8" if int8 else {"int8": "dynamic"}.get(weights, weights)
+    path = Path(output) if output else _default_output(source.name, kind)
     sources.check_output(path, overwrite)
     samples = source.samples(data, "val", limit)
     size = input_size or _size(source, samples)
@@ -79,15 +82,18 @@ def export(
             found = calibration.read_ranges(ranges)
         else:
             found = _calibrated(source, data, calibration_images, size, seed)
-    content = convert.convert(source.model, size, ranges=found, io=io, output_kind=output_kind)
+    content = convert.convert(
+        source.model, size, ranges=found, weights=weights, io=io, output_kind=output_kind
+    )
     drop = verify.LARGEST_DROP if largest_drop is None else largest_drop
     with replacing(path) as aside:
         aside.write_bytes(content)
         report = verify.verify(aside, source.model, samples, shown_as=str(path), largest_drop=drop)
         if int8:
             report.facts["ranges"] = found
-            if report.facts["format"] != "int8":
-                report = verify.Report(report.facts, (*report.failures, "nothing in it is int8"))
+        if report.facts["format"] != kind:
+            failure = f"it is {report.facts['format']}, not {kind}"
+            report = verify.Report(report.facts, (*report.failures, failure))
         if report.failures:
             raise CheckFailed(report)
     return path, report
@@ -117,8 +123,8 @@ class CheckFailed(Exception):
         self.report = report
 
 
-def _default_output(name: str, int8: bool) -> Path:
-    suffix = f"_{'int8' if int8 else 'float32'}.tflite"
+def _default_output(name: str, kind: str) -> Path:
+    suffix = f"_{kind}.tflite"
     if name.startswith("weights:"):
         return Path(name.removeprefix("weights:") + suffix)
     path = Path(name)
@@ -135,6 +141,15 @@ def _size(source, samples) -> tuple[int, int]:
     return image.shape[0], image.shape[1]
 
 
+def _weights(arguments: argparse.Namespace) -> str:
+    if arguments.int16x8:
+        raise UserError(
+            "`--int16x8` cannot be exact: with 16-bit activations the argmax masks come out wrong, "
+            "and XNNPACK takes none of it. Received: --int16x8. Use --int8 or --float16."
+        )
+    return "float16" if arguments.float16 else "int8" if arguments.dynamic else "float32"
+
+
 def parse_size(text: str) -> tuple[int, int]:
     height, _, width = text.lower().partition("x")
     if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
@@ -148,6 +163,9 @@ def _parser() -> argparse.ArgumentParser:
     kind = parser.add_mutually_exclusive_group(required=True)
     kind.add_argument("--int8", action="store_true", help="full int8, calibrated on train images")
     kind.add_argument("--float32", action="store_true", help="float32")
+    kind.add_argument("--float16", action="store_true", help="float32 with weights in float16")
+    kind.add_argument("--dynamic", action="store_true", help="weights in int8, float32 in and out")
+    kind.add_argument("--int16x8", action="store_true", help="refused: it breaks the argmax masks")
     add("--model", metavar="MODEL", help="run folder, .keras or weights:NAME (the last make demo)")
     add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT (the run's own)")
     add("--output", metavar="FILE", help="the .tflite file (named after the model, next to it)")
@@ -194,6 +212,7 @@ def main(argv: list[str] | None = None) -> int:
             path, report = export(
                 arguments.model,
                 int8=arguments.int8,
+                weights=_weights(arguments),
                 data=arguments.data,
                 output=arguments.output,
                 input_size=arguments.input_size,

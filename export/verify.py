@@ -111,6 +111,7 @@ def verify(
     """
     from export import agreement, checks, flatbuffer, runtimes
     from segnet_tf.layers import MaxPoolingWithArgmax2D
+    from segnet_tf.tflite_model import TFLiteModel
 
     path = Path(path)
     try:
@@ -120,7 +121,7 @@ def verify(
             f"`tflite` must be a readable file. Received: {path}: {error.strerror}."
         ) from error
     graph = flatbuffer.read(content)
-    int8 = checks.is_int8(graph)
+    file_format = checks.file_format(graph)
     pools = sum(
         isinstance(layer, MaxPoolingWithArgmax2D)
         for layer in model._flatten_layers(include_self=False)
@@ -129,9 +130,10 @@ def verify(
     # Custom ops have no kernel here, there is nothing to run.
     if failures:
         raise UserError(f"`tflite` must have builtin ops only. Received: {failures[0]}.")
-    failures += checks.int8_failures(graph) if int8 else []
+    failures += checks.int8_failures(graph) if file_format == "int8" else []
     failures += checks.mask_failures(graph, pools)
     runtimes.check_survives(path)
+    TFLiteModel(path)  # one line, unless it is from one image to one map
     partitions = runtimes.partitions(content)
     failures += checks.partition_failures(partitions)
 
@@ -144,7 +146,7 @@ def verify(
             failures.append(f"argmax masks: {wrong} of {pairs} pairs wrong on {runtime}")
 
     scores = agreement.compare(path, model, samples)
-    if not int8 and scores["pixel_agreement"] < FLOAT32_AGREEMENT:
+    if file_format == "float32" and scores["pixel_agreement"] < FLOAT32_AGREEMENT:
         failures.append(
             f"{100 * scores['pixel_agreement']:.2f} % of pixels agree with Keras, a float32 file "
             f"must reach {100 * FLOAT32_AGREEMENT:.2f} %"
@@ -157,7 +159,7 @@ def verify(
     facts = {
         "file": shown_as or str(path),
         "bytes": len(content),
-        "format": "int8" if int8 else "float32",
+        "format": file_format,
         **checks.describe(graph),
         "partitions": dataclasses.asdict(partitions),
         "masks": {"count": 2 * pools, "images": len(images), "runtimes": counts},

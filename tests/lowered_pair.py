@@ -23,7 +23,9 @@ def convert(shape, padding, value_range=None) -> bytes:
 
     signature = [tf.TensorSpec(shape, tf.float32)]
     function = tf.function(forward, input_signature=signature, autograph=False)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [function.get_concrete_function()], tf.Module()
+    )
     if value_range is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = converter.inference_output_type = tf.int8

@@ -1,0 +1,45 @@
+"""A .tflite file with something changed in it, by the schema that ai_edge_litert carries."""
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+
+def edit(content: bytes, change) -> bytes:
+    """The file after `change(model)` on its `schema.ModelT`."""
+    model = schema.ModelT.InitFromPackedBuf(content)
+    change(model)
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def pair_kernels(model) -> list:
+    """The constant tensors of shape 1x1x2xC and 1x2x1xC: the kernels that compare pairs."""
+    return [
+        tensor
+        for tensor in model.subgraphs[0].tensors
+        if tuple(tensor.shape[:3]) in ((1, 1, 2), (1, 2, 1))
+        and len(tensor.shape) == 4
+        and model.buffers[tensor.buffer].data is not None
+    ]
+
+
+def with_kernels(content: bytes, change) -> bytes:
+    """The file with `change(values, quantization)` in place of each pair kernel's values.
+
+    `values` are as stored, `(2, channels)`; `quantization` may be changed in place.
+    """
+
+    def apply(model):
+        found = pair_kernels(model)
+        assert found, "no pair kernel in the file"
+        # Kernels of equal content share a buffer, which must not be changed twice.
+        stored = [bytes(np.asarray(model.buffers[t.buffer].data, np.uint8)) for t in found]
+        for tensor, data in zip(found, stored, strict=True):
+            dtype = np.int8 if tensor.type == schema.TensorType.INT8 else np.float32
+            values = np.frombuffer(data, dtype).reshape(2, -1).copy()
+            changed = change(values, tensor.quantization).astype(dtype).tobytes()
+            model.buffers[tensor.buffer].data = np.frombuffer(changed, np.uint8)
+
+    return edit(content, apply)
