@@ -129,9 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="What pooling indices cost in a .tflite file.")
     add = parser.add_argument
     add("--model", default="segnet_mini", metavar="NAME", help="architecture (%(default)s)")
-    add("--widths", metavar="W1,W2,...", help="channels of its stages (its own)")
-    add("--size", type=parse_size, default=(352, 480), metavar="HxW",
-        help="image, even at every stage (352x480)")  # fmt: skip
+    add("--widths", default="32,64,128,128", metavar="W1,W2,...",
+        help="channels of its stages (%(default)s), or 'own' for the architecture's")  # fmt: skip
+    add("--size", type=parse_size, default=(192, 256), metavar="HxW",
+        help="image, even at every stage (192x256)")  # fmt: skip
     add("--seconds", type=float, default=30.0, help="to time each format for (%(default)g)")
     add("--json", metavar="OUT", help="write the figures to this file")
     add("--overwrite", action="store_true", help="replace the file of --json")
@@ -155,7 +156,8 @@ def main(argv: list[str] | None = None) -> int:
                 f"Received: {arguments.size[0]}x{arguments.size[1]}. Give another --size."
             )
         height, width = arguments.size
-        print(f"{arguments.model} {height}x{width}, one thread, {platform.machine()}")
+        network = f"{arguments.model}, channels {arguments.widths}, {height}x{width}"
+        print(f"{network}, one thread, {platform.machine()}")
         print("format    indices ms  plain ms  ratio  partitions")
         results: dict = {
             "model": arguments.model,
@@ -177,8 +179,8 @@ def main(argv: list[str] | None = None) -> int:
     return outcome.code
 
 
-def _widths(text: str | None) -> tuple[int, ...] | None:
-    if text is None:
+def _widths(text: str) -> tuple[int, ...] | None:
+    if text == "own":
         return None
     try:
         return tuple(int(width) for width in text.split(","))
