@@ -4,6 +4,8 @@ python export/fetch_gpu_drivers.py
 
 takes them out of Debian's packages, with apt-get and dpkg-deb, into a folder of this checkout.
 Nothing is installed, no root is needed, and the system's own package lists stay as they are.
+Where the system lacks LLVM 15 or what else lavapipe loads, up to 42 MB more are loaded for it and
+178 MB more are kept.
 """
 
 from __future__ import annotations
@@ -109,6 +111,7 @@ def fetch(say: Callable[[str], None] = print) -> Path:
                         f"`system` must have the libraries that {driver.name} loads. "
                         f"Received: none of the name {', '.join(unknown)}. Install it."
                     )
+                say(f"  {driver.name} also needs {', '.join(sorted(missing))}")
                 packages = sorted({_LIBRARIES[library] for library in missing})
                 _keep(_unpack(apt, work, packages, say), sorted(missing), kept)
         for driver in gpu_drivers.DRIVERS:

@@ -94,7 +94,7 @@ def answers(
                 ]
                 for number in range(len(images))
             ]
-    _check_log(log, precision)
+    check_log(log, precision)
     if precision == "float16":
         _check_float16(graph, found)
     return found
@@ -168,7 +168,8 @@ def _run(precision: str, file: Path, inputs: Path, outputs: Path, seconds: float
     return log
 
 
-def _check_log(log: str, precision: str) -> None:
+def check_log(log: str, precision: str) -> None:
+    """Raises UserError if the delegate's log holds an error, or another driver than meant."""
     if found := _LOGGED.search(log):
         raise UserError(
             f"`tflite` must run on gpu-{precision} without an error in the delegate's log. "
