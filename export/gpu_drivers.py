@@ -53,10 +53,12 @@ def room() -> Path:
 def unavailable(driver: Driver) -> str | None:
     """Why a driver cannot be used here, with what mends it; `None` if it can."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        return f"it needs Linux on x86-64, and this is {sys.platform} on {platform.machine()}"
+        return (
+            f"the GPU runtimes need Linux on x86-64, this is {sys.platform} on {platform.machine()}"
+        )
     if all((room() / driver.name / name).is_file() for name in driver.files):
         return None
-    return f"its Vulkan driver {driver.name} is missing: {FETCH}"
+    return f"the Vulkan driver {driver.name} is missing: {FETCH}"
 
 
 def environment(driver: Driver) -> dict[str, str]:
