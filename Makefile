@@ -19,10 +19,10 @@ WORKERS ?= 4
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-all lint format bench clean setup
+.PHONY: help demo test test-all runtimes-gpu lint format bench clean setup
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 # Drawn scenes to train on, a quarter as many to validate and to test, and how often each is seen.
 DEMO := runs/demo
@@ -50,6 +50,9 @@ test: setup  ## the fast tests, 4 minutes
 test-all: $(VENV)/.installed-torch  ## all tests, PyTorch as judge included (installs it)
 	$(PY) -m pytest -n auto --maxprocesses $(WORKERS) --dist loadfile -m ""
 
+runtimes-gpu: setup  ## two Vulkan drivers for the GPU tests, into .runtimes: 43 MB, 17 kept
+	$(PY) export/fetch_gpu_drivers.py
+
 lint: setup  ## Ruff and mypy, nothing is changed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -64,7 +67,7 @@ bench: setup  ## every benchmark, one after the other; JSON into runs/bench
 	for file in benchmarks/*.py; do \
 		$(PY) "$$file" --json "runs/bench/$$(basename "$$file" .py).json"; done
 
-clean:  ## remove caches and what demo and bench wrote; other runs and .venv stay
+clean:  ## remove caches and what demo and bench wrote; other runs, .venv, .runtimes stay
 	rm -rf runs/demo runs/bench build dist *.egg-info .venv-ci \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find segnet_tf export benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +

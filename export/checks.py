@@ -102,9 +102,9 @@ def count_mask_mismatches(
     """Runs a file with its masks as outputs and compares each with NumPy.
 
     Args:
-        content: of the file.
+        content: of the file. No pooling layer of it may take the image itself.
         images: float32 `(batch, height, width, 3)`, RGB 0..255.
-        runtime: a name in `runtimes.CPU_RUNTIMES`.
+        runtime: a name in `runtimes.RUNTIMES`.
 
     Returns:
         Wrong pairs and all pairs. Two pairs of rows and one of columns make a window.
@@ -112,10 +112,10 @@ def count_mask_mismatches(
     graph = flatbuffer.read(content)
     found = masks.find(graph)
     wanted = sorted({index for mask in found for index in (mask.source, mask.mask)})
-    interpreter = runtimes.open_interpreter(flatbuffer.with_outputs(content, wanted), runtime)
+    shown = flatbuffer.with_outputs(content, wanted)
     wrong = total = 0
-    for image in images:
-        values = runtimes.run(interpreter, image)[len(graph.outputs) :]
+    for image in images:  # one at a time: inner tensors are large
+        values = runtimes.answers(shown, runtime, [image])[0][len(graph.outputs) :]
         by_index = dict(zip(wanted, values, strict=True))
         for mask in found:
             counts = masks.mismatches(mask, by_index[mask.source], by_index[mask.mask])

@@ -1,4 +1,4 @@
-"""Runs a .tflite file on the CPU kernels of LiteRT. Imports no TensorFlow: it runs in children."""
+"""Runs a .tflite file on every runtime there is. Imports no TensorFlow: it runs in children."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from export import gpu_runtime
 from segnet_tf.errors import UserError
 
 # name -> resolver: three sets of kernels that must give one answer.
@@ -22,6 +23,9 @@ CPU_RUNTIMES = {
 }
 # The exit code of a child whose last line says in full what is wrong.
 REFUSED = 2
+# name -> the precision that the GPU delegate computes in
+GPU_RUNTIMES = {f"gpu-{precision}": precision for precision in gpu_runtime.PRECISIONS}
+RUNTIMES = (*CPU_RUNTIMES, *GPU_RUNTIMES)
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,50 @@ class Partitions:
     delegated: int
     total: int
     left_out: tuple[str, ...]
+
+
+def unavailable(name: str) -> str | None:
+    """Why a runtime cannot be used here, with the command that mends it; `None` if it can.
+
+    Raises:
+        UserError: `name` is not in `RUNTIMES`.
+    """
+    _check_name(name)
+    return gpu_runtime.unavailable(GPU_RUNTIMES[name]) if name in GPU_RUNTIMES else None
+
+
+def answers(content: bytes, name: str, images: list[np.ndarray]) -> list[list[np.ndarray]]:
+    """Runs a file on every image, on any runtime.
+
+    Args:
+        content: of the .tflite file. On the CPU it runs in this process: see `check_survives`.
+        name: one of `RUNTIMES`.
+        images: float32, of the shape of the file's input, RGB 0..255.
+
+    Returns:
+        For each image the file's outputs in their order, quantized ones in real numbers.
+
+    Raises:
+        UserError: an unknown or missing runtime, one that refuses the file or, on the GPU, a
+            single op of it; images of another shape.
+    """
+    _check_name(name)
+    if name in GPU_RUNTIMES:
+        return gpu_runtime.answers(content, images, GPU_RUNTIMES[name])
+    interpreter = open_interpreter(content, name)
+    shape = tuple(map(int, interpreter.get_input_details()[0]["shape"]))
+    for image in images:
+        if image.shape != shape:
+            raise UserError(
+                f"`images` must have the shape {shape} of the file's input. "
+                f"Received: {image.shape}. Resize them."
+            )
+    return [run(interpreter, image) for image in images]
+
+
+def _check_name(name: str) -> None:
+    if name not in RUNTIMES:
+        raise UserError(f"`runtime` must be one of {', '.join(RUNTIMES)}. Received: {name!r}.")
 
 
 def open_interpreter(content: bytes, runtime: str = "xnnpack", threads: int = 1) -> Interpreter:

@@ -40,9 +40,10 @@ def build(
         num_classes: number of classes; 1 is binary with one logit, else one logit a class.
         input_shape: `(height, width, 3)` in pixels; `None` for a side takes any size.
         weights: `None` for random ones; `"camvid"` for those that come with the package
-            (`segnet_mini`, 11 classes, see weights/README.md); `"imagenet"` (only `segnet`: VGG16's convolutions go
-            into the encoder); a `.weights.h5` or `.keras` file of the same architecture; or, for
-            `segnet`, another `.h5` file: VGG16 weights as Keras stores them.
+            (`segnet_mini`, 11 classes, see weights/README.md); `"imagenet"` (only `segnet`:
+            VGG16's convolutions go into the encoder); a `.weights.h5` or `.keras` file of the
+            same architecture; or, for `segnet`, another `.h5` file: VGG16 weights as Keras
+            stores them.
         **options: the architecture's own, e.g. `layout="caffe"`.
 
     Returns:

@@ -1,14 +1,18 @@
-"""A run folder as `segnet-tf train` leaves it, with a network that converts in no time."""
+"""A run folder and files of networks that convert in no time."""
 
+import keras
+import numpy as np
 import pytest
 import tiny_models
 
-from segnet_tf import runs
+from export import calibration, convert
+from segnet_tf import models, runs
 from segnet_tf.atomic import write_json
 from segnet_tf.config import TrainConfig
-from segnet_tf.data import open_samples
+from segnet_tf.data import open_samples, synthetic
 
 CLASSES = 11  # of the drawn scenes
+SIZE = (64, 96)
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +38,26 @@ def fast(monkeypatch):
 
     monkeypatch.setattr(runtimes, "latency_ms", lambda content: 1.5)
     monkeypatch.setattr(runtimes, "check_survives", lambda path: None)
+
+
+@pytest.fixture(scope="session")
+def images():
+    samples = synthetic.samples("val", size=SIZE, count=2)
+    return [samples.read(index)[0].astype(np.float32)[None] for index in range(2)]
+
+
+@pytest.fixture(scope="session")
+def narrow():
+    keras.utils.set_random_seed(0)
+    return models.build("segnet_mini", 11, (*SIZE, 3), widths=(8, 8, 16, 16, 16))
+
+
+@pytest.fixture(scope="session")
+def float_file(narrow):
+    return convert.convert(narrow, SIZE)
+
+
+@pytest.fixture(scope="session")
+def int8_file(narrow, images):
+    ranges = calibration.measure_ranges(narrow, images)
+    return convert.convert(narrow, SIZE, ranges=ranges, io="int8")
