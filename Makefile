@@ -19,10 +19,10 @@ WORKERS ?= 4
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-all lint format bench clean setup
+.PHONY: help demo test test-all lint format bench clean setup runtimes-aarch64
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
 
 # Drawn scenes to train on, a quarter as many to validate and to test, and how often each is seen.
 DEMO := runs/demo
@@ -62,6 +62,13 @@ bench: setup  ## every benchmark, one after the other; JSON into runs/bench
 	mkdir -p runs/bench
 	for file in benchmarks/*.py; do \
 		$(PY) "$$file" --json "runs/bench/$$(basename "$$file" .py).json"; done
+
+# Where an exported file runs besides this machine's processor. Kept apart from .venv: `make clean`
+# leaves them, and deleting the folder removes them.
+RUNTIMES := .runtimes
+
+runtimes-aarch64: setup  ## LiteRT for a phone's processor under qemu, into .runtimes: 115 MB
+	export/devices/aarch64.sh $(RUNTIMES)/aarch64 $(PY) constraints.txt
 
 clean:  ## remove caches and what demo and bench wrote; other runs and .venv stay
 	rm -rf runs/demo runs/bench build dist *.egg-info .venv-ci \
