@@ -19,10 +19,10 @@ WORKERS ?= 4
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-all lint format bench clean setup runtimes-aarch64
+.PHONY: help demo test test-all lint format bench clean setup runtimes-aarch64 runtimes-browser
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
 
 # Drawn scenes to train on, a quarter as many to validate and to test, and how often each is seen.
 DEMO := runs/demo
@@ -69,6 +69,9 @@ RUNTIMES := .runtimes
 
 runtimes-aarch64: setup  ## LiteRT for a phone's processor under qemu, into .runtimes: 115 MB
 	export/devices/aarch64.sh $(RUNTIMES)/aarch64 $(PY) constraints.txt
+
+runtimes-browser:  ## LiteRT.js and, where there is none, a Chromium, into .runtimes: 320 MB
+	export/devices/browser.sh $(RUNTIMES)/browser
 
 clean:  ## remove caches and what demo and bench wrote; other runs and .venv stay
 	rm -rf runs/demo runs/bench build dist *.egg-info .venv-ci \
