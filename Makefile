@@ -19,10 +19,11 @@ WORKERS ?= 4
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-all runtimes-gpu lint format bench clean setup
+.PHONY: help demo test test-all lint format bench clean setup \
+	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
 
 # Drawn scenes to train on, a quarter as many to validate and to test, and how often each is seen.
 DEMO := runs/demo
@@ -50,6 +51,8 @@ test: setup  ## the fast tests, 4 minutes
 test-all: $(VENV)/.installed-torch  ## all tests, PyTorch as judge included (installs it)
 	$(PY) -m pytest -n auto --maxprocesses $(WORKERS) --dist loadfile -m ""
 
+runtimes: runtimes-gpu runtimes-aarch64 runtimes-browser  ## all three: 450 MB
+
 runtimes-gpu: setup  ## two Vulkan drivers for the GPU tests, into .runtimes: 43 MB, 17 kept
 	$(PY) export/fetch_gpu_drivers.py
 
@@ -66,6 +69,16 @@ bench: setup  ## every benchmark, one after the other; JSON into runs/bench
 	mkdir -p runs/bench
 	for file in benchmarks/*.py; do \
 		$(PY) "$$file" --json "runs/bench/$$(basename "$$file" .py).json"; done
+
+# Where an exported file runs besides this machine's processor. Kept apart from .venv: `make clean`
+# leaves them, and deleting the folder removes them.
+RUNTIMES := .runtimes
+
+runtimes-aarch64: setup  ## LiteRT for a phone's processor under qemu, into .runtimes: 115 MB
+	export/devices/aarch64.sh $(RUNTIMES)/aarch64 $(PY) constraints.txt
+
+runtimes-browser:  ## LiteRT.js and, where there is none, a Chromium, into .runtimes: 320 MB
+	export/devices/browser.sh $(RUNTIMES)/browser
 
 clean:  ## remove caches and what demo and bench wrote; other runs, .venv, .runtimes stay
 	rm -rf runs/demo runs/bench build dist *.egg-info .venv-ci \

@@ -25,7 +25,9 @@ CPU_RUNTIMES = {
 REFUSED = 2
 # name -> the precision that the GPU delegate computes in
 GPU_RUNTIMES = {f"gpu-{precision}": precision for precision in gpu_runtime.PRECISIONS}
-RUNTIMES = (*CPU_RUNTIMES, *GPU_RUNTIMES)
+# name -> what of LiteRT.js computes
+BROWSER_RUNTIMES = {"browser-wasm": "wasm", "browser-webgpu": "webgpu"}
+RUNTIMES = (*CPU_RUNTIMES, "aarch64", *GPU_RUNTIMES, *BROWSER_RUNTIMES)
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,15 @@ def unavailable(name: str) -> str | None:
     Raises:
         UserError: `name` is not in `RUNTIMES`.
     """
+    # Imported when asked for: this file also runs under emulation, where they have no parts.
+    from export import aarch64_runtime, browser_runtime
+
     _check_name(name)
-    return gpu_runtime.unavailable(GPU_RUNTIMES[name]) if name in GPU_RUNTIMES else None
+    if name in GPU_RUNTIMES:
+        return gpu_runtime.unavailable(GPU_RUNTIMES[name])
+    if name in BROWSER_RUNTIMES:
+        return browser_runtime.unavailable()
+    return aarch64_runtime.unavailable() if name == "aarch64" else None
 
 
 def answers(content: bytes, name: str, images: list[np.ndarray]) -> list[list[np.ndarray]]:
@@ -63,9 +72,15 @@ def answers(content: bytes, name: str, images: list[np.ndarray]) -> list[list[np
         UserError: an unknown or missing runtime, one that refuses the file or, on the GPU, a
             single op of it; images of another shape.
     """
+    from export import aarch64_runtime, browser_runtime
+
     _check_name(name)
     if name in GPU_RUNTIMES:
         return gpu_runtime.answers(content, images, GPU_RUNTIMES[name])
+    if name in BROWSER_RUNTIMES:
+        return browser_runtime.answers(content, images, accelerator=BROWSER_RUNTIMES[name])
+    if name == "aarch64":
+        return aarch64_runtime.answers(content, images)
     interpreter = open_interpreter(content, name)
     shape = tuple(map(int, interpreter.get_input_details()[0]["shape"]))
     for image in images:
