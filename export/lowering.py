@@ -2,10 +2,10 @@
 
 A 2x2 window's argmax is two comparisons: which of each horizontal pair is larger, then which of
 the two winners. "The second is strictly greater" is a depthwise convolution with the kernel
-(-gain, +gain) and the stride of the pooling, clipped to 0..1: one mask a direction. Horizontal
-pairs first gives row-major order, in which the first of equal values wins; vertical first would
-not. COMPARE, SELECT, CAST, SCATTER and ARG_MAX, the obvious forms, are refused by GPU delegates
-or cut the graph into pieces.
+(-gain, +gain) and the stride of the pooling, clipped to two values: one mask a direction.
+Horizontal pairs first gives row-major order, in which the first of equal values wins; vertical
+first would not. COMPARE, SELECT, CAST, SCATTER and ARG_MAX, the obvious forms, are refused by GPU
+delegates or cut the graph into pieces.
 
 Everything here takes and gives tensors of known size and rank 4.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -38,18 +37,24 @@ Quantizer = Callable[[tf.Tensor, tuple[float, float]], tf.Tensor]
 
 @dataclass(frozen=True)
 class Argmax:
-    """What stands for the argmax tensor in an exported graph.
+    """What stands for the argmax tensor in an exported graph: the maps to compare.
 
     Attributes:
-        later_in_row: `(batch, height, w, channels)`, 1 where the second of a horizontal pair
-            is strictly greater, else 0.
-        later_in_column: `(batch, h, w, channels)`, the same for the winners of the two rows.
+        columns: `(batch, 2 * h, 2 * w, channels)`, the map that was pooled, made even.
+        rows: `(batch, 2 * h, w, channels)`, the larger of each of its horizontal pairs.
+        value_range: `(min, max)` of both for int8, `None` for float.
         size: `(height, width)` of the map that was pooled, in pixels.
+        name: the pooling layer's, the prefix of the mask ops' names.
+        largest_kernel: elements a mask's kernel may have; beyond, slices are subtracted. Dynamic
+            range quantization rounds larger kernels to int8, the masks' too. `None` for no limit.
     """
 
-    later_in_row: tf.Tensor
-    later_in_column: tf.Tensor
+    columns: tf.Tensor
+    rows: tf.Tensor
+    value_range: tuple[float, float] | None
     size: tuple[int, int]
+    name: str
+    largest_kernel: int | None
 
 
 def max_pool(
@@ -59,28 +64,24 @@ def max_pool(
     name: str,
     largest_kernel: int | None = None,
 ) -> tuple[tf.Tensor, Argmax]:
-    """2x2 max-pooling with stride 2, and the masks that say where each maximum was.
+    """2x2 max-pooling with stride 2, and what says where each maximum was.
 
     Args:
         x: float `(batch, height, width, channels)`, static shape.
         padding: `"valid"` (floor) or `"same"` (ceil).
         value_range: `(min, max)` of `x` for int8, `None` for float.
-        name: the pooling layer's, the prefix of the mask ops' names.
-        largest_kernel: elements a mask's kernel may have; beyond, slices are subtracted. Dynamic
-            range quantization rounds larger kernels to int8, the masks' too. `None` for no limit.
+        name: the pooling layer's.
+        largest_kernel: see `Argmax`.
     """
-    compare = partial(_later, value_range=value_range, largest_kernel=largest_kernel)
     size = (x.shape[HEIGHT], x.shape[WIDTH])
     x = _to_even(x, padding)
-    later_in_row = compare(x, WIDTH, name=f"{name}_later_in_row")
     rows = tf.nn.max_pool2d(x, (1, 2), (1, 2), "VALID")
     if value_range is not None:
         rows = fake_quantize(rows, value_range)
-    later_in_column = compare(rows, HEIGHT, name=f"{name}_later_in_column")
     pooled = tf.nn.max_pool2d(rows, (2, 1), (2, 1), "VALID")
     if value_range is not None:
         pooled = fake_quantize(pooled, value_range)
-    return pooled, Argmax(later_in_row, later_in_column, size)
+    return pooled, Argmax(x, rows, value_range, size, name, largest_kernel)
 
 
 def max_unpool(
@@ -93,8 +94,8 @@ def max_unpool(
         argmax: of the pooling layer at the same depth.
         value_range: `(min, max)` of `pooled` for int8, zero included; `None` for float.
     """
-    x = _spread(pooled, argmax.later_in_column, HEIGHT, value_range)
-    x = _spread(x, argmax.later_in_row, WIDTH, value_range)
+    x = _spread(pooled, argmax, HEIGHT, value_range)
+    x = _spread(x, argmax, WIDTH, value_range)
     return _to_size(x, argmax.size)
 
 
@@ -108,19 +109,16 @@ def quantum(value_range: tuple[float, float]) -> float:
     return (value_range[1] - value_range[0]) / 255
 
 
-def _later(
-    x: tf.Tensor,
-    axis: int,
-    *,
-    value_range: tuple[float, float] | None,
-    largest_kernel: int | None,
-    name: str,
-) -> tf.Tensor:
-    """1 where the second of each pair along `axis` is strictly greater, else 0."""
-    if value_range is not None:
-        gain = INT8_STEP / quantum(value_range)
-        return fake_quantize(_pair_difference(x, axis, gain, name), (0.0, 1.0))
-    if largest_kernel is None or 2 * x.shape[-1] <= largest_kernel:
+def _later(argmax: Argmax, axis: int, one: float = 1.0) -> tf.Tensor:
+    """`one` where the second of each pair along `axis` is strictly greater, else 0."""
+    if axis == HEIGHT:
+        x, name = argmax.rows, f"{argmax.name}_later_in_column"
+    else:
+        x, name = argmax.columns, f"{argmax.name}_later_in_row"
+    if argmax.value_range is not None:
+        gain = INT8_STEP * one / quantum(argmax.value_range)
+        return fake_quantize(_pair_difference(x, axis, gain, name), (0.0, one))
+    if argmax.largest_kernel is None or 2 * x.shape[-1] <= argmax.largest_kernel:
         difference = _pair_difference(x, axis, FLOAT_GAINS[0], name)
     else:
         first, second = _pair_halves(x, axis)
@@ -152,15 +150,20 @@ def _pair_halves(x: tf.Tensor, axis: int) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _spread(
-    x: tf.Tensor, later: tf.Tensor, axis: int, value_range: tuple[float, float] | None
+    x: tf.Tensor, argmax: Argmax, axis: int, value_range: tuple[float, float] | None
 ) -> tf.Tensor:
-    """Doubles `axis`: each value goes to the second place where `later` is 1, else the first."""
-    second = x * later
-    if value_range is not None:
-        second = fake_quantize(second, value_range)
-    first = x - second
-    if value_range is not None:
-        first = fake_quantize(first, value_range)
+    """Doubles `axis`: a value goes to the second place if that was greater, else the first."""
+    if value_range is None:
+        second = x * _later(argmax, axis)
+        first = x - second
+    elif value_range[0] == 0:
+        # Less the largest value, any value ends at 0, the lowest code. XNNPACK takes half as long
+        # for an int8 SUB as for a MUL.
+        first = fake_quantize(x - _later(argmax, axis, value_range[1]), value_range)
+        second = fake_quantize(x - first, value_range)
+    else:
+        second = fake_quantize(x * _later(argmax, axis), value_range)
+        first = fake_quantize(x - second, value_range)
     batch, height, width, channels = x.shape
     # Interleaving at rank 4, the most that GPU delegates take: the next axis holds the pair.
     stacked = tf.concat([first, second], axis + 1)

@@ -20,9 +20,10 @@ class Mask:
     Attributes:
         name: of the tensor that subtracts, which has the pooling layer's name in it.
         source: number of the tensor that is compared.
-        mask: number of the tensor that is 1 where the second is strictly greater, else 0.
+        mask: number of the tensor that is `one` where the second is strictly greater, else 0.
         axis: 1 for vertical pairs, 2 for horizontal ones.
         problem: what is wrong with it as stored, empty if nothing is.
+        one: 1, or in int8 the largest value of the map that it is subtracted from.
     """
 
     name: str
@@ -30,17 +31,20 @@ class Mask:
     mask: int
     axis: int
     problem: str
+    one: float = 1.0
 
 
 def find(graph: Graph) -> list[Mask]:
     """All masks of a file, each with what its stored numbers say against it."""
     found = []
     for op in graph.ops:
-        name = graph.tensors[op.outputs[0]].name
+        output = graph.tensors[op.outputs[0]]
+        name = output.name
         axis = _pair_axis(graph, op)
         if axis:
             mask, _ = _end_of_gains(graph, op.outputs[0])
-            found.append(Mask(name, op.inputs[0], mask, axis, _problem(graph, op)))
+            one = _one(output) if output.scale.size else 1.0
+            found.append(Mask(name, op.inputs[0], mask, axis, _problem(graph, op), one))
         halves = _cut_in_halves(graph, op)
         if halves:
             mask, gains = _end_of_gains(graph, op.outputs[0])
@@ -61,7 +65,7 @@ def mismatches(mask: Mask, source: np.ndarray, computed: np.ndarray) -> tuple[in
     first = np.take(source, np.arange(0, 2 * count, 2), mask.axis)
     second = np.take(source, np.arange(1, 2 * count, 2), mask.axis)
     # 1 is stored as 255/255; the product may be a float32 rounding away from it. NaN is wrong.
-    wrong = ~(np.abs(computed - (second > first)) <= 1e-6)
+    wrong = ~(np.abs(computed / mask.one - (second > first)) <= 1e-6)
     return int(wrong.sum()), wrong.size
 
 
@@ -126,15 +130,32 @@ def _problem(graph: Graph, op: Op) -> str:
         return f"it is {source.dtype}, which is not exact"
     if not all(tensor.scale.size for tensor in (source, kernel, output)):
         return "it has no scale"
-    steps = gain * source.scale[0]
+    steps = gain * source.scale[0] / _one(output)
     ratio = source.scale[0] * kernel.scale.max() / output.scale[0]
     if not ((steps >= 1).all() and (steps <= 126).all()):
         return f"its gain times the input's scale is {steps.min():.3g}, outside 1 to 126"
     if ratio >= LARGEST_RATIO:
         return f"its scales have the ratio {ratio:.0f}, 256 or more"
-    if abs(output.scale[0] * 255 - 1) > 1e-5 or output.zero_point[0] != -128:
-        return "its output is not 0 to 1"
+    return _range_problem(graph, output)
+
+
+def _range_problem(graph: Graph, mask: Tensor) -> str:
+    """What an int8 mask's readers would make of its range."""
+    for reader in graph.readers(mask.index):
+        one, lowest = 1.0, [mask.zero_point[0]]
+        if reader.name == "SUB" and reader.inputs[1] == mask.index:
+            # It ends at the lowest code: that must be 0, and the mask as wide as the map.
+            changed = graph.tensors[reader.inputs[0]]
+            one = _one(changed)
+            lowest.append(changed.zero_point[0])
+        if abs(_one(mask) / one - 1) > 1e-5 or any(zero != -128 for zero in lowest):
+            return f"its output is not 0 to {one:.3g}"
     return ""
+
+
+def _one(mask: Tensor) -> float:
+    """The highest code's value, where the lowest is 0."""
+    return float(mask.scale[0] * 255)
 
 
 def _not_zero(tensor: Tensor | None) -> bool:

@@ -21,12 +21,29 @@ def convert(shape, padding, value_range=None) -> bytes:
             unpooled = lowering.fake_quantize(unpooled, value_range)
         return {"a_pooled": pooled, "b_unpooled": unpooled}  # sorted by name
 
-    signature = [tf.TensorSpec(shape, tf.float32)]
+    return _convert(forward, [shape], value_range is not None)
+
+
+def convert_two(shape, pooled_range, value_range) -> bytes:
+    """An int8 file that pools a map of `shape` and unpools another one of half its size."""
+
+    def forward(x, y):
+        x = lowering.fake_quantize(x, pooled_range)
+        y = lowering.fake_quantize(y, value_range)
+        _, argmax = lowering.max_pool(x, "valid", pooled_range, "pool")
+        return lowering.fake_quantize(lowering.max_unpool(y, argmax, value_range), value_range)
+
+    batch, height, width, channels = shape
+    return _convert(forward, [shape, (batch, height // 2, width // 2, channels)], True)
+
+
+def _convert(forward, shapes, int8) -> bytes:
+    signature = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
     function = tf.function(forward, input_signature=signature, autograph=False)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [function.get_concrete_function()], tf.Module()
     )
-    if value_range is not None:
+    if int8:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = converter.inference_output_type = tf.int8
     return converter.convert()

@@ -1,6 +1,5 @@
 """Pooling and unpooling in builtin ops against NumPy and TensorFlow, on three sets of kernels."""
 
-import functools
 import itertools
 
 import lowered_pair
@@ -86,6 +85,28 @@ def test_every_window_of_five_codes(span):
         assert_exact(interpreters, codes, False)
 
 
+@pytest.mark.parametrize("span", [(0.0, 0.5), (0.0, 90.0), (-1.0, 3.0)])
+def test_int8_unpools_a_map_of_another_range(span):
+    """All codes of the decoder's map, where the encoder's maxima were."""
+    rng = np.random.default_rng(0)
+    shape = (1, 4, 128, 3)
+    content = lowered_pair.convert_two(shape, (-3.0, 5.0), span)
+    codes = rng.integers(-3, 3, shape)
+    small = rng.permuted(np.arange(2 * 64 * 3) % 256 - 128).reshape(1, 2, 64, 3)
+    for name, interpreter in lowered_pair.interpreters(content).items():
+        encoder, decoder = sorted(interpreter.get_input_details(), key=lambda d: -d["shape"][1])
+        interpreter.set_tensor(encoder["index"], codes.astype(np.int8))
+        interpreter.set_tensor(decoder["index"], small.astype(np.int8))
+        interpreter.invoke()
+        output = interpreter.get_output_details()[0]
+        assert output["quantization"] == decoder["quantization"]
+        wanted = np.full(shape, decoder["quantization"][1])
+        for y, x, c in np.ndindex(2, 64, 3):
+            where = codes[0, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2, c].argmax()
+            wanted[0, 2 * y + where // 2, 2 * x + where % 2, c] = small[0, y, x, c]
+        np.testing.assert_array_equal(interpreter.get_tensor(output["index"]), wanted, name)
+
+
 def test_horizontal_pairs_come_first():
     """The window that tells the orders apart: vertical first would choose the lower left 1."""
     x = row_of_windows(np.array([[0, 1, 1, 0]], np.float32))
@@ -112,20 +133,18 @@ def test_vertical_pairs_first_would_be_found(monkeypatch):
         assert_exact(interpreters, x, False)
 
 
-def vertical_first(x, padding, value_range, name, largest_kernel=None):
+def vertical_first(x, padding, value_range, name):
     import tensorflow as tf
 
-    later = functools.partial(lowering._later, value_range=None, largest_kernel=None)
-    column = later(x, lowering.HEIGHT, name="column")
     winners = tf.nn.max_pool2d(x, (2, 1), (2, 1), "VALID")
-    row = later(winners, lowering.WIDTH, name="row")
     pooled = tf.nn.max_pool2d(winners, (1, 2), (1, 2), "VALID")
-    return pooled, lowering.Argmax(row, column, tuple(x.shape[1:3]))
+    # `rows` are compared along the height, `columns` along the width.
+    return pooled, lowering.Argmax(winners, x, None, tuple(x.shape[1:3]), name, None)
 
 
 def vertical_first_unpool(pooled, argmax, value_range):
-    x = lowering._spread(pooled, argmax.later_in_row, lowering.WIDTH, None)
-    return lowering._spread(x, argmax.later_in_column, lowering.HEIGHT, None)
+    x = lowering._spread(pooled, argmax, lowering.WIDTH, None)
+    return lowering._spread(x, argmax, lowering.HEIGHT, None)
 
 
 @pytest.fixture(scope="module")

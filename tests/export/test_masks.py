@@ -16,10 +16,12 @@ def files():
     return {
         "float32": lowered_pair.convert(SHAPE, "same"),
         "int8": lowered_pair.convert(SHAPE, "same", (-3.0, 5.0)),
+        # Without negative values the masks are subtracted: they are as wide as the map.
+        "subtracted": lowered_pair.convert(SHAPE, "same", (0.0, 5.0)),
     }
 
 
-@pytest.fixture(params=("float32", "int8"))
+@pytest.fixture(params=("float32", "int8", "subtracted"))
 def content(files, request):
     return files[request.param]
 
@@ -43,13 +45,16 @@ def test_a_pool_has_a_horizontal_and_a_vertical_mask_without_a_problem(content):
 
 
 def test_the_end_of_a_mask_is_what_the_unpooling_reads(content):
-    """All three gains of a float mask are behind it: it holds 0 and 1 only."""
+    """All three gains of a float mask are behind it: it holds two values only."""
     graph = flatbuffer.read(content)
-    ends = [mask.mask for mask in masks.find(graph)]
-    shown = flatbuffer.with_outputs(content, ends)
+    found = masks.find(graph)
+    largest = 5 if graph.tensors[graph.inputs[0]].zero_point.tolist() == [-128] else 1
+    shown = flatbuffer.with_outputs(content, [mask.mask for mask in found])
     interpreter = runtimes.open_interpreter(shown)
-    for values in runtimes.run(interpreter, image())[len(graph.outputs) :]:
-        np.testing.assert_allclose(np.unique(values), [0, 1], atol=1e-6)
+    values = runtimes.run(interpreter, image())[len(graph.outputs) :]
+    for mask, value in zip(found, values, strict=True):
+        assert mask.one == pytest.approx(largest)
+        np.testing.assert_allclose(np.unique(value), [0, largest], atol=1e-6)
 
 
 def test_a_wrong_number_of_masks_is_a_failure(content):
@@ -132,6 +137,8 @@ def test_a_mask_that_is_not_0_to_1_is_named(files):
 
     broken = edited_tflite.edit(files["int8"], widen)
     assert problems(broken) == ["its output is not 0 to 1"] * 2
+    broken = edited_tflite.edit(files["subtracted"], widen)
+    assert problems(broken) == ["its output is not 0 to 5"] * 2
 
 
 @pytest.mark.parametrize("runtime", runtimes.CPU_RUNTIMES)
