@@ -28,6 +28,9 @@ FLOAT_GAINS = (2.0**9, 2.0**13, 2.0**15)
 # int8: gain * scale must stay within [1, 126]: below 1 a difference of one quantum is lost,
 # above 126 XNNPACK's requantization overflows its limit. 16 leaves room on both sides.
 INT8_STEP = 16.0
+# A GPU delegate may run an int8 file in float16, where gain times value must stay below 65504. With
+# masks as large as the values, the gain is step * 255, whatever the scale.
+LARGEST_SUBTRACTED = 64.0
 
 HEIGHT, WIDTH = 1, 2
 
@@ -116,7 +119,8 @@ def _later(argmax: Argmax, axis: int, one: float = 1.0) -> tf.Tensor:
     else:
         x, name = argmax.columns, f"{argmax.name}_later_in_row"
     if argmax.value_range is not None:
-        gain = INT8_STEP * one / quantum(argmax.value_range)
+        step = min(INT8_STEP, 2 * LARGEST_SUBTRACTED / one)
+        gain = step * one / quantum(argmax.value_range)
         return fake_quantize(_pair_difference(x, axis, gain, name), (0.0, one))
     if argmax.largest_kernel is None or 2 * x.shape[-1] <= argmax.largest_kernel:
         difference = _pair_difference(x, axis, FLOAT_GAINS[0], name)
@@ -156,7 +160,7 @@ def _spread(
     if value_range is None:
         second = x * _later(argmax, axis)
         first = x - second
-    elif value_range[0] == 0:
+    elif value_range[0] == 0 and value_range[1] <= LARGEST_SUBTRACTED:
         # Less the largest value, any value ends at 0, the lowest code. XNNPACK takes half as long
         # for an int8 SUB as for a MUL.
         first = fake_quantize(x - _later(argmax, axis, value_range[1]), value_range)

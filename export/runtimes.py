@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from export import gpu_runtime
 from segnet_tf.errors import UserError
 
 # name -> resolver: three sets of kernels that must give one answer.
@@ -24,7 +23,7 @@ CPU_RUNTIMES = {
 # The exit code of a child whose last line says in full what is wrong.
 REFUSED = 2
 # name -> the precision that the GPU delegate computes in
-GPU_RUNTIMES = {f"gpu-{precision}": precision for precision in gpu_runtime.PRECISIONS}
+GPU_RUNTIMES = {"gpu-float32": "float32", "gpu-float16": "float16"}
 # name -> what of LiteRT.js computes
 BROWSER_RUNTIMES = {"browser-wasm": "wasm", "browser-webgpu": "webgpu"}
 RUNTIMES = (*CPU_RUNTIMES, "aarch64", *GPU_RUNTIMES, *BROWSER_RUNTIMES)
@@ -47,7 +46,7 @@ def unavailable(name: str) -> str | None:
         UserError: `name` is not in `RUNTIMES`.
     """
     # Imported when asked for: this file also runs under emulation, where they have no parts.
-    from export import aarch64_runtime, browser_runtime
+    from export import aarch64_runtime, browser_runtime, gpu_runtime
 
     _check_name(name)
     if name in GPU_RUNTIMES:
@@ -72,7 +71,7 @@ def answers(content: bytes, name: str, images: list[np.ndarray]) -> list[list[np
         UserError: an unknown or missing runtime, one that refuses the file or, on the GPU, a
             single op of it; images of another shape.
     """
-    from export import aarch64_runtime, browser_runtime
+    from export import aarch64_runtime, browser_runtime, gpu_runtime
 
     _check_name(name)
     if name in GPU_RUNTIMES:

@@ -179,6 +179,7 @@ def test_mismatches_by_hand():
 def test_a_gain_that_ends_the_process_is_one_line(tmp_path, monkeypatch):
     """512 quanta a step instead of 16: the stored numbers say so, and a child dies of it."""
     monkeypatch.setattr(lowering, "INT8_STEP", 512.0)
+    monkeypatch.setattr(lowering, "LARGEST_SUBTRACTED", 512.0)
     content = lowered_pair.convert(SHAPE, "valid", (-3.0, 5.0))
     assert problems(content) == ["its gain times the input's scale is 512, outside 1 to 126"] * 2
     path = tmp_path / "broken.tflite"
