@@ -12,7 +12,6 @@ Everything here takes and gives tensors of known size and rank 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,9 +32,6 @@ INT8_STEP = 16.0
 LARGEST_SUBTRACTED = 64.0
 
 HEIGHT, WIDTH = 1, 2
-
-# Marks a tensor's int8 range; the identity in a float export.
-Quantizer = Callable[[tf.Tensor, tuple[float, float]], tf.Tensor]
 
 
 @dataclass(frozen=True)
