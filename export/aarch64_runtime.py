@@ -6,13 +6,13 @@ It needs what `make runtimes-aarch64` fetches. Slow: a program emulated on x86-6
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from export import children
 from segnet_tf.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,28 +71,20 @@ def _emulate(arguments: list[str], cpu: str, seconds: float) -> None:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PATH": os.environ.get("PATH", os.defpath),
     }
-    try:
-        child = subprocess.run(
-            [*command, *arguments],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise UserError(
-            f"`tflite` must run on the emulated aarch64 within {seconds:g} s. Received: one that "
-            "does not. Take fewer images or a smaller input size."
-        ) from error
-    if child.returncode:
-        said = (child.stderr.strip().splitlines() or ["nothing"])[-1]
-        if child.returncode == 2 and said.startswith("`"):
+    code, said = children.run(
+        [*command, *arguments],
+        seconds=seconds,
+        how="on the emulated aarch64",
+        advice="Take fewer images or a smaller input size.",
+        cwd=ROOT,
+        env=environment,
+    )
+    if code:
+        if code == 2 and said.startswith("`"):
             raise UserError(said)
         raise UserError(
             "`tflite` must be one that LiteRT can run on aarch64. Received: one that ends the "
-            f"process with code {child.returncode}, saying: {said} Export it again."
+            f"process with code {code}, saying: {said} Export it again."
         )
 
 

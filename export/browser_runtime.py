@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from export import flatbuffer
+from export import children, flatbuffer
 from segnet_tf.errors import UserError
 
 PARTS = Path(__file__).resolve().parents[1] / ".runtimes" / "browser"
@@ -158,24 +157,16 @@ def _drive(job: Path, accelerator: str, images: int, seconds: float) -> dict:
         "seconds": seconds,
     }
     (job / "job.json").write_text(json.dumps(wish), "utf-8")
-    try:
-        child = subprocess.run(
-            ["node", str(DRIVER / "browser.mjs"), str(PARTS), str(job)],
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise UserError(
-            f"`tflite` must run in the browser within {seconds:g} s. Received: one that does not. "
-            "Take fewer images or a smaller input size."
-        ) from error
+    code, said = children.run(
+        ["node", str(DRIVER / "browser.mjs"), str(PARTS), str(job)],
+        seconds=seconds,
+        how="in the browser",
+        advice="Take fewer images or a smaller input size.",
+    )
     try:
         return json.loads((job / "result.json").read_text("utf-8"))
     except FileNotFoundError:
-        said = (child.stderr.strip().splitlines() or ["nothing"])[-1]
-        return {"error": f"Node.js ended with code {child.returncode}, saying: {said}"}
+        return {"error": f"Node.js ended with code {code}, saying: {said}"}
 
 
 def _check(result: dict, accelerator: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from export import children
 from segnet_tf.errors import UserError
 
 # name -> resolver: three sets of kernels that must give one answer.
@@ -172,27 +172,19 @@ def check_survives(path: Path, seconds: float = 900) -> None:
         UserError: the process ended by a signal, raised, or took longer than `seconds`.
     """
     root = Path(__file__).resolve().parents[1]
-    try:
-        child = subprocess.run(
-            [sys.executable, "-m", "export.runtimes", str(Path(path).resolve())],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise UserError(
-            f"`tflite` must run once within {seconds:g} s. Received: one that does not. "
-            "Export at a smaller size."
-        ) from error
-    if child.returncode:
-        said = child.stderr.strip().splitlines() or ["nothing"]
-        if child.returncode == REFUSED:
-            raise UserError(said[-1])
+    code, said = children.run(
+        [sys.executable, "-m", "export.runtimes", str(Path(path).resolve())],
+        seconds=seconds,
+        how="once",
+        advice="Export at a smaller size.",
+        cwd=root,
+    )
+    if code:
+        if code == REFUSED:
+            raise UserError(said)
         raise UserError(
             "`tflite` must be one that LiteRT can run. Received: one that ends the process with "
-            f"code {child.returncode}, saying: {said[-1].rstrip('.')}. "
+            f"code {code}, saying: {said.rstrip('.')}. "
             "Export it again with other images."
         )
 
