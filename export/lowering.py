@@ -23,13 +23,19 @@ from segnet_tf.errors import UserError
 # 1. One gain big enough for the smallest is infinite in float16, and inf - inf is NaN; three with
 # a clip after each stay below 65504 there for differences up to 127. Together they are 2**37:
 # exact down to one rounding step of numbers from 2**-14 up, and for any number of 1e-11 next to 0.
+# Values nearer than 2**-37 share what is unpooled; in float32 they may be as large as 2**119.
+# LiteRT's GPU delegate pools no value below -10000, with these masks or without.
 FLOAT_GAINS = (2.0**9, 2.0**13, 2.0**15)
 # int8: gain * scale must stay within [1, 126]: below 1 a difference of one quantum is lost,
 # above 126 XNNPACK's requantization overflows its limit. 16 leaves room on both sides.
 INT8_STEP = 16.0
-# A GPU delegate may run an int8 file in float16, where gain times value must stay below 65504. With
-# masks as large as the values, the gain is step * 255, whatever the scale.
+LEAST_INT8_STEP = 2.0
+# A GPU delegate may run an int8 file in float16, where a gain, and a gain times a value, must stay
+# finite. The second is 255 * step * the mask's largest value; the first is a matter of the scale,
+# and kept by a smaller step down to a scale of 3.1e-5 of the mask's largest value. Scales below
+# 6.1e-5, the smallest normal float16, are wrong there all the same.
 LARGEST_SUBTRACTED = 64.0
+LARGEST_FLOAT16 = 65504.0
 
 HEIGHT, WIDTH = 1, 2
 
@@ -115,7 +121,8 @@ def _later(argmax: Argmax, axis: int, one: float = 1.0) -> tf.Tensor:
     else:
         x, name = argmax.columns, f"{argmax.name}_later_in_row"
     if argmax.value_range is not None:
-        step = min(INT8_STEP, 2 * LARGEST_SUBTRACTED / one)
+        most = LARGEST_FLOAT16 * quantum(argmax.value_range) / one
+        step = max(LEAST_INT8_STEP, min(INT8_STEP, 2 * LARGEST_SUBTRACTED / one, most))
         gain = step * one / quantum(argmax.value_range)
         return fake_quantize(_pair_difference(x, axis, gain, name), (0.0, one))
     if argmax.largest_kernel is None or 2 * x.shape[-1] <= argmax.largest_kernel:
