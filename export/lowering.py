@@ -72,8 +72,8 @@ def max_pool(
         name: the pooling layer's.
         largest_kernel: see `Argmax`.
     """
-    size = (x.shape[HEIGHT], x.shape[WIDTH])
-    x = _to_even(x, padding)
+    size = size_of(x)
+    x = to_even(x, padding)
     rows = tf.nn.max_pool2d(x, (1, 2), (1, 2), "VALID")
     if value_range is not None:
         rows = fake_quantize(rows, value_range)
@@ -95,7 +95,12 @@ def max_unpool(
     """
     x = _spread(pooled, argmax, HEIGHT, value_range)
     x = _spread(x, argmax, WIDTH, value_range)
-    return _to_size(x, argmax.size)
+    return to_size(x, argmax.size)
+
+
+def size_of(x: tf.Tensor) -> tuple[int, int]:
+    """`(height, width)` in pixels."""
+    return x.shape[HEIGHT], x.shape[WIDTH]
 
 
 def fake_quantize(x: tf.Tensor, value_range: tuple[float, float]) -> tf.Tensor:
@@ -175,7 +180,7 @@ def _spread(
     return tf.reshape(stacked, shape)
 
 
-def _to_even(x: tf.Tensor, padding: str) -> tf.Tensor:
+def to_even(x: tf.Tensor, padding: str) -> tf.Tensor:
     """Drops the last odd row and column (floor) or repeats them (ceil).
 
     A repeated value ties with itself and the first of equals wins, so it is never chosen, whatever
@@ -198,7 +203,7 @@ def _to_even(x: tf.Tensor, padding: str) -> tf.Tensor:
     return x
 
 
-def _to_size(x: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+def to_size(x: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     """Cuts off what ceil mode repeated, fills up with zeros what floor mode dropped."""
     missing = [size[0] - x.shape[HEIGHT], size[1] - x.shape[WIDTH]]
     for axis, lack in zip((HEIGHT, WIDTH), missing, strict=True):

@@ -39,7 +39,23 @@ def _parser() -> argparse.ArgumentParser:
     add("--model", metavar="MODEL", help="run folder, .keras or weights:NAME (the last make demo)")
     add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT (the run's own)")
     add("--output", metavar="FILE", help="the .tflite file (named after the model, next to it)")
-    add("--input-size", type=parse_size, metavar="HxW", help="size of the images (the data's)")
+    add(
+        "--input-size",
+        type=parse_size,
+        nargs="+",
+        action="extend",
+        metavar="HxW",
+        help="size of the images (the data's); several make a file and a report each, the size in "
+        "their names",
+    )
+    add("--batch", type=int, default=1, metavar="N", help="images at a time, fixed (1)")
+    add(
+        "--unpool",
+        default="builtin",
+        choices=("builtin", "custom"),
+        help="ops for argmax pooling and unpooling: builtin ones (default), or the pair of custom "
+        "ops that GPU delegates and XNNPACK have, in float only",
+    )
     add(
         "--io",
         default="float32",

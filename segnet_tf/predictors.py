@@ -99,7 +99,7 @@ class Predictor:
 
     def _run(self, images: np.ndarray) -> np.ndarray:
         if self.is_tflite:
-            answer = np.stack([self.model(image) for image in images])
+            answer = self.model.on_batch(images)
             if self.channels == 1 and self.model.kind == "probabilities":
                 answer = answer - 0.5  # so that 0 is the threshold, as for logits
             return answer

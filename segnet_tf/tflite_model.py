@@ -20,6 +20,7 @@ class TFLiteModel:
         threads: of the interpreter.
     Attributes:
         input_size: `(height, width)` in pixels, which is fixed.
+        batch: images that the file takes at a time.
         kind: "logits", "probabilities" or "labels".
         channels: values a pixel, None for labels.
     Call arguments:
@@ -56,19 +57,20 @@ class TFLiteModel:
         outputs = self._interpreter.get_output_details()
         shape = tuple(inputs[0]["shape"])
         out = tuple(outputs[0]["shape"])
-        if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4 or shape[::3] != (1, 3):
+        if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4 or shape[3] != 3:
             raise UserError(
-                "`model` must take one image (1, height, width, 3) and give one map. "
+                "`model` must take images (batch, height, width, 3) and give one map each. "
                 f"Received: {path} with {len(inputs)} inputs, the first {shape}, and "
                 f"{len(outputs)} outputs."
             )
-        if len(out) not in (3, 4):
+        if len(out) not in (3, 4) or out[0] != shape[0]:
             raise UserError(
-                "`model` must give a map (1, height, width) or (1, height, width, classes). "
-                f"Received: {path}, which gives {out}."
+                "`model` must give maps (batch, height, width) or (batch, height, width, classes). "
+                f"Received: {path}, which gives {out} for {shape}."
             )
         self._input, self._output = inputs[0], outputs[0]
         self.input_size = (int(shape[1]), int(shape[2]))
+        self.batch = int(shape[0])
         self.kind = self._find_kind()
         self.channels = None if self.kind == "labels" else int(out[3])
 
@@ -90,11 +92,21 @@ class TFLiteModel:
                 f"`image` must be {(*self.input_size, 3)}, which the file is fixed to. "
                 f"Received: {image.shape}. Resize it."
             )
-        self._interpreter.set_tensor(self._input["index"], self._quantized(image)[None])
-        self._interpreter.invoke()
-        answer = self._interpreter.get_tensor(self._output["index"])[0]
+        return self.on_batch(image[None])[0]
+
+    def on_batch(self, images: np.ndarray) -> np.ndarray:
+        """The answers to `(count, height, width, 3)`, stacked; any count, whatever the batch."""
+        answers = []
+        for start in range(0, len(images), self.batch):
+            part = images[start : start + self.batch]
+            # The last images may not fill a batch: the rest is computed for nothing.
+            filled = np.concatenate([part, part[-1:].repeat(self.batch - len(part), axis=0)])
+            self._interpreter.set_tensor(self._input["index"], self._quantized(filled))
+            self._interpreter.invoke()
+            answers.append(self._interpreter.get_tensor(self._output["index"])[: len(part)])
+        answer = np.concatenate(answers)
         if self.kind == "labels":
-            answer = answer[..., 0] if answer.ndim == 3 else answer
+            answer = answer[..., 0] if answer.ndim == 4 else answer
             return answer.astype(np.int32)
         scale, zero_point = self._output["quantization"]
         if scale:
