@@ -127,7 +127,7 @@ def _later(argmax: Argmax, axis: int, one: float = 1.0) -> tf.Tensor:
         difference = _pair_difference(x, axis, FLOAT_GAINS[0], name)
     else:
         first, second = _pair_halves(x, axis)
-        difference = (second - first) * FLOAT_GAINS[0]
+        difference = tf.subtract(second, first, name=name) * FLOAT_GAINS[0]
     later = tf.nn.relu6(difference)
     for gain in FLOAT_GAINS[1:]:
         # This form fuses into the multiplication as RELU_N1_TO_1.

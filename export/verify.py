@@ -66,10 +66,11 @@ def verify(
         ) from error
     graph = flatbuffer.read(content)
     file_format = checks.file_format(graph)
-    pools = sum(
-        isinstance(layer, MaxPoolingWithArgmax2D)
+    pools = [
+        layer.name
         for layer in model._flatten_layers(include_self=False)
-    )
+        if isinstance(layer, MaxPoolingWithArgmax2D)
+    ]
     failures = checks.op_failures(graph, delegate_ops.OPS if unpool == "custom" else ())
     # Other custom ops have no kernel here, there is nothing to run.
     if failures:
@@ -116,32 +117,36 @@ def verify(
     return Report(facts, tuple(failures))
 
 
-def _check_masks(content: bytes, graph: Any, pools: int, images: list[Any]) -> tuple[dict, list]:
+def _check_masks(
+    content: bytes, graph: Any, pools: list[str], images: list[Any]
+) -> tuple[dict, list]:
     """The builtin form's facts and failures: as stored, and as the kernels compute them."""
     from export import checks
 
-    failures = checks.mask_failures(graph, pools)
+    failures = checks.mask_failures(graph, len(pools), pools)
     counts = {}
     for runtime in CPU_RUNTIMES:
         wrong, pairs = checks.count_mask_mismatches(content, images, runtime)
         counts[runtime] = {"wrong": wrong, "pairs": pairs}
         if wrong:
             failures.append(f"argmax masks: {wrong} of {pairs} pairs wrong on {runtime}")
-    facts = {"masks": {"count": 2 * pools, "images": len(images), "runtimes": counts}}
+    facts = {"masks": {"count": 2 * len(pools), "images": len(images), "runtimes": counts}}
     return facts, failures
 
 
-def _check_pairs(content: bytes, graph: Any, pools: int, images: list[Any]) -> tuple[dict, list]:
+def _check_pairs(
+    content: bytes, graph: Any, pools: list[str], images: list[Any]
+) -> tuple[dict, list]:
     """The custom ops' facts and failures. XNNPACK is the one runtime on a CPU that has them."""
     from export import delegate_checks, delegate_ops
 
-    failures = delegate_checks.failures(graph, pools)
+    failures = delegate_checks.failures(graph, len(pools))
     counts = delegate_checks.count(content, images)
     if counts.wrong:
         failures.append(f"custom ops: {counts.wrong} of {counts.windows} windows wrong on xnnpack")
     facts = {
         "pairs": {
-            "count": pools,
+            "count": len(pools),
             "images": len(images),
             "runtimes": {"xnnpack": dataclasses.asdict(counts)},
             "needs": delegate_ops.NEEDS,

@@ -8,7 +8,7 @@ import tensorflow as tf
 from segnet_tf.checkpoints import load_model, resolve
 from segnet_tf.errors import UserError
 from segnet_tf.sizes import too_small
-from segnet_tf.tflite_model import TFLiteModel
+from segnet_tf.tflite_model import TFLiteModel, check_survives
 
 
 class Predictor:
@@ -117,8 +117,10 @@ class Predictor:
 def open_predictor(model: str | Path) -> Predictor:
     """A `Predictor` of a run folder, a `.keras` or `.tflite` file or "weights:NAME"."""
     path = resolve(model)
-    loaded = TFLiteModel(path) if path.suffix == ".tflite" else load_model(model)
-    return Predictor(loaded, str(model))
+    if path.suffix != ".tflite":
+        return Predictor(load_model(model), str(model))
+    check_survives(path)
+    return Predictor(TFLiteModel(path), str(model))
 
 
 def _resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
