@@ -107,32 +107,3 @@ def test_a_layer_left_in_float_is_named(network):
     found = checks.int8_failures(flatbuffer.read(edited_tflite.edit(content, change)))
     assert found
     assert any("classifier" in line and "float32" in line for line in found), found
-
-
-def test_the_range_stays_between_the_two_pooling_steps():
-    """A map that a Concatenate reads gets that one's scale pushed back through its pooling: without
-    a range of its own between the two steps it would be compared in other steps than it was made.
-    """
-
-    def forward(x, y):
-        x, y = (lowering.fake_quantize(v, s) for v, s in ((x, (-3.0, 5.0)), (y, (-9.0, 30.0))))
-        pooled, argmax = lowering.max_pool(x, "valid", (-3.0, 5.0), "pool")
-        both = lowering.fake_quantize(tf.concat([pooled, y], -1), (-9.0, 30.0))
-        unpooled = lowering.fake_quantize(
-            lowering.max_unpool(pooled, argmax, (-3.0, 5.0)), (-3.0, 5.0)
-        )
-        return both, unpooled
-
-    signature = [tf.TensorSpec((1, 6, 8, 4)), tf.TensorSpec((1, 3, 4, 2))]
-    function = tf.function(forward, input_signature=signature, autograph=False)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [function.get_concrete_function()], tf.Module()
-    )
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    graph = flatbuffer.read(converter.convert())
-    steps = [op for op in graph.ops if op.name == "MAX_POOL_2D"]
-    assert len(steps) == 2
-    for op in steps:
-        for tensor in (*op.inputs, *op.outputs):
-            assert graph.tensors[tensor].scale == pytest.approx(8 / 255)
