@@ -78,8 +78,8 @@ def max_pool(
         name: the pooling layer's.
         largest_kernel: see `Argmax`.
     """
-    size = (x.shape[HEIGHT], x.shape[WIDTH])
-    x = _to_even(x, padding)
+    size = size_of(x)
+    x = to_even(x, padding)
     rows = tf.nn.max_pool2d(x, (1, 2), (1, 2), "VALID")
     if value_range is not None:
         rows = fake_quantize(rows, value_range)
@@ -101,7 +101,12 @@ def max_unpool(
     """
     x = _spread(pooled, argmax, HEIGHT, value_range)
     x = _spread(x, argmax, WIDTH, value_range)
-    return _to_size(x, argmax.size)
+    return to_size(x, argmax.size)
+
+
+def size_of(x: tf.Tensor) -> tuple[int, int]:
+    """`(height, width)` in pixels."""
+    return x.shape[HEIGHT], x.shape[WIDTH]
 
 
 def fake_quantize(x: tf.Tensor, value_range: tuple[float, float]) -> tf.Tensor:
@@ -129,7 +134,7 @@ def _later(argmax: Argmax, axis: int, one: float = 1.0) -> tf.Tensor:
         difference = _pair_difference(x, axis, FLOAT_GAINS[0], name)
     else:
         first, second = _pair_halves(x, axis)
-        difference = (second - first) * FLOAT_GAINS[0]
+        difference = tf.subtract(second, first, name=name) * FLOAT_GAINS[0]
     later = tf.nn.relu6(difference)
     for gain in FLOAT_GAINS[1:]:
         # This form fuses into the multiplication as RELU_N1_TO_1.
@@ -182,7 +187,7 @@ def _spread(
     return tf.reshape(stacked, shape)
 
 
-def _to_even(x: tf.Tensor, padding: str) -> tf.Tensor:
+def to_even(x: tf.Tensor, padding: str) -> tf.Tensor:
     """Drops the last odd row and column (floor) or repeats them (ceil).
 
     A repeated value ties with itself and the first of equals wins, so it is never chosen, whatever
@@ -205,7 +210,7 @@ def _to_even(x: tf.Tensor, padding: str) -> tf.Tensor:
     return x
 
 
-def _to_size(x: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+def to_size(x: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     """Cuts off what ceil mode repeated, fills up with zeros what floor mode dropped."""
     missing = [size[0] - x.shape[HEIGHT], size[1] - x.shape[WIDTH]]
     for axis, lack in zip((HEIGHT, WIDTH), missing, strict=True):

@@ -5,22 +5,22 @@ python export/tflite.py --int8 [--model RUN_OR_KERAS_FILE] [--data DIR] [--outpu
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 if not __package__:  # run as a script: this file would shadow an installed module `tflite`
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from export.options import CALIBRATION_IMAGES, parse_options, weights_of  # noqa: E402
 from segnet_tf.errors import UserError  # noqa: E402
 
 # The authors' CamVid size; used where neither the user nor the model fixes one.
 DEFAULT_SIZE = (360, 480)
-CALIBRATION_IMAGES = 64
 
 
 def export(
-    model: str | None = None,
+    model: Any = None,
     *,
     int8: bool,
     weights: str = "float32",
@@ -29,6 +29,8 @@ def export(
     input_size: tuple[int, int] | None = None,
     io: str = "float32",
     output_kind: str = "logits",
+    batch: int = 1,
+    unpool: str = "builtin",
     calibration_images: int = CALIBRATION_IMAGES,
     ranges: str | Path | None = None,
     limit: int | None = None,
@@ -40,7 +42,7 @@ def export(
 
     Args:
         model: run folder, `.keras` file or `"weights:NAME"`; `None` is the last `make demo`, or
-            else the shipped weights.
+            else the shipped weights. Or a `sources.Source`, which is loaded already.
         int8: full int8 quantization, calibrated on the train split; else float.
         weights: of a float file: `"float32"`, `"float16"`, or `"int8"` (dynamic range).
         data: a folder, `"synthetic"` or `"synthetic:COUNT"`; `None` is what the run was trained on.
@@ -48,6 +50,8 @@ def export(
         input_size: `(height, width)` in pixels; `None` is the model's own, or else the data's.
         io: dtype of input and output: `"float32"`, or with int8 `"uint8"` or `"int8"`.
         output_kind: `"logits"`, `"probabilities"` or `"labels"`.
+        batch: images at a time, which the file is fixed to.
+        unpool: `"builtin"`, or in float `"custom"`: the pair of ops of `delegate_ops`.
         calibration_images: how many training images set the int8 ranges.
         ranges: JSON report of an earlier int8 export, whose ranges are taken instead of measured;
             `None` measures, or with shipped weights and no `data` takes the shipped ones.
@@ -67,8 +71,8 @@ def export(
     from segnet_tf.atomic import replacing
     from segnet_tf.sizes import check_size
 
-    source = sources.open_source(model)
-    kind = "int8" if int8 else {"int8": "dynamic"}.get(weights, weights)
+    source = model if isinstance(model, sources.Source) else sources.open_source(model)
+    kind = _kind(int8, weights)
     path = Path(output) if output else _default_output(source.name, kind)
     sources.check_output(path, overwrite)
     samples = source.samples(data, "val", limit)
@@ -83,12 +87,21 @@ def export(
         else:
             found = _calibrated(source, data, calibration_images, size, seed)
     content = convert.convert(
-        source.model, size, ranges=found, weights=weights, io=io, output_kind=output_kind
+        source.model,
+        size,
+        ranges=found,
+        weights=weights,
+        io=io,
+        output_kind=output_kind,
+        batch=batch,
+        unpool=unpool,
     )
     drop = verify.LARGEST_DROP if largest_drop is None else largest_drop
     with replacing(path) as aside:
         aside.write_bytes(content)
-        report = verify.verify(aside, source.model, samples, shown_as=str(path), largest_drop=drop)
+        report = verify.verify(
+            aside, source.model, samples, shown_as=str(path), largest_drop=drop, unpool=unpool
+        )
         if int8:
             report.facts["ranges"] = found
         if report.facts["format"] != kind:
@@ -123,6 +136,10 @@ class CheckFailed(Exception):
         self.report = report
 
 
+def _kind(int8: bool, weights: str) -> str:
+    return "int8" if int8 else {"int8": "dynamic"}.get(weights, weights)
+
+
 def _default_output(name: str, kind: str) -> Path:
     suffix = f"_{kind}.tflite"
     if name.startswith("weights:"):
@@ -141,100 +158,79 @@ def _size(source, samples) -> tuple[int, int]:
     return image.shape[0], image.shape[1]
 
 
-def _weights(arguments: argparse.Namespace) -> str:
-    if arguments.int16x8:
-        raise UserError(
-            "`--int16x8` cannot be exact: with 16-bit activations the argmax masks come out wrong, "
-            "and XNNPACK takes none of it. Received: --int16x8. Use --int8 or --float16."
-        )
-    return "float16" if arguments.float16 else "int8" if arguments.dynamic else "float32"
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-        raise argparse.ArgumentTypeError(f"must be HEIGHTxWIDTH in pixels. Received: {text}")
-    return int(height), int(width)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Export a trained SegNet to a .tflite file.")
-    add = parser.add_argument
-    kind = parser.add_mutually_exclusive_group(required=True)
-    kind.add_argument("--int8", action="store_true", help="full int8, calibrated on train images")
-    kind.add_argument("--float32", action="store_true", help="float32")
-    kind.add_argument("--float16", action="store_true", help="float32 with weights in float16")
-    kind.add_argument("--dynamic", action="store_true", help="weights in int8, float32 in and out")
-    kind.add_argument("--int16x8", action="store_true", help="refused: it breaks the argmax masks")
-    add("--model", metavar="MODEL", help="run folder, .keras or weights:NAME (the last make demo)")
-    add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT (the run's own)")
-    add("--output", metavar="FILE", help="the .tflite file (named after the model, next to it)")
-    add("--input-size", type=parse_size, metavar="HxW", help="size of the images (the data's)")
-    add(
-        "--io",
-        default="float32",
-        choices=("float32", "uint8", "int8"),
-        help="dtype of input and output (float32, which every client takes)",
-    )
-    add(
-        "--output-kind",
-        default="logits",
-        choices=("logits", "probabilities", "labels"),
-        help="what the file gives a pixel (logits)",
-    )
-    add(
-        "--calibration-images",
-        type=int,
-        default=CALIBRATION_IMAGES,
-        metavar="N",
-        help="training images that set the int8 ranges (%(default)s)",
-    )
-    add("--ranges", metavar="FILE", help="JSON report of an export whose int8 ranges to take again")
-    add("--limit", type=int, metavar="N", help="score on the first N validation images only")
-    add("--max-drop", type=float, metavar="POINTS", help="points of mIoU the file may lose (2)")
-    add("--seed", type=int, default=0, help="of the choice of calibration images (0)")
-    add("--json", metavar="OUT", help="write the report to this file")
-    add("--overwrite", action="store_true", help="replace existing files")
-    return parser
-
-
 def main(argv: list[str] | None = None) -> int:
     """The command line; 0 if all is well, 1 if a check failed, 2 for bad input."""
-    arguments = _parser().parse_args(argv)
+    arguments = parse_options(argv)
     from export import sources
     from segnet_tf.quiet import start_tensorflow
+    from segnet_tf.sizes import check_size
 
     start_tensorflow()
     with sources.errors_in_one_line("tflite") as outcome:
-        sources.check_output(arguments.json, arguments.overwrite)
-        drop = None if arguments.max_drop is None else arguments.max_drop / 100
-        try:
-            path, report = export(
-                arguments.model,
-                int8=arguments.int8,
-                weights=_weights(arguments),
-                data=arguments.data,
-                output=arguments.output,
-                input_size=arguments.input_size,
-                io=arguments.io,
-                output_kind=arguments.output_kind,
-                calibration_images=arguments.calibration_images,
-                ranges=arguments.ranges,
-                limit=arguments.limit,
-                largest_drop=drop,
-                seed=arguments.seed,
-                overwrite=arguments.overwrite,
-            )
-        except CheckFailed as error:
-            print(error.report.text())
-            sources.write_report(arguments.json, error.report.to_json())
-            print("tflite: a check failed, no file was written", file=sys.stderr)
-            outcome.code = 1
-        else:
-            print(report.text())
-            sources.write_report(arguments.json, report.to_json())
-            print(f"wrote {path}")
+        weights = weights_of(arguments)
+        source = sources.open_source(arguments.model)
+        path = arguments.output or _default_output(source.name, _kind(arguments.int8, weights))
+        jobs = _jobs(arguments.input_size or [None], Path(path), arguments.json)
+        for size, output, report_file in jobs:  # all of them before the first takes its time
+            if size is not None:
+                check_size(source.model, size, "input_size")
+            sources.check_output(output, arguments.overwrite)
+            sources.check_output(report_file, arguments.overwrite)
+        for size, output, report_file in jobs:
+            if not _export_one(arguments, source, weights, size, output, report_file):
+                outcome.code = 1
     return outcome.code
+
+
+def _jobs(sizes: list[Any], path: Path, report: str | None) -> list[tuple[Any, Path, Path | None]]:
+    """Sizes and where their files and reports go: several get the size into their names."""
+    if len(set(sizes)) < len(sizes):
+        raise UserError(
+            "`input_size` must name each size once. "
+            f"Received: {' '.join(f'{height}x{width}' for height, width in sizes)}."
+        )
+    report_path = None if report is None else Path(report)
+    if len(sizes) == 1:
+        return [(sizes[0], path, report_path)]
+
+    def named(path: Path, size: tuple[int, int]) -> Path:
+        return path.with_name(f"{path.stem}_{size[0]}x{size[1]}{path.suffix}")
+
+    return [(size, named(path, size), report_path and named(report_path, size)) for size in sizes]
+
+
+def _export_one(arguments, source, weights, size, output, report_file) -> bool:
+    """Exports at one size and says how it went; whether the file passed."""
+    from export import sources
+
+    try:
+        path, report = export(
+            source,
+            int8=arguments.int8,
+            weights=weights,
+            data=arguments.data,
+            output=output,
+            input_size=size,
+            io=arguments.io,
+            output_kind=arguments.output_kind,
+            batch=arguments.batch,
+            unpool=arguments.unpool,
+            calibration_images=arguments.calibration_images,
+            ranges=arguments.ranges,
+            limit=arguments.limit,
+            largest_drop=None if arguments.max_drop is None else arguments.max_drop / 100,
+            seed=arguments.seed,
+            overwrite=arguments.overwrite,
+        )
+    except CheckFailed as error:
+        print(error.report.text())
+        sources.write_report(report_file, error.report.to_json())
+        print("tflite: a check failed, no file was written", file=sys.stderr)
+        return False
+    print(report.text())
+    sources.write_report(report_file, report.to_json())
+    print(f"wrote {path}")
+    return True
 
 
 if __name__ == "__main__":
