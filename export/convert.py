@@ -190,8 +190,14 @@ def _forward(
         scale = np.broadcast_to(np.asarray(layer.scale, np.float32), x.shape[-1])
         offset = np.broadcast_to(np.asarray(layer.offset, np.float32), x.shape[-1])
         kernel = np.ascontiguousarray(scale.reshape(1, 1, -1, 1))
-        y = tf.nn.depthwise_conv2d(x, kernel, (1, 1, 1, 1), "SAME")
-        return tf.nn.bias_add(y, offset)
+        y = tf.nn.bias_add(tf.nn.depthwise_conv2d(x, kernel, (1, 1, 1, 1), "SAME"), offset)
+        span = known.get(id(x))
+        if span is None:
+            return y
+        # What it can be, not what was seen: with one scale for all channels a code stays a code.
+        # Each kernel rounds another scale in its own way, and the first layer hands that on.
+        ends = np.stack([scale * end + offset for end in span])
+        return quantize(y, (min(float(ends.min()), 0.0), max(float(ends.max()), 0.0)))
 
     def float_only(layer, x):
         if ranges is None:

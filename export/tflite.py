@@ -76,7 +76,7 @@ def export(
     path = Path(output) if output else _default_output(source.name, kind)
     sources.check_output(path, overwrite)
     samples = source.samples(data, "val", limit)
-    size = input_size or _size(source, samples)
+    size = input_size or image_size(source, samples)
     check_size(source.model, size, "input_size")
     found = None
     if int8:
@@ -148,7 +148,7 @@ def _default_output(name: str, kind: str) -> Path:
     return path / f"model{suffix}" if path.is_dir() else path.with_name(path.stem + suffix)
 
 
-def _size(source, samples) -> tuple[int, int]:
+def image_size(source, samples) -> tuple[int, int]:
     height, width = source.model.input_shape[1:3]
     if height and width:
         return height, width
