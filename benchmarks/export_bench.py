@@ -1,10 +1,11 @@
-"""What SegNet's pooling indices cost in an exported file.
+"""Speed and memory of an exported SegNet, against the same network with other upsampling.
 
-    python benchmarks/index_overhead.py --json OUT
+    python benchmarks/export_bench.py --json OUT
 
-Times a network against the same one with plain max-pooling and nearest upsampling, which has no
-indices: same convolutions, same weights, both exported by export/convert.py. One thread, XNNPACK,
-the two in turn, medians.
+All are exported by export/convert.py in int8 and float32: SegNet with its indices, the same with
+plain max-pooling and nearest upsampling (what indices cost), a U-Net of the same channels, one with
+transpose convolutions, and SegNet again in eager PyTorch, where that is installed. `--model segnet
+--widths own` is the full network.
 """
 
 from __future__ import annotations
@@ -13,127 +14,135 @@ import argparse
 import platform
 import statistics
 import sys
-import time
+import tempfile
 from pathlib import Path
+from typing import Any
 
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from segnet_tf.errors import UserError  # noqa: E402
 
-CLASSES = 11
-CALIBRATION_SCENES = 4
+FORMATS = ("int8", "float32")
+THREADS = (1, 2)
+PYTORCH = "pytorch"
+# What the ratios are to: the network without indices.
+FLOOR = "plain"
+MB = 1e6
+HEAD = (
+    "network     1 thread ms  ratio  2 threads ms  ratio  live MB  arena MB  process MB  file MB"
+    "  pieces"
+)
+NOTE = """\
+ratio: time against `plain`, which has no indices. live: tensors that live at one time, at most;
+arena: the span that the reference kernels' planner takes for them. process: peak resident memory of
+a new process that runs the file once; a bare one, which only imports LiteRT, has {base:.1f} MB.
+pieces: XNNPACK's partitions."""
 
 
-def plain_twin(model):
-    """The same layers with plain max-pooling and nearest upsampling in place of the indices."""
-    import keras
-
-    from export import graph
-    from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
-
-    def pool(layer, x):
-        return keras.layers.MaxPooling2D(2, padding=layer.padding)(x), None
-
-    def unpool(layer, pooled, argmax, output_size=None):
-        return keras.layers.UpSampling2D(2)(pooled)
-
-    image = keras.Input(model.input_shape[1:])
-    handlers = {MaxPoolingWithArgmax2D: pool, MaxUnpooling2D: unpool}
-    return keras.Model(image, graph.walk(model, image, handlers, lambda name, value: value))
-
-
-def seeded_model(name: str, size: tuple[int, int], widths: tuple[int, ...] | None):
-    """A model with random weights and batch statistics that leave its activations alive."""
-    import keras
-    import numpy as np
-
-    from segnet_tf import models
-
-    keras.utils.set_random_seed(0)
-    options = {} if widths is None else {"widths": widths}
-    if name == "segnet_basic":
-        options["normalization"] = "signed"
-    model = models.build(name, CLASSES, (*size, 3), **options)
-    rng = np.random.default_rng(0)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            shape = layer.gamma.shape
-            spread = rng.uniform(0.5, 1.5, (2, *shape))
-            shift = rng.normal(0, 0.3, (2, *shape))
-            layer.set_weights([spread[0], shift[0], shift[1], spread[1]])
-    return model
-
-
-def export_both(model, size: tuple[int, int], int8: bool) -> tuple[bytes, bytes]:
-    """The model and its plain twin as .tflite files."""
-    from export import calibration, convert
-    from segnet_tf.data import synthetic
-
-    scenes = synthetic.samples("train", size=size, count=CALIBRATION_SCENES)
-    contents = []
-    for network in (model, plain_twin(model)):
-        ranges = None
-        if int8:
-            images = calibration.calibration_images(scenes, CALIBRATION_SCENES, size)
-            ranges = calibration.measure_ranges(network, images)
-        contents.append(convert.convert(network, size, ranges=ranges))
-    return contents[0], contents[1]
-
-
-def compare(argmax: bytes, plain: bytes, seconds: float) -> dict:
-    """Runs the two in turn for `seconds`; the ratio is the median of the pairs' ratios."""
+def measure_file(content: bytes) -> dict[str, Any]:
+    """What one .tflite file takes besides time, in bytes."""
+    from benchmarks.rivals import memory
     from export import runtimes
 
-    interpreters = []
-    for content in (argmax, plain):
-        interpreter = runtimes.open_interpreter(content)
-        detail = interpreter.get_input_details()[0]
-        runtimes.run(interpreter, _noise(detail["shape"]))  # the first run allocates
-        interpreters.append(interpreter)
-
-    def timed(interpreter) -> float:
-        began = time.perf_counter()
-        interpreter.invoke()
-        return time.perf_counter() - began
-
-    pairs = []
-    deadline = time.perf_counter() + seconds
-    while len(pairs) < 10 or time.perf_counter() < deadline:
-        # Each leads half of the time, so that neither always finds the other's cache.
-        if len(pairs) % 2:
-            second = timed(interpreters[1])
-            pairs.append((timed(interpreters[0]), second))
-        else:
-            first = timed(interpreters[0])
-            pairs.append((first, timed(interpreters[1])))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "network.tflite")
+        path.write_bytes(content)
+        process = memory.peak_process(path)
     return {
-        "ratio": statistics.median(a / b for a, b in pairs),
-        "argmax_ms": 1000 * statistics.median(a for a, _ in pairs),
-        "plain_ms": 1000 * statistics.median(b for _, b in pairs),
-        "pairs": len(pairs),
-        "argmax_partitions": runtimes.partitions(argmax).count,
-        "plain_partitions": runtimes.partitions(plain).count,
+        "live_bytes": memory.peak_live(content),
+        "arena_bytes": memory.peak_arena(content),
+        "process_bytes": process,
+        "file_bytes": len(content),
+        "partitions": runtimes.partitions(content).count,
     }
 
 
-def _noise(shape):
-    import numpy as np
+def measure_latency(files: dict[str, bytes], torch: Any, seconds: float) -> dict[str, dict]:
+    """Median times and ratios to `FLOOR`, for each network and number of threads.
 
-    return np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+    Args:
+        files: name of a network -> its .tflite file.
+        torch: a `torch_runner.Runner`, or `None`.
+        seconds: for each number of threads.
+    """
+    from benchmarks.rivals import latency
+
+    found: dict[str, dict] = {}
+    for threads in THREADS:
+        runners = {name: latency.runner(file, threads) for name, file in files.items()}
+        if torch is not None:
+            runners[PYTORCH] = lambda threads=threads: torch.seconds(threads)
+        times = latency.rounds(runners, seconds)
+        for name, values in times.items():
+            found.setdefault(name, {})[f"threads_{threads}"] = {
+                "ms": 1000 * statistics.median(values),
+                "ratio": latency.ratio(values, times[FLOOR]),
+                "segnet_is_faster_by": latency.ratio(values, times["segnet"]),
+                "rounds": len(values),
+            }
+    return found
+
+
+def compare(model: Any, size: tuple[int, int], form: str, torch: Any, seconds: float) -> dict:
+    """All figures of one format: name of a network -> what it takes."""
+    from benchmarks.rivals import networks
+
+    files = {
+        name: networks.exported(build(model), size, form == "int8")
+        for name, build in networks.NETWORKS.items()
+    }
+    rows = measure_latency(files, torch, seconds)
+    for name, content in files.items():
+        rows[name].update(measure_file(content))
+    if torch is not None:
+        rows[PYTORCH]["process_bytes"] = torch.peak()
+    return rows
+
+
+def row_text(name: str, row: dict[str, Any]) -> str:
+    """A line of the table; a dash for what PyTorch has not."""
+    cells = [f"{name:10}"]
+    for threads, width in zip(THREADS, (11, 12), strict=True):
+        timed = row[f"threads_{threads}"]
+        cells += [f"{timed['ms']:{width}.2f}", f"{timed['ratio']:5.3f}"]
+    for key, width in (
+        ("live_bytes", 7),
+        ("arena_bytes", 8),
+        ("process_bytes", 10),
+        ("file_bytes", 7),
+    ):
+        cells.append(f"{row[key] / MB:{width}.2f}" if key in row else "-".rjust(width))
+    cells.append(f"{row.get('partitions', '-'):>6}")
+    return "  ".join(cells)
+
+
+def summary(rows: dict[str, dict]) -> str:
+    """SegNet against the others, in words."""
+    one, arena = "threads_1", "arena_bytes"
+    text = (
+        f"SegNet on one thread: {rows['segnet'][one]['ratio']:.3f} of the time without indices, "
+        f"{rows['unet'][one]['segnet_is_faster_by']:.2f} times as fast as the U-Net with "
+        f"{rows['segnet'][arena] / rows['unet'][arena]:.2f} of its arena"
+    )
+    if PYTORCH in rows:
+        text += f", {rows[PYTORCH][one]['segnet_is_faster_by']:.2f} times as fast as eager PyTorch"
+    return text + "."
 
 
 def _parser() -> argparse.ArgumentParser:
     from export.tflite import parse_size
 
-    parser = argparse.ArgumentParser(description="What pooling indices cost in a .tflite file.")
+    parser = argparse.ArgumentParser(description="Speed and memory of a .tflite SegNet.")
     add = parser.add_argument
     add("--model", default="segnet_mini", metavar="NAME", help="architecture (%(default)s)")
     add("--widths", default="32,64,128,128", metavar="W1,W2,...",
         help="channels of its stages (%(default)s), or 'own' for the architecture's")  # fmt: skip
     add("--size", type=parse_size, default=(192, 256), metavar="HxW",
         help="image, even at every stage (192x256)")  # fmt: skip
-    add("--seconds", type=float, default=30.0, help="to time each format for (%(default)g)")
+    add("--seconds", type=float, default=20.0,
+        help="to time each format on each number of threads for (%(default)g)")  # fmt: skip
+    add("--no-torch", action="store_true", help="leave PyTorch out, though it is installed")
     add("--json", metavar="OUT", help="write the figures to this file")
     add("--overwrite", action="store_true", help="replace the file of --json")
     return parser
@@ -146,37 +155,46 @@ def main(argv: list[str] | None = None) -> int:
     from segnet_tf.quiet import start_tensorflow
 
     start_tensorflow()
-    with sources.errors_in_one_line("index_overhead") as outcome:
+    with sources.errors_in_one_line("export_bench") as outcome:
         sources.check_output(arguments.json, arguments.overwrite)
-        model = seeded_model(arguments.model, arguments.size, _widths(arguments.widths))
-        depth = sum(layer.name.endswith("_unpool") for layer in model.layers)
-        if any(side % 2**depth for side in arguments.size):
-            raise UserError(
-                f"`size` must be divisible by {2**depth}, since plain upsampling doubles exactly. "
-                f"Received: {arguments.size[0]}x{arguments.size[1]}. Give another --size."
-            )
-        height, width = arguments.size
-        network = f"{arguments.model}, channels {arguments.widths}, {height}x{width}"
-        print(f"{network}, one thread, {platform.machine()}")
-        print("format    indices ms  plain ms  ratio  partitions")
-        results: dict = {
-            "model": arguments.model,
-            "widths": arguments.widths,
-            "size": list(arguments.size),
-            "threads": 1,
-            "machine": platform.machine(),
-        }
-        for name in ("int8", "float32"):
-            argmax, plain = export_both(model, arguments.size, name == "int8")
-            row = compare(argmax, plain, arguments.seconds)
-            results[name] = row
-            print(
-                f"{name:8}  {row['argmax_ms']:10.2f}  {row['plain_ms']:8.2f}  {row['ratio']:5.3f}"
-                f"  {row['argmax_partitions']} and {row['plain_partitions']}",
-                flush=True,
-            )
-        sources.write_report(arguments.json, results)
+        sources.write_report(arguments.json, _run(arguments))
     return outcome.code
+
+
+def _run(arguments: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks.rivals import memory, networks, torch_runner
+
+    size = arguments.size
+    model = networks.seeded_model(arguments.model, size, _widths(arguments.widths))
+    network = f"{arguments.model}, channels {arguments.widths}, {size[0]}x{size[1]}"
+    print(f"{network}, {platform.machine()}")
+    missing = "left out" if arguments.no_torch else torch_runner.unavailable()
+    torch = None
+    if missing:
+        print(f"No PyTorch row: {missing}.")
+    else:
+        torch = torch_runner.Runner(networks.layer_list(model), size)
+    base = memory.peak_process(None)
+    results: dict[str, Any] = {
+        "model": arguments.model,
+        "widths": arguments.widths,
+        "size": list(size),
+        "machine": platform.machine(),
+        "bare_process_bytes": base,
+        "no_pytorch": missing,
+    }
+    try:
+        for form in FORMATS:
+            results[form] = rows = compare(model, size, form, torch, arguments.seconds)
+            print(f"\n{form}\n{HEAD}")
+            for name, row in rows.items():
+                print(row_text(name, row))
+            print(summary(rows), flush=True)
+    finally:
+        if torch is not None:
+            torch.close()
+    print(f"\n{NOTE.format(base=base / MB)}")
+    return results
 
 
 def _widths(text: str) -> tuple[int, ...] | None:
