@@ -96,7 +96,7 @@ def compare(model: Any, size: tuple[int, int], form: str, torch: Any, seconds: f
     for name, content in files.items():
         rows[name].update(measure_file(content))
     if torch is not None:
-        rows[PYTORCH]["process_bytes"] = torch.peak()
+        rows[PYTORCH].update(torch.peaks())
     return rows
 
 
@@ -194,6 +194,8 @@ def _run(arguments: argparse.Namespace) -> dict[str, Any]:
         if torch is not None:
             torch.close()
     print(f"\n{NOTE.format(base=base / MB)}")
+    if torch is not None:
+        print(f"PyTorch's bare process has {torch.peaks()['bare_process_bytes'] / MB:.1f} MB.")
     return results
 
 

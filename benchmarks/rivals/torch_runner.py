@@ -54,9 +54,9 @@ class Runner:
         time.sleep(SPIN_SECONDS)
         return seconds
 
-    def peak(self) -> int:
-        """Peak resident bytes of the process so far."""
-        return int(self.ready["peak"])
+    def peaks(self) -> dict[str, int]:
+        """Peak resident bytes of the process: after one run, and `bare`, PyTorch imported."""
+        return {"process_bytes": self.ready["peak"], "bare_process_bytes": self.ready["base"]}
 
     def close(self) -> None:
         """Ends the process."""
