@@ -77,7 +77,7 @@ NETWORKS: dict[str, Callable[[keras.Model], keras.Model]] = {
 
 
 def layer_list(model: keras.Model) -> list[tuple[str, int]]:
-    """The network as PyTorch builds it: ("conv", channels), ("relu", 0), ("pool", 0), ...
+    """The network as PyTorch builds it: ("conv3", channels), ("conv1+bias", channels), ("pool", 0), ...
 
     Raises:
         UserError: it has a layer that `torch_runner` doesn't know.
@@ -91,7 +91,8 @@ def layer_list(model: keras.Model) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2D):
-            found.append((f"conv{layer.kernel_size[0]}", layer.filters))
+            bias = "+bias" if layer.use_bias else ""
+            found.append((f"conv{layer.kernel_size[0]}{bias}", layer.filters))
         elif type(layer) in names:
             found.append((names[type(layer)], 0))
         elif not isinstance(layer, (keras.layers.InputLayer, keras.layers.Rescaling)):

@@ -86,8 +86,10 @@ def network(layers: list[tuple[str, int]]) -> Any:
             self.steps = nn.ModuleList()
             for kind, count in layers:
                 if kind.startswith("conv"):
-                    kernel = int(kind.removeprefix("conv"))
-                    step: nn.Module = nn.Conv2d(channels, count, kernel, padding=kernel // 2)
+                    kernel = int(kind.removeprefix("conv").removesuffix("+bias"))
+                    step: nn.Module = nn.Conv2d(
+                        channels, count, kernel, padding=kernel // 2, bias="+bias" in kind
+                    )
                     channels = count
                 elif kind == "norm":
                     step = nn.BatchNorm2d(channels)

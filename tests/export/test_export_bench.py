@@ -151,7 +151,7 @@ def test_pytorch_gets_the_same_layers():
     assert networks.layer_list(model)[:7] == [
         ("conv3", 4), ("norm", 0), ("relu", 0), ("conv3", 4), ("norm", 0), ("relu", 0), ("pool", 0)
     ]  # fmt: skip
-    assert networks.layer_list(model)[-1] == ("conv1", networks.CLASSES)
+    assert networks.layer_list(model)[-1] == ("conv1+bias", networks.CLASSES)
     kinds = [kind for kind, _ in networks.layer_list(model)]
     assert kinds.count("pool") == kinds.count("unpool") == 2
 
