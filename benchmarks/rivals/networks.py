@@ -77,7 +77,7 @@ NETWORKS: dict[str, Callable[[keras.Model], keras.Model]] = {
 
 
 def layer_list(model: keras.Model) -> list[tuple[str, int]]:
-    """The network as PyTorch builds it: ("conv3", channels), ("conv1+bias", channels), ("pool", 0), ...
+    """The network for PyTorch: ("conv3", channels), ("conv1+bias", channels), ("pool", 0)...
 
     Raises:
         UserError: it has a layer that `torch_runner` doesn't know.
