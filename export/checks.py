@@ -58,6 +58,18 @@ def file_format(graph: Graph) -> str:
     return "dynamic" if "int8" in stored else "float16" if "float16" in stored else "float32"
 
 
+def input_failures(graph: Graph) -> list[str]:
+    """An input of bytes must take RGB as it is: MediaPipe feeds it without a look at its scale."""
+    face = _face(graph, graph.inputs[0])
+    zero = {"uint8": 0, "int8": -128}.get(face["dtype"])
+    if zero is None or (face["scale"], face["zero_point"]) == ([1.0], [zero]):
+        return []
+    return [
+        f"the {face['dtype']} input has scale {face['scale']} and zero point "
+        f"{face['zero_point']}, not 1 and {zero}: RGB 0..255 would be taken for something else"
+    ]
+
+
 def int8_failures(graph: Graph) -> list[str]:
     """Ops of an int8 file that compute in something else."""
     failures = []

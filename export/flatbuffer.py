@@ -106,7 +106,7 @@ def read(content: bytes) -> Graph:
             "`tflite` must hold one graph. "
             f"Received: {len(model.subgraphs or ())} subgraphs. Export it with export/tflite.py."
         )
-    with _damage_in_one_line():
+    with damage_in_one_line():
         return _graph(model)
 
 
@@ -131,14 +131,17 @@ def _parse(content: bytes) -> Any:
             "`tflite` must be a .tflite file. "
             "Received: a file without its identifier, TFL3. Export it again."
         )
-    with _damage_in_one_line():
+    with damage_in_one_line():
         return schema.ModelT.InitFromPackedBuf(content)
 
 
 @contextlib.contextmanager
-def _damage_in_one_line() -> Iterator[None]:
+def damage_in_one_line() -> Iterator[None]:
+    """Turns what reading a damaged file raises into a UserError."""
     try:
         yield
+    except UserError:
+        raise
     # What a damaged offset runs into depends on where it points.
     except Exception as error:
         raise UserError(

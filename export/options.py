@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         help="training images that set the int8 ranges (%(default)s)",
     )
     add("--ranges", metavar="FILE", help="JSON report of an export whose int8 ranges to take again")
+    add("--labels", metavar="FILE", help="class names to put into the file (the run's own)")
     add("--limit", type=int, metavar="N", help="score on the first N validation images only")
     add("--max-drop", type=float, metavar="POINTS", help="points of mIoU the file may lose (2)")
     add("--seed", type=int, default=0, help="of the choice of calibration images (0)")

@@ -27,6 +27,7 @@ class Report:
             f"file         {facts['file']}, {facts['bytes'] / 1e6:.2f} MB, {facts['format']}",
             f"input        {_face(facts['input'])}",
             f"output       {_face(facts['output'])}",
+            f"metadata     {_metadata(facts['metadata'])}",
             f"ops          {ops}",
             f"tensors      {dtypes}",
             f"XNNPACK      {parts['delegated']} of {parts['total']} ops, pieces: {parts['count']}",
@@ -51,6 +52,15 @@ class Report:
         )
         lines += [f"FAILED       {failure}" for failure in self.failures]
         return "\n".join(lines)
+
+
+def _metadata(said: dict[str, Any] | None) -> str:
+    labels = (said or {}).get("labels")
+    named = ", ".join(labels) if labels else "no class names, give them by --labels FILE"
+    if said is None:
+        return f"none; {named}"
+    segmenter = said["activation"] is not None
+    return f"{'for MediaPipe; ' if segmenter else ''}{named}"
 
 
 def _exactness(facts: dict[str, Any]) -> list[str]:

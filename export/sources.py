@@ -51,6 +51,29 @@ class Source:
             )
         return samples
 
+    def labels(self, path: str | Path | None, samples: Any = None) -> tuple[str, ...] | None:
+        """Class names: of a label file, or else the run's, or else those of the data.
+
+        Args:
+            path: of the label file.
+            samples: of the data that was given, if any was.
+
+        Raises:
+            UserError: they don't fit the model.
+        """
+        from export import metadata
+        from segnet_tf.runs import run_classes
+
+        if path is not None:
+            labels, known_from = metadata.label_file(path), str(path)
+        elif self.record is not None:
+            labels, known_from = run_classes(self.record).names, f"the run of {self.name}"
+        elif samples is not None:
+            labels, known_from = samples.classes.names, samples.source
+        else:
+            return None
+        return metadata.check_labels(labels, self.model.output_shape[-1], known_from)
+
     def shipped_ranges(self) -> Path | None:
         """Where the int8 ranges of shipped weights are, so that they export without their data."""
         if not self.name.startswith("weights:"):

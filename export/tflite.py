@@ -33,6 +33,7 @@ def export(
     unpool: str = "builtin",
     calibration_images: int = CALIBRATION_IMAGES,
     ranges: str | Path | None = None,
+    labels: str | Path | None = None,
     limit: int | None = None,
     largest_drop: float | None = None,
     seed: int = 0,
@@ -55,6 +56,7 @@ def export(
         calibration_images: how many training images set the int8 ranges.
         ranges: JSON report of an earlier int8 export, whose ranges are taken instead of measured;
             `None` measures, or with shipped weights and no `data` takes the shipped ones.
+        labels: file with the classes' names, which go into the file; `None` takes the run's.
         limit: score on the first so many validation images only.
         largest_drop: mIoU, as a fraction, that the file may lose; `None` is verify's own limit.
         seed: of the choice of calibration images.
@@ -67,7 +69,7 @@ def export(
         CheckFailed: the file broke a promise; it has been deleted.
         UserError: bad input; nothing has been written.
     """
-    from export import calibration, convert, sources, verify
+    from export import calibration, convert, metadata, sources, verify
     from segnet_tf.atomic import replacing
     from segnet_tf.sizes import check_size
 
@@ -76,6 +78,7 @@ def export(
     path = Path(output) if output else _default_output(source.name, kind)
     sources.check_output(path, overwrite)
     samples = source.samples(data, "val", limit)
+    names = source.labels(labels, samples)
     size = input_size or image_size(source, samples)
     check_size(source.model, size, "input_size")
     found = None
@@ -96,6 +99,7 @@ def export(
         batch=batch,
         unpool=unpool,
     )
+    content = metadata.attach(content, output_kind, names)
     drop = verify.LARGEST_DROP if largest_drop is None else largest_drop
     with replacing(path) as aside:
         aside.write_bytes(content)
@@ -217,6 +221,7 @@ def _export_one(arguments, source, weights, size, output, report_file) -> bool:
             unpool=arguments.unpool,
             calibration_images=arguments.calibration_images,
             ranges=arguments.ranges,
+            labels=arguments.labels,
             limit=arguments.limit,
             largest_drop=None if arguments.max_drop is None else arguments.max_drop / 100,
             seed=arguments.seed,

@@ -53,7 +53,15 @@ def verify(
     Raises:
         UserError: the file cannot be read or run at all.
     """
-    from export import agreement, checks, delegate_checks, delegate_ops, flatbuffer, runtimes
+    from export import (
+        agreement,
+        checks,
+        delegate_checks,
+        delegate_ops,
+        flatbuffer,
+        metadata,
+        runtimes,
+    )
     from segnet_tf.layers import MaxPoolingWithArgmax2D
     from segnet_tf.tflite_model import TFLiteModel
 
@@ -76,6 +84,8 @@ def verify(
     if failures:
         way = " Check it with --unpool custom." if delegate_checks.find(graph) else ""
         raise UserError(f"`tflite` must have builtin ops only. Received: {failures[0]}.{way}")
+    said = metadata.read(content, str(path))
+    failures += checks.input_failures(graph)
     failures += checks.int8_failures(graph) if file_format == "int8" else []
     runtimes.check_survives(path)
     TFLiteModel(path)  # one line, unless it is from one image to one map
@@ -103,6 +113,7 @@ def verify(
         "bytes": len(content),
         "format": file_format,
         **checks.describe(graph),
+        "metadata": None if said is None else said.to_json(),
         "partitions": dataclasses.asdict(partitions),
         "unpool": unpool,
         **exactness,

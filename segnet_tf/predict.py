@@ -141,15 +141,31 @@ def _drawn(samples: Samples, index: int) -> np.ndarray:
 
 
 def find_classes(predictor: Predictor) -> Classes:
-    """Names and colours of a model's classes: its run's, CamVid's if it has 11, or numbers."""
+    """Names and colours of a model's classes.
+
+    Those in a `.tflite` file, its run's, CamVid's if it has 11, or numbers. Names that the run or
+    CamVid has too get the colours from there.
+
+    Raises:
+        UserError: a `.tflite` file names more or fewer classes than it has.
+    """
     count = None if predictor.channels is None else max(predictor.channels, 2)
+    names = predictor.model.labels if predictor.is_tflite else None
+    if names is not None and count not in (None, len(names)):
+        raise UserError(
+            f"`model` must name each of its {count} classes, or none. Received: {predictor.name} "
+            f"with {len(names)} names in it. Export it again with --labels FILE."
+        )
     record = read_record(predictor.name)
-    if record is not None:
-        classes = run_classes(record)
-        if count in (None, len(classes)):
+    known = [camvid.CLASSES] if record is None else [run_classes(record), camvid.CLASSES]
+    if names is not None:
+        colours = next((c.colours for c in known if c.names == names), default_colours(len(names)))
+        return Classes(names, colours)
+    if count is None:
+        return known[0]
+    for classes in known:
+        if count == len(classes):
             return classes
-    if count in (None, len(camvid.CLASSES)):
-        return camvid.CLASSES
     if predictor.channels == 1:
         return Classes(("background", "foreground"), ((64, 64, 64), default_colours(1)[0]))
     return Classes(tuple(f"class {i}" for i in range(count)), default_colours(count))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from segnet_tf.errors import UserError
+from segnet_tf.tflite_labels import read_labels
 
 # What a converter may put behind the op that says what the numbers mean.
 _WRAPPERS = {"DEQUANTIZE", "QUANTIZE", "CAST", "RESHAPE", "DELEGATE"}
@@ -27,6 +28,7 @@ class TFLiteModel:
         batch: images that the file takes at a time.
         kind: "logits", "probabilities" or "labels".
         channels: values a pixel, None for labels.
+        labels: class names in the file, None if it has none.
     Call arguments:
         image: `(height, width, 3)`, RGB 0..255, any dtype.
     Returns:
@@ -60,6 +62,7 @@ class TFLiteModel:
                 f"`model` must be a whole .tflite file with builtin ops. Received: {path}: "
                 f"{reason[0]}"
             ) from error
+        self.labels = read_labels(content, str(path))
         shape = tuple(inputs[0]["shape"])
         out = tuple(outputs[0]["shape"])
         if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4 or shape[3] != 3:

@@ -22,6 +22,7 @@ REPORT = {
     "input",
     "latency",
     "masks",
+    "metadata",
     "ops",
     "output",
     "partitions",

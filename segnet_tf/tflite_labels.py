@@ -1,0 +1,38 @@
+"""The class names that a `.tflite` file carries: a text file in a zip archive at its end."""
+
+import io
+import zipfile
+import zlib
+
+from segnet_tf.errors import UserError
+
+# The name that TFLite Metadata's own tools give it; any other `.txt` serves if it is the only one.
+LABELS = "labels.txt"
+
+
+def read_labels(content: bytes, name: str = "the file") -> tuple[str, ...] | None:
+    """Class names in order of their ids, `None` if the file has none.
+
+    Args:
+        content: of the whole `.tflite` file.
+        name: of the file, for the message.
+    Raises:
+        UserError: there is an archive, and it is damaged or its text is.
+    """
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return None
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            texts = [entry for entry in archive.namelist() if entry.endswith(".txt")]
+            wanted = LABELS if LABELS in texts else texts[0] if len(texts) == 1 else None
+            if wanted is None:
+                return None
+            lines = archive.read(wanted).decode("utf-8").splitlines()
+    # An entry may ask for a compression or a password that zipfile hasn't.
+    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError, OSError) as error:
+        raise UserError(
+            "`tflite` must hold its class names as text in a whole zip archive. "
+            f"Received: {name}, where they cannot be read ({' '.join(str(error).split())}). "
+            "Export it again."
+        ) from error
+    return tuple(line.strip() for line in lines if line.strip()) or None
