@@ -20,7 +20,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .PHONY: help demo test test-all lint format bench clean setup train-camvid \
-	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser
+	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser \
+	mediapipe mediapipe-test android-assets
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
@@ -91,6 +92,20 @@ runtimes-aarch64: setup  ## LiteRT for a phone's processor under qemu, into .run
 
 runtimes-browser:  ## LiteRT.js and, where there is none, a Chromium, into .runtimes: 320 MB
 	export/devices/browser.sh $(RUNTIMES)/browser
+
+mediapipe: runtimes-browser  ## MediaPipe, Python's and the browser's, kept apart: 600 MB
+	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.13 with venv was found.' >&2; exit 2; }
+	export/devices/mediapipe/setup.sh $(RUNTIMES)/mediapipe .venv-mediapipe \
+		'$(PYTHON)' constraints-mediapipe.txt
+
+mediapipe-test: setup mediapipe  ## exported files in MediaPipe's ImageSegmenter, two clients
+	$(PY) -m pytest -m "" -rs tests/export/test_mediapipe.py
+
+# The shipped weights that the app's files are made of; DATA=path/to/camvid scores them.
+MODEL ?= segnet_lite_camvid
+
+android-assets: setup  ## write android_demo_assets/ anew: MODEL=NAME, DATA=DIR to score
+	$(PY) export/android_assets.py --model 'weights:$(MODEL)' $(if $(DATA),--data '$(DATA)')
 
 clean:  ## remove caches and what demo and bench wrote; other runs, .venv, .runtimes stay
 	rm -rf runs/demo runs/bench build dist *.egg-info .venv-ci \

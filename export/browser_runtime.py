@@ -114,6 +114,15 @@ def _browser() -> Path:
     return PARTS / (PARTS / "browser").read_text("utf-8").strip()
 
 
+def program() -> tuple[str, str | None]:
+    """The browser, and where its libraries are if it is not the system's own."""
+    browser = _browser()
+    if not browser.is_relative_to(PARTS):
+        return str(browser), None
+    libraries = PARTS / "system/usr/lib/x86_64-linux-gnu"
+    return str(browser), f"{browser.parent}:{libraries}:{libraries / 'pulseaudio'}"
+
+
 def _outputs(graph: flatbuffer.Graph) -> list[flatbuffer.Tensor]:
     return [graph.tensors[index] for index in graph.outputs]
 
@@ -143,13 +152,11 @@ def _real(values: np.ndarray, face: dict, tensor: flatbuffer.Tensor) -> np.ndarr
 
 
 def _drive(job: Path, accelerator: str, images: int, seconds: float) -> dict:
-    browser = _browser()
-    libraries = PARTS / "system/usr/lib/x86_64-linux-gnu"
-    own = browser.is_relative_to(PARTS)
+    browser, libraries = program()
     wish = {
         "page": str(DRIVER / "browser.html"),
-        "browser": str(browser),
-        "libraries": f"{browser.parent}:{libraries}:{libraries / 'pulseaudio'}" if own else None,
+        "browser": browser,
+        "libraries": libraries,
         "accelerator": accelerator,
         # LiteRT.js's own choice is float16 where the driver can.
         "precision": "fp32",
