@@ -1,0 +1,54 @@
+"""The README of android_demo_assets/, out of its template, the Kotlin files and the manifest."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent / "android"
+KOTLIN = ("Pixels", "MediaPipeSegmenter", "CompiledModelSegmenter", "InterpreterSegmenter")
+
+
+def text(manifest: dict[str, Any]) -> str:
+    """The README for the files that the manifest lists, the one for the processor first."""
+    first, second = manifest["models"]
+    parts = first["xnnpack"]
+    _, height, width, classes = first["output"]["shape"]
+    code = {name: (FOLDER / f"{name}.kt").read_text("utf-8").strip() for name in KOTLIN}
+    return string.Template((FOLDER / "README.md").read_text("utf-8")).substitute(
+        code,
+        gradle=(FOLDER / "build.gradle.kts").read_text("utf-8").strip(),
+        models="\n".join(_row(entry) for entry in manifest["models"]),
+        scores="\n".join(_score(entry) for entry in manifest["models"]),
+        first=first["file"],
+        second=second["file"],
+        mask=first["sample_mask"],
+        second_mask=second["sample_mask"],
+        height=height,
+        width=width,
+        classes=classes,
+        delegated=parts["delegated"],
+        total=parts["total"],
+        pieces="one piece" if parts["count"] == 1 else f"{parts['count']} pieces",
+    )
+
+
+def _row(entry: dict[str, Any]) -> str:
+    _, height, width, _ = entry["input"]["shape"]
+    inside = {"int8": "int8 inside", "float16": "weights in float16"}[entry["format"]]
+    size = f"{entry['bytes'] / 1e6:.2f} MB"
+    return f"| `{entry['file']}` | the model, {size}, {inside}, images of {width}x{height} |"
+
+
+def _score(entry: dict[str, Any]) -> str:
+    score = entry["score"]
+    agreement = f"{100 * score['pixels_as_keras']:.2f} % of pixels as Keras has them"
+    if score["mean_iou"] is None:
+        return (
+            f"- `{entry['file']}`: {agreement} ({score['protocol']}); its score was not measured."
+        )
+    return (
+        f"- `{entry['file']}`: mean IoU {100 * score['mean_iou']:.2f} %, Keras "
+        f"{100 * score['keras_mean_iou']:.2f} %; {agreement} ({score['protocol']})."
+    )
