@@ -1,11 +1,9 @@
 """Overlays of videos: read back with PyAV and compared with those of single images."""
 
-import shutil
 import sys
-from fractions import Fraction
 from pathlib import Path
 
-import keras
+import bright_model
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,62 +12,20 @@ from segnet_tf import video, video_reader
 from segnet_tf.cli import main
 from segnet_tf.data import synthetic
 from segnet_tf.video_reader import VideoReader
-from segnet_tf.video_writer import VideoWriter
 
 av = pytest.importorskip("av", reason="needs PyAV: pip install av")
+from drawn_videos import moving, read, write  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A `.keras` file: class 3 where a pixel is bright, 0 where it is dark."""
-    image = keras.Input((None, None, 3))
-    conv = keras.layers.Conv2D(11, 1)
-    model = keras.Model(image, conv(image))
-    kernel = np.zeros((1, 1, 3, 11), np.float32)
-    kernel[..., 3] = 1 / 3
-    conv.kernel.assign(kernel)
-    conv.bias.assign([128] + [-1000] * 2 + [0] + [-1000] * 7)
-    path = tmp_path_factory.mktemp("model") / "model.keras"
-    model.save(path)
-    return str(path)
+    return bright_model.save(tmp_path_factory.mktemp("model") / "model.keras")
 
 
 def run(model, source, output, *more) -> int:
     return main(
         ["predict", "--model", model, "--input", str(source), "--output", str(output), *more]
     )
-
-
-def write(path, images, codec="libx264", pixels="yuv420p", ticks=None, group=12, **options):
-    """A video of `images`, 10 a second or at `ticks` of a tenth of a second."""
-    with av.open(str(path), "w", options=options) as container:
-        stream = container.add_stream(codec, rate=10)
-        stream.height, stream.width = images[0].shape[:2]
-        stream.pix_fmt = pixels
-        stream.codec_context.gop_size = group
-        for index, image in enumerate(images):
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts = ticks[index] if ticks else index
-            frame.time_base = Fraction(1, 10)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-
-
-def read(path) -> tuple[list[np.ndarray], list[float]]:
-    """Frames and when they are shown, by PyAV alone."""
-    with av.open(str(path)) as container:
-        frames = list(container.decode(video=0))
-        return [frame.to_ndarray(format="rgb24") for frame in frames], [
-            round(frame.time, 4) for frame in frames
-        ]
-
-
-def moving(count, size=(48, 64)) -> list[np.ndarray]:
-    """A bright bar that goes a pixel to the right in each frame."""
-    images = np.full((count, *size, 3), (30, 60, 90), np.uint8)
-    for index, image in enumerate(images):
-        image[10:40, index % 40 : index % 40 + 16] = (250, 220, 200)
-    return list(images)
 
 
 def test_frames_are_the_overlays_of_images(model, tmp_path, capsys):
@@ -208,35 +164,6 @@ def interrupt_at(frame, monkeypatch):
         return ask(*arguments, **options)
 
     monkeypatch.setattr(video, "label_map", interrupted)
-
-
-def test_a_killed_process_leaves_a_video(tmp_path):
-    writer = VideoWriter(tmp_path / "a.mp4", (48, 64), Fraction(10))
-    images = moving(25)
-    for index, image in enumerate(images):
-        writer.write(image, index / 10)
-    shutil.copy(tmp_path / "a.mp4", tmp_path / "killed.mp4")  # what the disk has by now
-    writer.close()
-    frames, times = read(tmp_path / "killed.mp4")
-    assert len(frames) >= 24 and times[:3] == [0, 0.1, 0.2]
-    assert len(read(tmp_path / "a.mp4")[0]) == 25
-
-
-def test_a_phone_held_upright(tmp_path):
-    images = moving(2)
-    write(tmp_path / "a.mp4", images)
-    content = bytearray((tmp_path / "a.mp4").read_bytes())
-    # The matrix of the track header, 16.16 fixed point by rows: (x, y) goes to (-y, x), a
-    # quarter clockwise. ISO 14496-12, 8.3.2: version 0 has it 44 bytes behind the box's name.
-    matrix = np.array([0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000], ">i4").tobytes()
-    start = content.index(b"tkhd") + 44
-    assert content[start : start + 4] == bytes([0, 1, 0, 0])
-    content[start : start + 36] = matrix
-    (tmp_path / "a.mp4").write_bytes(content)
-    with VideoReader(str(tmp_path / "a.mp4")) as reader:
-        image, _ = next(reader.frames())
-    error = np.abs(image.astype(int) - np.rot90(images[0], -1))
-    assert error.mean() < 8
 
 
 def test_a_full_disk_is_one_line(tmp_path, model, capsys):
