@@ -33,7 +33,9 @@ def import_av() -> ModuleType:
 
 
 class VideoReader:
-    """The frames of a video file or of a camera, damaged ones left out.
+    """The frames of a video file or of a camera, those that cannot be decoded left out.
+
+    Codecs such as H.264 have no checksums: damage that still decodes is not noticed.
 
     Args:
         source: a video file, or "camera:N" for the camera /dev/videoN.

@@ -30,9 +30,13 @@ def read(path) -> tuple[list[np.ndarray], list[float]]:
         ]
 
 
-def moving(count, size=(48, 64)) -> list[np.ndarray]:
-    """A bright bar that goes a pixel to the right in each frame."""
+def moving(count, size=(48, 64), noise=0) -> list[np.ndarray]:
+    """A bright bar that goes a pixel to the right in each frame, with noise of a deviation."""
+    rng = np.random.default_rng(0)
     images = np.full((count, *size, 3), (30, 60, 90), np.uint8)
     for index, image in enumerate(images):
         image[10:40, index % 40 : index % 40 + 16] = (250, 220, 200)
-    return list(images)
+    return [
+        np.clip(image + rng.normal(0, noise, image.shape), 0, 255).astype(np.uint8)
+        for image in images
+    ]

@@ -40,3 +40,15 @@ def test_a_phone_held_upright(tmp_path):
         image, _ = next(reader.frames())
     error = np.abs(image.astype(int) - np.rot90(images[0], -1))
     assert error.mean() < 8
+
+
+def test_colours_come_back(tmp_path):
+    # Rec. 601 taken for Rec. 709, or the other way, turns pure green by 40 of 255.
+    colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]], np.uint8)
+    image = colours.repeat(16, axis=0)[None].repeat(48, axis=0)
+    writer = VideoWriter(tmp_path / "a.mp4", (48, 64), Fraction(10))
+    writer.write(image, 0)
+    writer.close()
+    with VideoReader(str(tmp_path / "a.mp4")) as reader:
+        seen, _ = next(reader.frames())
+    assert np.abs(seen[24, 8::16].astype(int) - colours).max() < 12, seen[24, 8::16]
