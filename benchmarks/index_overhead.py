@@ -124,7 +124,7 @@ def _noise(shape):
 
 
 def _parser() -> argparse.ArgumentParser:
-    from export.tflite import parse_size
+    from export.options import parse_size
 
     parser = argparse.ArgumentParser(description="What pooling indices cost in a .tflite file.")
     add = parser.add_argument

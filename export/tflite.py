@@ -5,18 +5,17 @@ python export/tflite.py --int8 [--model RUN_OR_KERAS_FILE] [--data DIR] [--outpu
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 if not __package__:  # run as a script: this file would shadow an installed module `tflite`
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from export.options import CALIBRATION_IMAGES, parse_options, weights_of  # noqa: E402
 from segnet_tf.errors import UserError  # noqa: E402
 
 # The authors' CamVid size; used where neither the user nor the model fixes one.
 DEFAULT_SIZE = (360, 480)
-CALIBRATION_IMAGES = 64
 
 
 def export(
@@ -141,66 +140,9 @@ def _size(source, samples) -> tuple[int, int]:
     return image.shape[0], image.shape[1]
 
 
-def _weights(arguments: argparse.Namespace) -> str:
-    if arguments.int16x8:
-        raise UserError(
-            "`--int16x8` cannot be exact: with 16-bit activations the argmax masks come out wrong, "
-            "and XNNPACK takes none of it. Received: --int16x8. Use --int8 or --float16."
-        )
-    return "float16" if arguments.float16 else "int8" if arguments.dynamic else "float32"
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-        raise argparse.ArgumentTypeError(f"must be HEIGHTxWIDTH in pixels. Received: {text}")
-    return int(height), int(width)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Export a trained SegNet to a .tflite file.")
-    add = parser.add_argument
-    kind = parser.add_mutually_exclusive_group(required=True)
-    kind.add_argument("--int8", action="store_true", help="full int8, calibrated on train images")
-    kind.add_argument("--float32", action="store_true", help="float32")
-    kind.add_argument("--float16", action="store_true", help="float32 with weights in float16")
-    kind.add_argument("--dynamic", action="store_true", help="weights in int8, float32 in and out")
-    kind.add_argument("--int16x8", action="store_true", help="refused: it breaks the argmax masks")
-    add("--model", metavar="MODEL", help="run folder, .keras or weights:NAME (the last make demo)")
-    add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT (the run's own)")
-    add("--output", metavar="FILE", help="the .tflite file (named after the model, next to it)")
-    add("--input-size", type=parse_size, metavar="HxW", help="size of the images (the data's)")
-    add(
-        "--io",
-        default="float32",
-        choices=("float32", "uint8", "int8"),
-        help="dtype of input and output (float32, which every client takes)",
-    )
-    add(
-        "--output-kind",
-        default="logits",
-        choices=("logits", "probabilities", "labels"),
-        help="what the file gives a pixel (logits)",
-    )
-    add(
-        "--calibration-images",
-        type=int,
-        default=CALIBRATION_IMAGES,
-        metavar="N",
-        help="training images that set the int8 ranges (%(default)s)",
-    )
-    add("--ranges", metavar="FILE", help="JSON report of an export whose int8 ranges to take again")
-    add("--limit", type=int, metavar="N", help="score on the first N validation images only")
-    add("--max-drop", type=float, metavar="POINTS", help="points of mIoU the file may lose (2)")
-    add("--seed", type=int, default=0, help="of the choice of calibration images (0)")
-    add("--json", metavar="OUT", help="write the report to this file")
-    add("--overwrite", action="store_true", help="replace existing files")
-    return parser
-
-
 def main(argv: list[str] | None = None) -> int:
     """The command line; 0 if all is well, 1 if a check failed, 2 for bad input."""
-    arguments = _parser().parse_args(argv)
+    arguments = parse_options(argv)
     from export import sources
     from segnet_tf.quiet import start_tensorflow
 
@@ -212,7 +154,7 @@ def main(argv: list[str] | None = None) -> int:
             path, report = export(
                 arguments.model,
                 int8=arguments.int8,
-                weights=_weights(arguments),
+                weights=weights_of(arguments),
                 data=arguments.data,
                 output=arguments.output,
                 input_size=arguments.input_size,
