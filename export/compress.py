@@ -6,6 +6,7 @@ encoding is not used, XNNPACK fails on it with int8.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import keras
@@ -70,7 +71,7 @@ def prune(
         how,
         label=f"prune {sparsity:g}",
         epochs=epochs,
-        learning_rate=PRUNING_RATE * how.config.learning_rate,
+        learning_rate=PRUNING_RATE * how.learning_rate,
         checkpoint=checkpoint,
         before_step=before_step,
     )
@@ -97,22 +98,23 @@ def cluster(
     """
 
     def wrap(layer):
-        # More values than weights cannot be told apart.
-        count = min(clusters, int(np.prod(layer.kernel.shape)))
         return tfmot.clustering.keras.cluster_weights(
             layer,
-            number_of_clusters=count,
+            number_of_clusters=clusters,
             cluster_centroids_init=tfmot.clustering.keras.CentroidInitialization.KMEANS_PLUS_PLUS,
         )
 
     keras.utils.set_random_seed(how.config.seed)  # the first values are drawn
-    network = _wrapped(model, wrap)
+    with warnings.catch_warnings():
+        # tfmot leaves a filter as it is that has no more weights than that, and says so.
+        warnings.simplefilter("ignore", UserWarning)
+        network = _wrapped(model, wrap)
     finetune.fit(
         network,
         how,
         label=f"cluster {clusters}",
         epochs=epochs,
-        learning_rate=CLUSTERING_RATE * how.config.learning_rate,
+        learning_rate=CLUSTERING_RATE * how.learning_rate,
         checkpoint=checkpoint,
     )
     for layer in network.layers:  # the last step moved the values, not yet the filter

@@ -167,7 +167,7 @@ def _forward(
         offset = np.broadcast_to(np.asarray(layer.offset, np.float32), x.shape[-1])
         kernel = np.ascontiguousarray(scale.reshape(1, 1, -1, 1))
         y = tf.nn.depthwise_conv2d(x, kernel, (1, 1, 1, 1), "SAME")
-        return tf.nn.bias_add(y, offset)
+        return tf.nn.bias_add(y, offset, name=layer.name)
 
     def float_only(layer, x):
         if ranges is None:

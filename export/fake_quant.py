@@ -15,7 +15,7 @@ import tf_keras
 
 from export.calibration import IMAGE_RANGE, Ranges
 
-_quantization = tfmot.quantization.keras
+_quantization: Any = tfmot.quantization.keras
 # Adam moves a number by about the learning rate a step: a range's logarithm moves this much
 # faster than a weight, else a few hundred steps at 1e-4 would leave it where it was.
 RANGE_RATE = 10.0

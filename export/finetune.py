@@ -31,6 +31,9 @@ from segnet_tf.data.pipeline import steps_per_epoch
 from segnet_tf.errors import UserError
 from segnet_tf.preparation import Data, make_dataset, resolved_class_weights
 
+# How much a unit of divergence from the teacher weighs beside a unit of the model's own loss.
+TEACHING = 4.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -41,17 +44,27 @@ class Recipe:
         samples: the training split.
         class_weights: of the loss, `None` for none.
         num_classes: logits a pixel.
+        teacher: the model as it is before; its answers are learned besides the labels. Fine-tuning
+            by labels alone drifts to where the last epochs of its training ended, and those are
+            seldom the ones that were kept as the best.
     """
 
     config: TrainConfig
     samples: Samples
     class_weights: list[float] | None
     num_classes: int
+    teacher: keras.Model
 
     @property
     def steps(self) -> int:
         """Batches an epoch."""
         return steps_per_epoch(self.samples, self.config.batch_size)
+
+    @property
+    def learning_rate(self) -> float:
+        """The peak that the model was trained with."""
+        assert self.config.learning_rate is not None  # TrainConfig fills it in
+        return self.config.learning_rate
 
 
 def recipe(source: Any, data: str | None, seed: int) -> Recipe:
@@ -85,7 +98,7 @@ def recipe(source: Any, data: str | None, seed: int) -> Recipe:
         weights = record["class_weights"]
     else:
         weights = resolved_class_weights(config, Data(train, train, classes))
-    return Recipe(config, train, weights, classes)
+    return Recipe(config, train, weights, classes, source.model)
 
 
 def fit(
@@ -130,8 +143,10 @@ def fit(
 
     @tf.function(autograph=False)
     def step(images, labels):
+        taught = how.teacher(images, training=False)
         with tf.GradientTape() as tape:
-            loss = loss_of(labels, network(images, training=True))
+            logits = network(images, training=True)
+            loss = loss_of(labels, logits) + TEACHING * divergence(taught, logits)
         variables = network.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
         for variable, kept in zeros:
@@ -161,6 +176,15 @@ def fit(
         )
         _save(checkpoint, state, mark, epoch + 1)
     return means
+
+
+def divergence(taught: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Kullback-Leibler divergence of the class probabilities, the mean over all pixels, in nats."""
+    if logits.shape[-1] == 1:  # the other class's logit is 0
+        taught, logits = (tf.pad(x, ((0, 0), (0, 0), (0, 0), (1, 0))) for x in (taught, logits))
+    chances = tf.nn.softmax(taught)
+    apart = tf.nn.log_softmax(taught) - tf.nn.log_softmax(logits)
+    return tf.reduce_mean(tf.reduce_sum(chances * apart, axis=-1))
 
 
 def _mark(state, how: Recipe, label: str, epochs: int, learning_rate: float) -> str:

@@ -60,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
         help="training images that set the int8 ranges (%(default)s)",
     )
     add("--ranges", metavar="FILE", help="JSON report of an export whose int8 ranges to take again")
+    add("--qat", type=int, metavar="EPOCHS", help="with --int8: train on with int8 in the graph")
+    add("--prune", type=float, metavar="SHARE", help="train that share of the weights to zero")
+    add("--cluster", type=int, metavar="N", help="train to N different values a filter")
+    add("--fine-tune-epochs", type=int, metavar="N", help="of --prune and --cluster (4)")
+    add("--debug", action="store_true", help="with --int8: list what each layer loses")
     add("--limit", type=int, metavar="N", help="score on the first N validation images only")
     add("--max-drop", type=float, metavar="POINTS", help="points of mIoU the file may lose (2)")
     add("--seed", type=int, default=0, help="of the choice of calibration images (0)")

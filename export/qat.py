@@ -12,7 +12,7 @@ from export.calibration import Ranges
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 
 # Of the learning rate that the model was trained with. The weights are good already.
-RATE = 0.05
+RATE = 0.02
 # Their outputs have their input's range in an exported file, see convert.py.
 _MOVE_VALUES = (
     MaxPoolingWithArgmax2D,
@@ -21,8 +21,6 @@ _MOVE_VALUES = (
     keras.layers.UpSampling2D,
     keras.layers.Dropout,
     keras.layers.SpatialDropout2D,
-    keras.layers.ZeroPadding2D,
-    keras.layers.Cropping2D,
 )
 
 
@@ -55,7 +53,7 @@ def train(
         how,
         label="qat",
         epochs=epochs,
-        learning_rate=RATE * how.config.learning_rate,
+        learning_rate=RATE * how.learning_rate,
         checkpoint=checkpoint,
         zeros=_zeros(network) if keep_zeros else (),
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 if not __package__:  # run as a script: this file would shadow an installed module `tflite`
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from export.compression import Compression, clear_checkpoints, described  # noqa: E402
 from export.options import CALIBRATION_IMAGES, parse_options, weights_of  # noqa: E402
 from segnet_tf.errors import UserError  # noqa: E402
 
@@ -34,6 +35,8 @@ def export(
     largest_drop: float | None = None,
     seed: int = 0,
     overwrite: bool = False,
+    compression: Compression | None = None,
+    debug: bool = False,
 ):
     """Exports a model, checks the file and only then gives it its name.
 
@@ -54,6 +57,8 @@ def export(
         largest_drop: mIoU, as a fraction, that the file may lose; `None` is verify's own limit.
         seed: of the choice of calibration images.
         overwrite: replace an existing file.
+        compression: what to train into the model first.
+        debug: with int8, measure what each layer loses: `layer_errors` in the report.
 
     Returns:
         `(path, report)`: the file, and the `verify.Report` that it passed.
@@ -62,17 +67,25 @@ def export(
         CheckFailed: the file broke a promise; it has been deleted.
         UserError: bad input; nothing has been written.
     """
-    from export import calibration, convert, sources, verify
+    from export import calibration, convert, layer_errors, sources, verify
     from segnet_tf.atomic import replacing
     from segnet_tf.sizes import check_size
 
-    source = sources.open_source(model)
     kind = "int8" if int8 else {"int8": "dynamic"}.get(weights, weights)
+    compression = compression or Compression()
+    compression.check(kind, ranges)
+    if debug and not int8:
+        raise UserError(
+            "`--debug` shows what each layer loses in int8 and needs --int8. "
+            f"Received: --debug with --{kind}. Use --int8 or leave out --debug."
+        )
+    source = original = sources.open_source(model)
     path = Path(output) if output else _default_output(source.name, kind)
     sources.check_output(path, overwrite)
     samples = source.samples(data, "val", limit)
     size = input_size or _size(source, samples)
     check_size(source.model, size, "input_size")
+    source = compression.shrink(source, data, seed, path)
     found = None
     if int8:
         if ranges is None and data is None:
@@ -81,6 +94,7 @@ def export(
             found = calibration.read_ranges(ranges)
         else:
             found = _calibrated(source, data, calibration_images, size, seed)
+        source, found = compression.train_int8(original, source, found, data, seed, path)
     content = convert.convert(
         source.model, size, ranges=found, weights=weights, io=io, output_kind=output_kind
     )
@@ -90,11 +104,19 @@ def export(
         report = verify.verify(aside, source.model, samples, shown_as=str(path), largest_drop=drop)
         if int8:
             report.facts["ranges"] = found
+        if debug and found is not None:
+            images = _debug_images(source, data, size, seed)
+            report.facts["layer_errors"] = layer_errors.measure(
+                content, source.model, found, images
+            )
+        if compression:
+            report = compression.added_to(report, original, source, samples, size, drop)
         if report.facts["format"] != kind:
             failure = f"it is {report.facts['format']}, not {kind}"
             report = verify.Report(report.facts, (*report.failures, failure))
         if report.failures:
             raise CheckFailed(report)
+    clear_checkpoints(path)
     return path, report
 
 
@@ -112,6 +134,15 @@ def _calibrated(source, data, count, size, seed):
     images = calibration.calibration_images(train, count, size, seed)
     total = min(count, len(train))
     return calibration.measure_ranges(source.model, counted(images, total, "calibrating"))
+
+
+def _debug_images(source, data, size, seed):
+    from export import calibration, layer_errors
+    from segnet_tf.data import synthetic
+
+    count = layer_errors.IMAGES
+    train = source.samples(data, "train") or synthetic.samples("train", size=size, count=count)
+    return calibration.calibration_images(train, count, size, seed)
 
 
 class CheckFailed(Exception):
@@ -166,14 +197,18 @@ def main(argv: list[str] | None = None) -> int:
                 largest_drop=drop,
                 seed=arguments.seed,
                 overwrite=arguments.overwrite,
+                compression=Compression(
+                    arguments.qat, arguments.prune, arguments.cluster, arguments.fine_tune_epochs
+                ),
+                debug=arguments.debug,
             )
         except CheckFailed as error:
-            print(error.report.text())
+            print(described(error.report))
             sources.write_report(arguments.json, error.report.to_json())
             print("tflite: a check failed, no file was written", file=sys.stderr)
             outcome.code = 1
         else:
-            print(report.text())
+            print(described(report))
             sources.write_report(arguments.json, report.to_json())
             print(f"wrote {path}")
     return outcome.code

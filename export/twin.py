@@ -124,7 +124,9 @@ _TWINS: dict[type, tuple[type, tuple[str, ...]]] = {
     LocalResponseNormalization: (TwinNormalization, ("size", "alpha", "beta")),
 }
 # What tf_keras must be told of to copy a twin.
-CUSTOM = {cls.__name__: cls for cls in (TwinPool, TwinUnpool, TwinNormalization, FrozenStatistics)}
+CUSTOM: dict[str, type] = {
+    cls.__name__: cls for cls in (TwinPool, TwinUnpool, TwinNormalization, FrozenStatistics)
+}
 
 
 def build(model: keras.Model, *, frozen_statistics: bool = False) -> tf_keras.Model:
