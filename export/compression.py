@@ -78,6 +78,20 @@ class Compression:
                 f"weights, and so the ranges. Received: {ranges}. Leave it out."
             )
 
+    def try_conversion(self, model: Any, size: tuple[int, int], kind: str, **options: Any) -> None:
+        """Raises UserError for a model that cannot be written, before it is trained for hours.
+
+        Args:
+            model: the Keras model.
+            size: `(height, width)` of the file's input.
+            kind: of the file.
+            **options: of `convert.convert`.
+        """
+        if self:
+            from export import convert
+
+            convert.convert(model, size, ranges=_AnyRange() if kind == "int8" else None, **options)
+
     def shrink(self, source: Any, data: str | None, seed: int, path: Path) -> Any:
         """`source` with the model pruned or clustered, or as it is.
 
@@ -166,6 +180,16 @@ class Compression:
         return dataclasses.replace(
             report, facts=report.facts | {"compression": facts}, failures=failures
         )
+
+
+class _AnyRange(dict):
+    """A range for every tensor, not to compute with."""
+
+    def __contains__(self, name):
+        return True
+
+    def __getitem__(self, name):
+        return (-1.0, 1.0)
 
 
 def clear_checkpoints(path: Path) -> None:

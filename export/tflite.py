@@ -85,6 +85,8 @@ def export(
     samples = source.samples(data, "val", limit)
     size = input_size or _size(source, samples)
     check_size(source.model, size, "input_size")
+    options = {"weights": weights, "io": io, "output_kind": output_kind}
+    compression.try_conversion(source.model, size, kind, **options)
     source = compression.shrink(source, data, seed, path)
     found = None
     if int8:
@@ -95,9 +97,7 @@ def export(
         else:
             found = _calibrated(source, data, calibration_images, size, seed)
         source, found = compression.train_int8(original, source, found, data, seed, path)
-    content = convert.convert(
-        source.model, size, ranges=found, weights=weights, io=io, output_kind=output_kind
-    )
+    content = convert.convert(source.model, size, ranges=found, **options)
     drop = verify.LARGEST_DROP if largest_drop is None else largest_drop
     with replacing(path) as aside:
         aside.write_bytes(content)
@@ -116,7 +116,8 @@ def export(
             report = verify.Report(report.facts, (*report.failures, failure))
         if report.failures:
             raise CheckFailed(report)
-    clear_checkpoints(path)
+    if compression:
+        clear_checkpoints(path)
     return path, report
 
 

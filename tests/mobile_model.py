@@ -7,7 +7,7 @@ from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 
 
 def build(num_classes=5, size=tiny_models.SIZE) -> keras.Model:
-    """Stem, inverted bottleneck with ReLU6 and Add, argmax pooling of its linear output, context."""
+    """Stem, inverted bottleneck with ReLU6 and Add, its linear output argmax-pooled, context."""
     keras.utils.set_random_seed(2)
     layers = keras.layers
     image = keras.Input((*size, 3), name="image")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny_models
 
 from export import compression, finetune, tflite
 
@@ -57,6 +58,16 @@ def test_without_training_data_it_is_one_line(run, tmp_path, capsys, option):
     error = refused(capsys, "--int8", *option, "--model", model)
     assert "`data` must be given for --" in error and "--data DIR" in error
     assert [path.name for path in tmp_path.iterdir()] == ["net.keras"]
+
+
+def test_what_cannot_be_int8_is_refused_before_it_is_trained(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(finetune, "fit", None)
+    model = tmp_path / "basic.keras"
+    tiny_models.build("segnet_basic", num_classes=11).save(model)
+    options = ["--data", "synthetic:8", "--model", model, "--prune", 0.5]
+    error = refused(capsys, "--int8", *options)
+    assert "LocalResponseNormalization" in error and "normalization='signed'" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["basic.keras"]
 
 
 def exported(run, tmp_path, *options):
