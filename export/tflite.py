@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 if not __package__:  # run as a script: this file would shadow an installed module `tflite`
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -85,7 +86,7 @@ def export(
     samples = source.samples(data, "val", limit)
     size = input_size or _size(source, samples)
     check_size(source.model, size, "input_size")
-    options = {"weights": weights, "io": io, "output_kind": output_kind}
+    options: dict[str, Any] = {"weights": weights, "io": io, "output_kind": output_kind}
     compression.try_conversion(source.model, size, kind, **options)
     source = compression.shrink(source, data, seed, path)
     found = None
