@@ -19,7 +19,7 @@ WORKERS ?= 4
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-all lint format bench clean setup \
+.PHONY: help demo test test-all lint format bench clean setup train-camvid \
 	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser
 
 help:  ## this list
@@ -44,6 +44,18 @@ demo: setup  ## train on drawn scenes, score, export to int8, verify, predict: 3
 	@echo 'The exported file:              $(DEMO)/model_int8.tflite'
 	@echo 'Scenes, truth and answers:      $(DEMO)/predictions.png'
 	@echo "The exported file's answers:    $(DEMO)/predictions/"
+
+# Goes on where it was cut off when it is called again.
+CAMVID_RUN ?= runs/segnet_lite_camvid
+
+train-camvid: setup  ## DATA=DIR: train segnet_lite as its shipped weights were: 80 minutes
+	@test -n '$(DATA)' || { echo 'Pass CamVid: make train-camvid DATA=path/to/camvid' >&2; exit 2; }
+	if test -f '$(CAMVID_RUN)/config.json'; \
+		then $(BIN)/segnet-tf train --resume '$(CAMVID_RUN)' --data '$(DATA)'; \
+		else $(BIN)/segnet-tf train --config segnet_lite_camvid --data '$(DATA)' \
+			--output '$(CAMVID_RUN)'; fi
+	$(BIN)/segnet-tf evaluate --model '$(CAMVID_RUN)' --data '$(DATA)' --split val
+	$(PY) export/tflite.py --int8 --model '$(CAMVID_RUN)' --data '$(DATA)'
 
 test: setup  ## the fast tests, 4 minutes
 	$(PY) -m pytest -n auto --maxprocesses $(WORKERS) --dist loadfile

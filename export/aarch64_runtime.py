@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,19 @@ COMMAND = "make runtimes-aarch64"
 CPU = "max"
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What the emulated processor made of a file.
+
+    Attributes:
+        outputs: for every image every output, as `runtimes.run` gives them.
+        delegated: nodes that XNNPACK took there.
+    """
+
+    outputs: list[list[np.ndarray]]
+    delegated: int
+
+
 def unavailable() -> str | None:
     """What is missing and the command that installs it, in one line; `None` if nothing is."""
     if (PARTS / ".ready").is_file():
@@ -32,7 +46,14 @@ def unavailable() -> str | None:
 def answers(
     content: bytes, images: list[np.ndarray], *, cpu: str = CPU, seconds: float = 3600
 ) -> list[list[np.ndarray]]:
-    """Every output for every image, as `runtimes.run` gives them.
+    """Every output for every image, as `runtimes.run` gives them; see `run_emulated`."""
+    return run_emulated(content, images, cpu=cpu, seconds=seconds).outputs
+
+
+def run_emulated(
+    content: bytes, images: list[np.ndarray], *, cpu: str = CPU, seconds: float = 3600
+) -> Answer:
+    """Runs a file on images.
 
     Args:
         content: of the file.
@@ -55,10 +76,12 @@ def answers(
         np.savez(given, *images)
         _emulate([str(model), str(given), str(found)], cpu, seconds)
         with np.load(found) as arrays:
-            values = [arrays[name] for name in arrays.files]
+            values = [arrays[name] for name in arrays.files if name != "delegated"]
+            delegated = int(arrays["delegated"])
     # In order, those of the first image first.
     each = len(values) // max(len(images), 1)
-    return [values[index * each : (index + 1) * each] for index in range(len(images))]
+    outputs = [values[index * each : (index + 1) * each] for index in range(len(images))]
+    return Answer(outputs, delegated)
 
 
 def _emulate(arguments: list[str], cpu: str, seconds: float) -> None:
@@ -103,7 +126,8 @@ def main(arguments: list[str]) -> int:
     with np.load(given) as images:
         for name in images.files:
             outputs += runtimes.run(interpreter, images[name])
-    np.savez(found, *outputs)
+    delegated = runtimes.partitions(model.read_bytes()).delegated
+    np.savez(found, *outputs, delegated=np.int64(delegated))
     return 0
 
 

@@ -31,11 +31,13 @@ def model_images(graph: Graph, samples: Samples | None, count: int) -> list[np.n
     if samples is None:
         samples = synthetic.samples("val", size=(height, width), count=count * batch)
     images = []
-    for index in range(min(count, len(samples))):
+    for index in range(min(count * batch, len(samples))):
         image, _ = samples.read(index)
-        resized = tf.image.resize(tf.cast(image, tf.float32)[tf.newaxis], (height, width))
-        images.append(np.repeat(resized.numpy(), batch, axis=0))
-    return images
+        images.append(tf.image.resize(tf.cast(image, tf.float32), (height, width)).numpy())
+    # Different ones in a batch, which shows one taken for another; again from the first at its end.
+    full = -(-len(images) // batch) * batch
+    stacked = np.stack([images[index % len(images)] for index in range(full)])
+    return list(stacked.reshape(-1, batch, height, width, 3))
 
 
 def compare(path: Path, model: keras.Model, samples: Samples | None) -> dict[str, Any]:
@@ -50,7 +52,8 @@ def compare(path: Path, model: keras.Model, samples: Samples | None) -> dict[str
         `pixel_agreement`, `keras_mean_iou`, `tflite_mean_iou`, `mean_iou_drop` (fractions,
         the last three `None` without labels), `images`, `data`.
     """
-    file = Predictor(TFLiteModel(path), str(path))
+    tflite = TFLiteModel(path)
+    file = Predictor(tflite, str(path))
     keras_model = Predictor(model, model.name)
     size = file.input_size
     scored = samples is not None
@@ -62,8 +65,9 @@ def compare(path: Path, model: keras.Model, samples: Samples | None) -> dict[str
     classes = len(samples.classes)
     metrics = {name: SegmentationScores(classes) for name in ("keras", "tflite")}
     same = total = 0
-    pairs = evaluation_dataset(samples, batch_size=1)
-    for images, labels in counted(pairs, len(samples), "comparing"):
+    pairs = evaluation_dataset(samples, batch_size=tflite.batch)
+    batches = -(-len(samples) // tflite.batch)
+    for images, labels in counted(pairs, batches, "comparing"):
         answers = {
             "keras": keras_model.labels(images.numpy(), size=size),
             "tflite": file.labels(images.numpy(), size=size),
@@ -86,3 +90,21 @@ def compare(path: Path, model: keras.Model, samples: Samples | None) -> dict[str
             facts[f"{name}_mean_iou"] = float(metric.result()["mean_iou"])
         facts["mean_iou_drop"] = facts["keras_mean_iou"] - facts["tflite_mean_iou"]
     return facts
+
+
+def mean_iou(model: keras.Model, samples: Samples, size: tuple[int, int]) -> float:
+    """The score of a Keras model alone, as `compare` takes it.
+
+    Args:
+        model: from RGB 0..255 to logits.
+        samples: images and labels.
+        size: `(height, width)` in pixels that images are resized to for the model.
+    """
+    predictor = Predictor(model, model.name)
+    classes = len(samples.classes)
+    scores = SegmentationScores(classes)
+    pairs = evaluation_dataset(samples, batch_size=1)
+    for images, labels in counted(pairs, len(samples), "scoring the model before"):
+        answer = predictor.labels(images.numpy(), size=size)
+        scores.update_state(labels, tf.one_hot(answer, classes))
+    return float(scores.result()["mean_iou"])

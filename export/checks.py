@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,10 @@ def _face(graph: Graph, index: int) -> dict[str, Any]:
     }
 
 
-def op_failures(graph: Graph) -> list[str]:
-    """Ops that a phone does not run: Flex and custom ones."""
-    bad = sorted({op.name for op in graph.ops if op.name.startswith("CUSTOM:")})
+def op_failures(graph: Graph, allowed: tuple[str, ...] = ()) -> list[str]:
+    """Ops that a phone does not run: Flex and custom ones, except for those asked for by name."""
+    custom = {op.name for op in graph.ops if op.name.startswith("CUSTOM:")}
+    bad = sorted(custom - set(allowed))
     return [f"ops that are not builtin: {', '.join(bad)}"] if bad else []
 
 
@@ -87,12 +89,25 @@ def partition_failures(partitions: runtimes.Partitions) -> list[str]:
     ]
 
 
-def mask_failures(graph: Graph, pools: int) -> list[str]:
-    """What the stored numbers say against the masks: 2 a pooling layer, all as meant."""
+def mask_failures(graph: Graph, pools: int, layers: Sequence[str] = ()) -> list[str]:
+    """What the stored numbers say against the masks: 2 a pooling layer, all as meant.
+
+    Args:
+        graph: of the file.
+        pools: pooling layers that the model has.
+        layers: their names, so that one without its masks is named.
+    """
     found = masks.find(graph)
     failures = [f"argmax mask {mask.name[:60]}: {mask.problem}" for mask in found if mask.problem]
     if len(found) != 2 * pools:
-        failures.append(f"{len(found)} argmax masks for {pools} pooling layers, not 2 each")
+        counts = {
+            layer: sum(f"{layer}_later_in_" in mask.name for mask in found) for layer in layers
+        }
+        named = ", ".join(f"{layer} has {n}" for layer, n in counts.items() if n != 2)
+        failures.append(
+            f"{len(found)} argmax masks for {pools} pooling layers, not 2 each"
+            + (f": {named}" if named else "")
+        )
     return failures
 
 

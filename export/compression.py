@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,11 @@ class Compression:
     prune: float | None = None
     cluster: int | None = None
     epochs: int | None = None
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> Compression:
+        """What the command line asks for."""
+        return cls(arguments.qat, arguments.prune, arguments.cluster, arguments.fine_tune_epochs)
 
     def __bool__(self) -> bool:
         return any(field is not None for field in dataclasses.astuple(self))
@@ -76,6 +82,14 @@ class Compression:
             _refuse(
                 "`--ranges` cannot be combined with --qat, --prune and --cluster: they change the "
                 f"weights, and so the ranges. Received: {ranges}. Leave it out."
+            )
+
+    def check_sizes(self, sizes: list[tuple[int, int]] | None) -> None:
+        """Raises UserError for several sizes, each of which would be trained for again."""
+        if self and sizes is not None and len(sizes) > 1:
+            _refuse(
+                "`--input-size` must be one size with --qat, --prune or --cluster, which train "
+                f"for each file again. Received: {len(sizes)} sizes. Call it once a size."
             )
 
     def try_conversion(self, model: Any, size: tuple[int, int], kind: str, **options: Any) -> None:
@@ -155,7 +169,7 @@ class Compression:
             size: `(height, width)` of the file's input.
             largest_drop: mIoU, as a fraction, that the file may lose to the original.
         """
-        from export import compress
+        from export import agreement, compress
 
         facts = {
             "qat_epochs": self.qat,
@@ -168,7 +182,7 @@ class Compression:
         }
         failures = report.failures
         if samples is not None:
-            before = _mean_iou(original.model, samples, size)
+            before = agreement.mean_iou(original.model, samples, size)
             lost = before - report.facts["scores"]["tflite_mean_iou"]
             facts |= {"original_mean_iou": before, "lost_mean_iou": lost}
             if lost > largest_drop:
@@ -219,24 +233,6 @@ def described(report: Any) -> str:
 def _checkpoints(path: Path) -> tuple[Path, Path]:
     """Of pruning or clustering, and of quantization-aware training."""
     return path.with_name(f".{path.name}.shrink.npz"), path.with_name(f".{path.name}.qat.npz")
-
-
-def _mean_iou(model: Any, samples: Any, size: tuple[int, int]) -> float:
-    import tensorflow as tf
-
-    from export.progress import counted
-    from segnet_tf.data.pipeline import evaluation_dataset
-    from segnet_tf.metrics import SegmentationScores
-    from segnet_tf.predictors import Predictor
-
-    predictor = Predictor(model, model.name)
-    classes = len(samples.classes)
-    scores = SegmentationScores(classes)
-    pairs = evaluation_dataset(samples, batch_size=1)
-    for images, labels in counted(pairs, len(samples), "scoring the model before"):
-        answer = predictor.labels(images.numpy(), size=size)
-        scores.update_state(labels, tf.one_hot(answer, classes))
-    return float(scores.result()["mean_iou"])
 
 
 def _refuse(message: str) -> None:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from export import graph, lowering, order
+from export import delegate_ops, graph, lowering, order
 from export.calibration import IMAGE_RANGE, Ranges
 from segnet_tf.errors import UserError
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
@@ -17,6 +17,7 @@ from segnet_tf.models.segnet_basic import LocalResponseNormalization
 OUTPUT_KINDS = ("logits", "probabilities", "labels")
 # How a float file stores its weights.
 WEIGHTS = ("float32", "float16", "int8")
+UNPOOLS = ("builtin", "custom")
 # From this many elements on the converter's dynamic range quantization rounds a constant to int8.
 DYNAMIC_RANGE_ELEMENTS = 1024
 IO_TYPES = {"float32": tf.float32, "uint8": tf.uint8, "int8": tf.int8}
@@ -31,8 +32,9 @@ def convert(
     io: str = "float32",
     output_kind: str = "logits",
     batch: int = 1,
+    unpool: str = "builtin",
 ) -> bytes:
-    """Writes `model` in TFLite builtin ops.
+    """Writes `model` in TFLite ops, all builtin unless asked otherwise.
 
     Args:
         model: from RGB 0..255 to logits, as `graph.walk` takes it.
@@ -45,6 +47,8 @@ def convert(
             `ranges`. A label map is int32 always.
         output_kind: `"logits"`, `"probabilities"` (softmax or sigmoid) or `"labels"` (class ids).
         batch: images at a time.
+        unpool: `"builtin"`, or `"custom"` for the delegates' own pair of `delegate_ops`, in float
+            without int8 weights.
 
     Returns:
         The .tflite file's content: input `(batch, height, width, 3)`, output
@@ -64,11 +68,23 @@ def convert(
         raise UserError(
             f"`weights` must be one of {', '.join(WEIGHTS)}. Received: weights={weights!r}."
         )
+    if batch < 1:
+        raise UserError(f"`batch` must be at least 1. Received: {batch}.")
+    if unpool not in UNPOOLS:
+        raise UserError(
+            f"`unpool` must be one of {', '.join(UNPOOLS)}. Received: unpool={unpool!r}."
+        )
+    if unpool == "custom" and (ranges is not None or weights == "int8"):
+        raise UserError(
+            "`unpool` custom must go with --float32 or --float16: the delegates have this pair of "
+            f"ops in float only. Received: {'--int8' if ranges is not None else '--dynamic'}. "
+            "Leave out --unpool, the builtin form is exact in int8 too."
+        )
     model = graph.as_float32(model)
     largest_kernel = DYNAMIC_RANGE_ELEMENTS - 1 if weights == "int8" else None
 
     def forward(image):
-        return {output_kind: _forward(model, image, ranges, output_kind, largest_kernel)}
+        return {output_kind: _forward(model, image, ranges, output_kind, largest_kernel, unpool)}
 
     signature = tf.TensorSpec((batch, *input_size, 3), tf.float32, name=graph.INPUT)
     # AutoGraph would turn a UserError into a page of its own.
@@ -89,6 +105,9 @@ def convert(
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if weights == "float16":
             converter.target_spec.supported_types = [tf.float16]
+    if unpool == "custom":
+        converter.allow_custom_ops = True
+        return delegate_ops.named(converter.convert())
     return order.masks_first(converter.convert())
 
 
@@ -98,6 +117,7 @@ def _forward(
     ranges: Ranges | None,
     output_kind: str,
     largest_kernel: int | None,
+    form: str,
 ) -> Any:
     """The lowered graph. `known` maps a tensor to its range, by identity."""
     known: dict[int, tuple[float, float]] = {}
@@ -124,6 +144,8 @@ def _forward(
 
     def pool(layer, x):
         _check_window(layer)
+        if form == "custom":
+            return delegate_ops.max_pool(x, layer.padding, layer.name)
         span = known.get(id(x))
         pooled, argmax = lowering.max_pool(x, layer.padding, span, layer.name, largest_kernel)
         if span is not None:
@@ -132,18 +154,20 @@ def _forward(
         return pooled, argmax
 
     def unpool(layer, pooled, argmax, output_size=None):
-        if not isinstance(argmax, lowering.Argmax):
+        if not isinstance(argmax, (lowering.Argmax, delegate_ops.Argmax)):
             raise UserError(
                 "`argmax` of MaxUnpooling2D must come straight from MaxPoolingWithArgmax2D. "
                 f"Received: something else at {layer.name}."
             )
-        span = known.get(id(pooled))
-        x = lowering.max_unpool(pooled, argmax, span)
         if tuple(layer.target_size(output_size)) != argmax.size:
             raise UserError(
                 "`output_size` of MaxUnpooling2D must be the size of the pooled map. "
                 f"Received: {layer.target_size(output_size)} for {argmax.size} at {layer.name}."
             )
+        if isinstance(argmax, delegate_ops.Argmax):
+            return delegate_ops.max_unpool(pooled, argmax)
+        span = known.get(id(pooled))
+        x = lowering.max_unpool(pooled, argmax, span)
         return quantize(x, span) if span is not None else x
 
     def keep_range(layer, x):
@@ -167,7 +191,14 @@ def _forward(
         offset = np.broadcast_to(np.asarray(layer.offset, np.float32), x.shape[-1])
         kernel = np.ascontiguousarray(scale.reshape(1, 1, -1, 1))
         y = tf.nn.depthwise_conv2d(x, kernel, (1, 1, 1, 1), "SAME")
-        return tf.nn.bias_add(y, offset, name=layer.name)
+        y = tf.nn.bias_add(y, offset, name=layer.name)
+        span = known.get(id(x))
+        if span is None:
+            return y
+        # What it can be, not what was seen: with one scale for all channels a code stays a code.
+        # Each kernel rounds another scale in its own way, and the first layer hands that on.
+        ends = np.stack([scale * end + offset for end in span])
+        return quantize(y, (min(float(ends.min()), 0.0), max(float(ends.max()), 0.0)))
 
     def float_only(layer, x):
         if ranges is None:

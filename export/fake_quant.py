@@ -86,7 +86,7 @@ class LayerConfig(_quantization.QuantizeConfig):
 
     Args:
         output: `(low, high)` that the output's range begins with; `None` leaves the output alone,
-            because the next layer fuses with this one or because it only moves values.
+            because the next layer fuses with this one or its range follows from its input's.
     """
 
     def __init__(self, output: tuple[float, float] | None = None) -> None:

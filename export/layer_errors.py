@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from export import flatbuffer, graph, runtimes
+from export import calibration, flatbuffer, graph, runtimes
 from export.calibration import Ranges
 from export.flatbuffer import Graph, Op, Tensor
 
@@ -18,8 +18,21 @@ IMAGES = 4
 SHOWN = 20
 
 
+def images(
+    source: Any, data: str | None, size: tuple[int, int], batch: int, seed: int
+) -> list[np.ndarray]:
+    """A few training images to measure on; drawn scenes for a model without training data."""
+    from segnet_tf.data import synthetic
+
+    train = source.samples(data, "train")
+    if train is None:
+        train = synthetic.samples("train", size=size, count=IMAGES)
+    found = calibration.calibration_images(train, IMAGES, size, seed)
+    return [np.repeat(image, batch, axis=0) for image in found]
+
+
 def measure(
-    content: bytes, model: keras.Model, ranges: Ranges, images: Iterable[np.ndarray]
+    content: bytes, model: keras.Model, ranges: Ranges, pictures: Iterable[np.ndarray]
 ) -> list[dict]:
     """Compares the tensors of an int8 file with those of its model.
 
@@ -32,7 +45,7 @@ def measure(
         content: of the .tflite file.
         model: the Keras model that it was made from.
         ranges: that it was made with; they name the layers to look at.
-        images: float32 `(1, height, width, 3)`, RGB 0..255, of the file's size.
+        pictures: float32 `(batch, height, width, 3)`, RGB 0..255, of the file's size.
 
     Returns:
         A row a layer, those that add most first: `layer`, `error`, `added` (fractions) and
@@ -43,7 +56,7 @@ def measure(
     found = _tensors(file, model, ranges)
     shown = flatbuffer.with_outputs(content, list(found.values()))
     noise, signal = dict.fromkeys(found, 0.0), dict.fromkeys(found, 0.0)
-    for image in images:
+    for image in pictures:
         exact: dict[str, np.ndarray] = {}
 
         def note(name, value, exact=exact):
@@ -101,8 +114,13 @@ def _tensors(file: Graph, model: keras.Model, ranges: Ranges) -> dict[str, int]:
                 made.setdefault(name, (index, op))
         # The converter names what it fused by its last op first. The scale tells a layer `concat`
         # from the op of that name inside an unpooling.
-        if names[0] in ranges and _has_range(file.tensors[index], ranges[names[0]]):
-            last[names[0]] = index
+        first = names[0]
+        if first in ranges and (
+            # Its range is what it can be, not what was measured.
+            isinstance(layers[first], keras.layers.Rescaling)
+            or _has_range(file.tensors[index], ranges[first])
+        ):
+            last[first] = index
     for name, layer in layers.items():
         if name in made or name not in ranges:
             continue

@@ -23,13 +23,19 @@ from segnet_tf.errors import UserError
 # 1. One gain big enough for the smallest is infinite in float16, and inf - inf is NaN; three with
 # a clip after each stay below 65504 there for differences up to 127. Together they are 2**37:
 # exact down to one rounding step of numbers from 2**-14 up, and for any number of 1e-11 next to 0.
+# Values nearer than 2**-37 share what is unpooled; in float32 they may be as large as 2**119.
+# LiteRT's GPU delegate pools no value below -10000, with these masks or without.
 FLOAT_GAINS = (2.0**9, 2.0**13, 2.0**15)
 # int8: gain * scale must stay within [1, 126]: below 1 a difference of one quantum is lost,
 # above 126 XNNPACK's requantization overflows its limit. 16 leaves room on both sides.
 INT8_STEP = 16.0
-# A GPU delegate may run an int8 file in float16, where gain times value must stay below 65504. With
-# masks as large as the values, the gain is step * 255, whatever the scale.
+LEAST_INT8_STEP = 2.0
+# A GPU delegate may run an int8 file in float16, where a gain, and a gain times a value, must stay
+# finite. The second is 255 * step * the mask's largest value; the first is a matter of the scale,
+# and kept by a smaller step down to a scale of 3.1e-5 of the mask's largest value. Scales below
+# 6.1e-5, the smallest normal float16, are wrong there all the same.
 LARGEST_SUBTRACTED = 64.0
+LARGEST_FLOAT16 = 65504.0
 
 HEIGHT, WIDTH = 1, 2
 
@@ -72,8 +78,8 @@ def max_pool(
         name: the pooling layer's.
         largest_kernel: see `Argmax`.
     """
-    size = (x.shape[HEIGHT], x.shape[WIDTH])
-    x = _to_even(x, padding)
+    size = size_of(x)
+    x = to_even(x, padding)
     rows = tf.nn.max_pool2d(x, (1, 2), (1, 2), "VALID")
     if value_range is not None:
         rows = fake_quantize(rows, value_range)
@@ -95,7 +101,12 @@ def max_unpool(
     """
     x = _spread(pooled, argmax, HEIGHT, value_range)
     x = _spread(x, argmax, WIDTH, value_range)
-    return _to_size(x, argmax.size)
+    return to_size(x, argmax.size)
+
+
+def size_of(x: tf.Tensor) -> tuple[int, int]:
+    """`(height, width)` in pixels."""
+    return x.shape[HEIGHT], x.shape[WIDTH]
 
 
 def fake_quantize(x: tf.Tensor, value_range: tuple[float, float]) -> tf.Tensor:
@@ -115,14 +126,15 @@ def _later(argmax: Argmax, axis: int, one: float = 1.0) -> tf.Tensor:
     else:
         x, name = argmax.columns, f"{argmax.name}_later_in_row"
     if argmax.value_range is not None:
-        step = min(INT8_STEP, 2 * LARGEST_SUBTRACTED / one)
+        most = LARGEST_FLOAT16 * quantum(argmax.value_range) / one
+        step = max(LEAST_INT8_STEP, min(INT8_STEP, 2 * LARGEST_SUBTRACTED / one, most))
         gain = step * one / quantum(argmax.value_range)
         return fake_quantize(_pair_difference(x, axis, gain, name), (0.0, one))
     if argmax.largest_kernel is None or 2 * x.shape[-1] <= argmax.largest_kernel:
         difference = _pair_difference(x, axis, FLOAT_GAINS[0], name)
     else:
         first, second = _pair_halves(x, axis)
-        difference = (second - first) * FLOAT_GAINS[0]
+        difference = tf.subtract(second, first, name=name) * FLOAT_GAINS[0]
     later = tf.nn.relu6(difference)
     for gain in FLOAT_GAINS[1:]:
         # This form fuses into the multiplication as RELU_N1_TO_1.
@@ -175,7 +187,7 @@ def _spread(
     return tf.reshape(stacked, shape)
 
 
-def _to_even(x: tf.Tensor, padding: str) -> tf.Tensor:
+def to_even(x: tf.Tensor, padding: str) -> tf.Tensor:
     """Drops the last odd row and column (floor) or repeats them (ceil).
 
     A repeated value ties with itself and the first of equals wins, so it is never chosen, whatever
@@ -198,7 +210,7 @@ def _to_even(x: tf.Tensor, padding: str) -> tf.Tensor:
     return x
 
 
-def _to_size(x: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+def to_size(x: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     """Cuts off what ceil mode repeated, fills up with zeros what floor mode dropped."""
     missing = [size[0] - x.shape[HEIGHT], size[1] - x.shape[WIDTH]]
     for axis, lack in zip((HEIGHT, WIDTH), missing, strict=True):

@@ -11,6 +11,9 @@ from export.flatbuffer import Graph, Op, Tensor
 
 # XNNPACK refuses a requantization ratio of 256, and the runtime then ends the process.
 LARGEST_RATIO = 256.0
+# A GPU delegate may run an int8 file in float16, whose normal numbers begin at 2**-14. One step of
+# a smaller scale is rounded there, or lost: two values then compare as equal.
+SMALLEST_SCALE = 2.0**-14
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,11 @@ def _problem(graph: Graph, op: Op) -> str:
         return f"it is {source.dtype}, which is not exact"
     if not all(tensor.scale.size for tensor in (source, kernel, output)):
         return "it has no scale"
+    if source.scale[0] < SMALLEST_SCALE:
+        return (
+            f"its input's scale is {source.scale[0]:.3g}, below {SMALLEST_SCALE:.3g}, which a GPU "
+            "that computes in float16 cannot tell from 0"
+        )
     steps = gain * source.scale[0] / _one(output)
     ratio = source.scale[0] * kernel.scale.max() / output.scale[0]
     if not ((steps >= 1).all() and (steps <= 126).all()):

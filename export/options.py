@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import Any
 
 from segnet_tf.errors import UserError
 
@@ -27,6 +29,25 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def jobs_of(
+    sizes: list[Any], path: Path, report: str | None
+) -> list[tuple[Any, Path, Path | None]]:
+    """Sizes and where their files and reports go: several get the size into their names."""
+    if len(set(sizes)) < len(sizes):
+        raise UserError(
+            "`input_size` must name each size once. "
+            f"Received: {' '.join(f'{height}x{width}' for height, width in sizes)}."
+        )
+    report_path = None if report is None else Path(report)
+    if len(sizes) == 1:
+        return [(sizes[0], path, report_path)]
+
+    def named(path: Path, size: tuple[int, int]) -> Path:
+        return path.with_name(f"{path.stem}_{size[0]}x{size[1]}{path.suffix}")
+
+    return [(size, named(path, size), report_path and named(report_path, size)) for size in sizes]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Export a trained SegNet to a .tflite file.")
     add = parser.add_argument
@@ -39,7 +60,23 @@ def _parser() -> argparse.ArgumentParser:
     add("--model", metavar="MODEL", help="run folder, .keras or weights:NAME (the last make demo)")
     add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT (the run's own)")
     add("--output", metavar="FILE", help="the .tflite file (named after the model, next to it)")
-    add("--input-size", type=parse_size, metavar="HxW", help="size of the images (the data's)")
+    add(
+        "--input-size",
+        type=parse_size,
+        nargs="+",
+        action="extend",
+        metavar="HxW",
+        help="size of the images (the data's); several make a file and a report each, the size in "
+        "their names",
+    )
+    add("--batch", type=int, default=1, metavar="N", help="images at a time, fixed (1)")
+    add(
+        "--unpool",
+        default="builtin",
+        choices=("builtin", "custom"),
+        help="ops for argmax pooling and unpooling: builtin ones (default), or the pair of custom "
+        "ops that GPU delegates and XNNPACK have, in float only",
+    )
     add(
         "--io",
         default="float32",

@@ -13,8 +13,9 @@ from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 
 # Of the learning rate that the model was trained with. The weights are good already.
 RATE = 0.02
-# Their outputs have their input's range in an exported file, see convert.py.
-_MOVE_VALUES = (
+# The range of their outputs in an exported file follows from their input's, see convert.py.
+_RANGE_OF_INPUT = (
+    keras.layers.Rescaling,
     MaxPoolingWithArgmax2D,
     MaxUnpooling2D,
     keras.layers.MaxPooling2D,
@@ -63,8 +64,8 @@ def train(
 def build(model: keras.Model, ranges: Ranges):
     """The tf_keras network that computes what the int8 file of `model` will."""
     copy = twin.build(model, frozen_statistics=True)
-    moving = {layer.name for layer in model._flatten_layers() if isinstance(layer, _MOVE_VALUES)}
-    own = {name: span for name, span in ranges.items() if name not in moving}
+    given = {layer.name for layer in model._flatten_layers() if isinstance(layer, _RANGE_OF_INPUT)}
+    own = {name: span for name, span in ranges.items() if name not in given}
     return fake_quant.quantized(copy, own, (twin.TwinPool, twin.TwinUnpool), twin.CUSTOM)
 
 

@@ -13,7 +13,7 @@ if not __package__:  # run as a script: this file would shadow an installed modu
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from export.compression import Compression, clear_checkpoints, described  # noqa: E402
-from export.options import CALIBRATION_IMAGES, parse_options, weights_of  # noqa: E402
+from export.options import CALIBRATION_IMAGES, jobs_of, parse_options, weights_of  # noqa: E402
 from segnet_tf.errors import UserError  # noqa: E402
 
 # The authors' CamVid size; used where neither the user nor the model fixes one.
@@ -21,7 +21,7 @@ DEFAULT_SIZE = (360, 480)
 
 
 def export(
-    model: str | None = None,
+    model: Any = None,
     *,
     int8: bool,
     weights: str = "float32",
@@ -30,6 +30,8 @@ def export(
     input_size: tuple[int, int] | None = None,
     io: str = "float32",
     output_kind: str = "logits",
+    batch: int = 1,
+    unpool: str = "builtin",
     calibration_images: int = CALIBRATION_IMAGES,
     ranges: str | Path | None = None,
     limit: int | None = None,
@@ -43,7 +45,7 @@ def export(
 
     Args:
         model: run folder, `.keras` file or `"weights:NAME"`; `None` is the last `make demo`, or
-            else the shipped weights.
+            else the shipped weights. Or a `sources.Source`, which is loaded already.
         int8: full int8 quantization, calibrated on the train split; else float.
         weights: of a float file: `"float32"`, `"float16"`, or `"int8"` (dynamic range).
         data: a folder, `"synthetic"` or `"synthetic:COUNT"`; `None` is what the run was trained on.
@@ -51,6 +53,8 @@ def export(
         input_size: `(height, width)` in pixels; `None` is the model's own, or else the data's.
         io: dtype of input and output: `"float32"`, or with int8 `"uint8"` or `"int8"`.
         output_kind: `"logits"`, `"probabilities"` or `"labels"`.
+        batch: images at a time, which the file is fixed to.
+        unpool: `"builtin"`, or in float `"custom"`: the pair of ops of `delegate_ops`.
         calibration_images: how many training images set the int8 ranges.
         ranges: JSON report of an earlier int8 export, whose ranges are taken instead of measured;
             `None` measures, or with shipped weights and no `data` takes the shipped ones.
@@ -72,7 +76,7 @@ def export(
     from segnet_tf.atomic import replacing
     from segnet_tf.sizes import check_size
 
-    kind = "int8" if int8 else {"int8": "dynamic"}.get(weights, weights)
+    kind = _kind(int8, weights)
     compression = compression or Compression()
     compression.check(kind, ranges)
     if debug and not int8:
@@ -80,13 +84,20 @@ def export(
             "`--debug` shows what each layer loses in int8 and needs --int8. "
             f"Received: --debug with --{kind}. Use --int8 or leave out --debug."
         )
-    source = original = sources.open_source(model)
+    source = model if isinstance(model, sources.Source) else sources.open_source(model)
+    original = source
     path = Path(output) if output else _default_output(source.name, kind)
     sources.check_output(path, overwrite)
     samples = source.samples(data, "val", limit)
-    size = input_size or _size(source, samples)
+    size = input_size or image_size(source, samples)
     check_size(source.model, size, "input_size")
-    options: dict[str, Any] = {"weights": weights, "io": io, "output_kind": output_kind}
+    options: dict[str, Any] = {
+        "weights": weights,
+        "io": io,
+        "output_kind": output_kind,
+        "batch": batch,
+        "unpool": unpool,
+    }
     compression.try_conversion(source.model, size, kind, **options)
     source = compression.shrink(source, data, seed, path)
     found = None
@@ -102,11 +113,13 @@ def export(
     drop = verify.LARGEST_DROP if largest_drop is None else largest_drop
     with replacing(path) as aside:
         aside.write_bytes(content)
-        report = verify.verify(aside, source.model, samples, shown_as=str(path), largest_drop=drop)
+        report = verify.verify(
+            aside, source.model, samples, shown_as=str(path), largest_drop=drop, unpool=unpool
+        )
         if int8:
             report.facts["ranges"] = found
         if debug and found is not None:
-            images = _debug_images(source, data, size, seed)
+            images = layer_errors.images(source, data, size, batch, seed)
             report.facts["layer_errors"] = layer_errors.measure(
                 content, source.model, found, images
             )
@@ -138,21 +151,16 @@ def _calibrated(source, data, count, size, seed):
     return calibration.measure_ranges(source.model, counted(images, total, "calibrating"))
 
 
-def _debug_images(source, data, size, seed):
-    from export import calibration, layer_errors
-    from segnet_tf.data import synthetic
-
-    count = layer_errors.IMAGES
-    train = source.samples(data, "train") or synthetic.samples("train", size=size, count=count)
-    return calibration.calibration_images(train, count, size, seed)
-
-
 class CheckFailed(Exception):
     """An exported file broke a promise. `report` is what `verify.verify` found."""
 
     def __init__(self, report) -> None:
         super().__init__("; ".join(report.failures))
         self.report = report
+
+
+def _kind(int8: bool, weights: str) -> str:
+    return "int8" if int8 else {"int8": "dynamic"}.get(weights, weights)
 
 
 def _default_output(name: str, kind: str) -> Path:
@@ -163,7 +171,7 @@ def _default_output(name: str, kind: str) -> Path:
     return path / f"model{suffix}" if path.is_dir() else path.with_name(path.stem + suffix)
 
 
-def _size(source, samples) -> tuple[int, int]:
+def image_size(source, samples) -> tuple[int, int]:
     height, width = source.model.input_shape[1:3]
     if height and width:
         return height, width
@@ -178,42 +186,60 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_options(argv)
     from export import sources
     from segnet_tf.quiet import start_tensorflow
+    from segnet_tf.sizes import check_size
 
     start_tensorflow()
     with sources.errors_in_one_line("tflite") as outcome:
-        sources.check_output(arguments.json, arguments.overwrite)
-        drop = None if arguments.max_drop is None else arguments.max_drop / 100
-        try:
-            path, report = export(
-                arguments.model,
-                int8=arguments.int8,
-                weights=weights_of(arguments),
-                data=arguments.data,
-                output=arguments.output,
-                input_size=arguments.input_size,
-                io=arguments.io,
-                output_kind=arguments.output_kind,
-                calibration_images=arguments.calibration_images,
-                ranges=arguments.ranges,
-                limit=arguments.limit,
-                largest_drop=drop,
-                seed=arguments.seed,
-                overwrite=arguments.overwrite,
-                compression=Compression(
-                    arguments.qat, arguments.prune, arguments.cluster, arguments.fine_tune_epochs
-                ),
-                debug=arguments.debug,
-            )
-        except CheckFailed as error:
-            print(described(error.report))
-            sources.write_report(arguments.json, error.report.to_json())
-            print("tflite: a check failed, no file was written", file=sys.stderr)
-            outcome.code = 1
-        else:
-            print(described(report))
-            sources.write_report(arguments.json, report.to_json())
-            print(f"wrote {path}")
+        weights = weights_of(arguments)
+        Compression.of(arguments).check_sizes(arguments.input_size)
+        source = sources.open_source(arguments.model)
+        path = arguments.output or _default_output(source.name, _kind(arguments.int8, weights))
+        jobs = jobs_of(arguments.input_size or [None], Path(path), arguments.json)
+        for size, output, report_file in jobs:  # all of them before the first takes its time
+            if size is not None:
+                check_size(source.model, size, "input_size")
+            sources.check_output(output, arguments.overwrite)
+            sources.check_output(report_file, arguments.overwrite)
+        for size, output, report_file in jobs:
+            if not _export_one(arguments, source, weights, size, output, report_file):
+                outcome.code = 1
     return outcome.code
+
+
+def _export_one(arguments, source, weights, size, output, report_file) -> bool:
+    """Exports at one size and says how it went; whether the file passed."""
+    from export import sources
+
+    try:
+        path, report = export(
+            source,
+            int8=arguments.int8,
+            weights=weights,
+            data=arguments.data,
+            output=output,
+            input_size=size,
+            io=arguments.io,
+            output_kind=arguments.output_kind,
+            batch=arguments.batch,
+            unpool=arguments.unpool,
+            calibration_images=arguments.calibration_images,
+            ranges=arguments.ranges,
+            limit=arguments.limit,
+            largest_drop=None if arguments.max_drop is None else arguments.max_drop / 100,
+            seed=arguments.seed,
+            overwrite=arguments.overwrite,
+            compression=Compression.of(arguments),
+            debug=arguments.debug,
+        )
+    except CheckFailed as error:
+        print(described(error.report))
+        sources.write_report(report_file, error.report.to_json())
+        print("tflite: a check failed, no file was written", file=sys.stderr)
+        return False
+    print(described(report))
+    sources.write_report(report_file, report.to_json())
+    print(f"wrote {path}")
+    return True
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 if not __package__:  # run as a script: our own tflite.py would shadow a module of that name
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from export.report import Report  # noqa: E402
 from segnet_tf.errors import UserError  # noqa: E402
 
 # Pixels of a float32 file that must have Keras's class. Trained models reach 0.9999; with random
@@ -26,65 +27,6 @@ MASK_IMAGES = 2
 CPU_RUNTIMES = ("xnnpack", "optimized")
 
 
-@dataclasses.dataclass(frozen=True)
-class Report:
-    """What `verify` found. `facts` is JSON; `failures` has a line for each broken promise."""
-
-    facts: dict[str, Any]
-    failures: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it as JSON types."""
-        return {**self.facts, "passed": not self.failures, "failures": list(self.failures)}
-
-    def text(self) -> str:
-        """All of it for a person."""
-        facts = self.facts
-        parts, masks = facts["partitions"], facts["masks"]
-        ops = ", ".join(f"{count} {name}" for name, count in sorted(facts["ops"].items()))
-        dtypes = ", ".join(f"{count} {name}" for name, count in sorted(facts["dtypes"].items()))
-        lines = [
-            f"file         {facts['file']}, {facts['bytes'] / 1e6:.2f} MB, {facts['format']}",
-            f"input        {_face(facts['input'])}",
-            f"output       {_face(facts['output'])}",
-            f"ops          {ops}",
-            f"tensors      {dtypes}",
-            f"XNNPACK      {parts['delegated']} of {parts['total']} ops, pieces: {parts['count']}",
-        ]
-        for runtime, counts in masks["runtimes"].items():
-            lines.append(
-                f"masks        {masks['count']}, on {runtime}: {counts['wrong']:,} of "
-                f"{counts['pairs']:,} pairs wrong"
-            )
-        scores = facts["scores"]
-        lines.append(
-            f"agreement    {100 * scores['pixel_agreement']:.2f} % of pixels have Keras's class "
-            f"({scores['images']} images, {scores['data']})"
-        )
-        if scores["keras_mean_iou"] is not None:
-            lines.append(
-                f"mean IoU     Keras {100 * scores['keras_mean_iou']:.2f} %, this file "
-                f"{100 * scores['tflite_mean_iou']:.2f} %, "
-                f"lost {100 * scores['mean_iou_drop']:+.2f} points"
-            )
-        latency = facts["latency"]
-        lines.append(
-            f"latency      {latency['milliseconds']:.1f} ms, one thread, on this machine "
-            f"({latency['machine']}), not on a phone"
-        )
-        lines += [f"FAILED       {failure}" for failure in self.failures]
-        return "\n".join(lines)
-
-
-def _face(face: dict[str, Any]) -> str:
-    shape = "x".join(map(str, face["shape"]))
-    if not face["scale"]:
-        return f"{shape} {face['dtype']}"
-    return (
-        f"{shape} {face['dtype']}, scale {face['scale'][0]:.6g}, zero point {face['zero_point'][0]}"
-    )
-
-
 def verify(
     path: str | Path,
     model: Any,
@@ -92,6 +34,7 @@ def verify(
     *,
     shown_as: str | None = None,
     largest_drop: float = LARGEST_DROP,
+    unpool: str = "builtin",
 ) -> Report:
     """Checks a finished file against the Keras model it was made from.
 
@@ -102,6 +45,7 @@ def verify(
             scenes and scores nothing.
         shown_as: the file's name in the report, if it is not `path`.
         largest_drop: mIoU, as a fraction, that the file may lose.
+        unpool: `"builtin"`, or `"custom"` for a file that may have the two ops of `delegate_ops`.
 
     Returns:
         A `Report`; its `failures` are empty if all is well.
@@ -109,7 +53,7 @@ def verify(
     Raises:
         UserError: the file cannot be read or run at all.
     """
-    from export import agreement, checks, flatbuffer, runtimes
+    from export import agreement, checks, delegate_checks, delegate_ops, flatbuffer, runtimes
     from segnet_tf.layers import MaxPoolingWithArgmax2D
     from segnet_tf.tflite_model import TFLiteModel
 
@@ -122,28 +66,26 @@ def verify(
         ) from error
     graph = flatbuffer.read(content)
     file_format = checks.file_format(graph)
-    pools = sum(
-        isinstance(layer, MaxPoolingWithArgmax2D)
+    pools = [
+        layer.name
         for layer in model._flatten_layers(include_self=False)
-    )
-    failures = checks.op_failures(graph)
-    # Custom ops have no kernel here, there is nothing to run.
+        if isinstance(layer, MaxPoolingWithArgmax2D)
+    ]
+    failures = checks.op_failures(graph, delegate_ops.OPS if unpool == "custom" else ())
+    # Other custom ops have no kernel here, there is nothing to run.
     if failures:
-        raise UserError(f"`tflite` must have builtin ops only. Received: {failures[0]}.")
+        way = " Check it with --unpool custom." if delegate_checks.find(graph) else ""
+        raise UserError(f"`tflite` must have builtin ops only. Received: {failures[0]}.{way}")
     failures += checks.int8_failures(graph) if file_format == "int8" else []
-    failures += checks.mask_failures(graph, pools)
     runtimes.check_survives(path)
     TFLiteModel(path)  # one line, unless it is from one image to one map
     partitions = runtimes.partitions(content)
     failures += checks.partition_failures(partitions)
 
     images = agreement.model_images(graph, samples, MASK_IMAGES)
-    counts = {}
-    for runtime in CPU_RUNTIMES:
-        wrong, pairs = checks.count_mask_mismatches(content, images, runtime)
-        counts[runtime] = {"wrong": wrong, "pairs": pairs}
-        if wrong:
-            failures.append(f"argmax masks: {wrong} of {pairs} pairs wrong on {runtime}")
+    check = _check_pairs if unpool == "custom" else _check_masks
+    exactness, found = check(content, graph, pools, images)
+    failures += found
 
     scores = agreement.compare(path, model, samples)
     if file_format == "float32" and scores["pixel_agreement"] < FLOAT32_AGREEMENT:
@@ -162,15 +104,56 @@ def verify(
         "format": file_format,
         **checks.describe(graph),
         "partitions": dataclasses.asdict(partitions),
-        "masks": {"count": 2 * pools, "images": len(images), "runtimes": counts},
+        "unpool": unpool,
+        **exactness,
         "scores": scores,
         "latency": {
             "milliseconds": runtimes.latency_ms(content),
             "threads": 1,
+            "images": graph.tensors[graph.inputs[0]].shape[0],
             "machine": platform.machine(),
         },
     }
     return Report(facts, tuple(failures))
+
+
+def _check_masks(
+    content: bytes, graph: Any, pools: list[str], images: list[Any]
+) -> tuple[dict, list]:
+    """The builtin form's facts and failures: as stored, and as the kernels compute them."""
+    from export import checks
+
+    failures = checks.mask_failures(graph, len(pools), pools)
+    counts = {}
+    for runtime in CPU_RUNTIMES:
+        wrong, pairs = checks.count_mask_mismatches(content, images, runtime)
+        counts[runtime] = {"wrong": wrong, "pairs": pairs}
+        if wrong:
+            failures.append(f"argmax masks: {wrong} of {pairs} pairs wrong on {runtime}")
+    facts = {"masks": {"count": 2 * len(pools), "images": len(images), "runtimes": counts}}
+    return facts, failures
+
+
+def _check_pairs(
+    content: bytes, graph: Any, pools: list[str], images: list[Any]
+) -> tuple[dict, list]:
+    """The custom ops' facts and failures. XNNPACK is the one runtime on a CPU that has them."""
+    from export import delegate_checks, delegate_ops
+
+    failures = delegate_checks.failures(graph, len(pools))
+    counts = delegate_checks.count(content, images)
+    if counts.wrong:
+        failures.append(f"custom ops: {counts.wrong} of {counts.windows} windows wrong on xnnpack")
+    facts = {
+        "pairs": {
+            "count": len(pools),
+            "images": len(images),
+            "runtimes": {"xnnpack": dataclasses.asdict(counts)},
+            "needs": delegate_ops.NEEDS,
+            "ties": delegate_ops.TIES,
+        }
+    }
+    return facts, failures
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -187,6 +170,12 @@ def _parser() -> argparse.ArgumentParser:
         default=100 * LARGEST_DROP,
         metavar="POINTS",
         help="points of mIoU that the file may lose (%(default)g)",
+    )
+    add(
+        "--unpool",
+        default="builtin",
+        choices=("builtin", "custom"),
+        help="ops that the file may unpool with (builtin)",
     )
     add("--json", metavar="OUT", help="write the report to this file")
     add("--overwrite", action="store_true", help="replace the file of --json")
@@ -205,7 +194,11 @@ def main(argv: list[str] | None = None) -> int:
         source = sources.open_source(arguments.model)
         samples = source.samples(arguments.data, arguments.split, arguments.limit)
         report = verify(
-            arguments.tflite, source.model, samples, largest_drop=arguments.max_drop / 100
+            arguments.tflite,
+            source.model,
+            samples,
+            largest_drop=arguments.max_drop / 100,
+            unpool=arguments.unpool,
         )
         print(report.text())
         sources.write_report(arguments.json, report.to_json())

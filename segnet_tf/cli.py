@@ -53,7 +53,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--output", metavar="RUN", help="the run folder to write")
     add("--resume", nargs="?", const=True, metavar="RUN", help="go on with a run that was cut off")
     add("--overwrite", action="store_true", help="replace the run in --output")
-    add("--config", metavar="FILE", help="start from the configuration in a JSON file")
+    add("--config", metavar="FILE", help="a .toml or .json configuration, or a recipe by name")
     add("--model", metavar="NAME", help="architecture (segnet_mini)")
     add("--model-option", action="append", metavar="KEY=VALUE", help="option of the architecture")
     add("--num-classes", type=int, metavar="N", help="1: one logit where the data has two classes")

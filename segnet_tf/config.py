@@ -3,11 +3,14 @@
 import dataclasses
 import json
 import math
+import tomllib
 from pathlib import Path
 from typing import Any
 
 from segnet_tf.errors import UserError
 
+# Of the weights in the package: how to train them again.
+RECIPES = Path(__file__).parent / "recipes"
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "poly", "constant")
 LOSSES = ("crossentropy", "binary", "dice", "crossentropy+dice")
@@ -50,7 +53,8 @@ class TrainConfig:
         class_weights: "median", "enet", "none" or "v1,v2,..." one a class.
         mixed_precision: "float32", "float16" or "bfloat16".
         val_every: validate each so many epochs, and after the last one.
-        initial_weights: a `.keras` file, a run folder or "weights:NAME" to start from.
+        initial_weights: a `.keras` file, a run folder or "weights:NAME" to start from, or
+            "imagenet" for a pretrained encoder (`segnet`, `segnet_lite`).
         seed: of the initial weights, the order and the augmentation.
         tensorboard: write TensorBoard logs into the run folder.
     Raises:
@@ -158,6 +162,30 @@ class TrainConfig:
             raise UserError(
                 f"`config` must hold values of the right type. Received: {error}."
             ) from error
+
+
+def read_config(name: str | Path) -> dict[str, Any]:
+    """A configuration out of a `.toml` or `.json` file, or one of `recipes` by name.
+
+    Raises:
+        UserError: no such file or name, or no TOML or JSON object in it.
+    """
+    path = Path(name)
+    if not path.suffix and not path.is_file():
+        path = RECIPES / f"{name}.toml"
+        if not path.is_file():
+            known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
+            raise UserError(
+                f"`config` must be a .toml or .json file, or one of {known}. Received: {name}."
+            )
+    if path.suffix != ".toml":
+        return read_json(path)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"`{path}` must be a readable TOML file. Received: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"`{path}` must be valid TOML. Received: {error}.") from error
 
 
 def read_json(path: str | Path) -> dict[str, Any]:

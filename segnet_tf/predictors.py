@@ -8,7 +8,7 @@ import tensorflow as tf
 from segnet_tf.checkpoints import load_model, resolve
 from segnet_tf.errors import UserError
 from segnet_tf.sizes import too_small
-from segnet_tf.tflite_model import TFLiteModel
+from segnet_tf.tflite_model import TFLiteModel, check_survives
 
 
 class Predictor:
@@ -99,7 +99,7 @@ class Predictor:
 
     def _run(self, images: np.ndarray) -> np.ndarray:
         if self.is_tflite:
-            answer = np.stack([self.model(image) for image in images])
+            answer = self.model.on_batch(images)
             if self.channels == 1 and self.model.kind == "probabilities":
                 answer = answer - 0.5  # so that 0 is the threshold, as for logits
             return answer
@@ -117,8 +117,10 @@ class Predictor:
 def open_predictor(model: str | Path) -> Predictor:
     """A `Predictor` of a run folder, a `.keras` or `.tflite` file or "weights:NAME"."""
     path = resolve(model)
-    loaded = TFLiteModel(path) if path.suffix == ".tflite" else load_model(model)
-    return Predictor(loaded, str(model))
+    if path.suffix != ".tflite":
+        return Predictor(load_model(model), str(model))
+    check_survives(path)
+    return Predictor(TFLiteModel(path), str(model))
 
 
 def _resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -1,5 +1,7 @@
 """A `.tflite` file as a function of an image."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ from segnet_tf.errors import UserError
 _WRAPPERS = {"DEQUANTIZE", "QUANTIZE", "CAST", "RESHAPE", "DELEGATE"}
 _PROBABILITIES = {"SOFTMAX", "LOGISTIC"}
 _LABELS = {"ARG_MAX", "ARG_MIN"}
+# The exit code of a child whose last line says in full what is wrong.
+_REFUSED = 2
 
 
 class TFLiteModel:
@@ -20,6 +24,7 @@ class TFLiteModel:
         threads: of the interpreter.
     Attributes:
         input_size: `(height, width)` in pixels, which is fixed.
+        batch: images that the file takes at a time.
         kind: "logits", "probabilities" or "labels".
         channels: values a pixel, None for labels.
     Call arguments:
@@ -46,29 +51,31 @@ class TFLiteModel:
                 raise ValueError("no TFLite identifier in it")
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
+            inputs = self._interpreter.get_input_details()
+            outputs = self._interpreter.get_output_details()
+            self._interpreter._get_ops_details()  # it decodes names, which damage may reach
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise UserError(
                 f"`model` must be a whole .tflite file with builtin ops. Received: {path}: "
                 f"{reason[0]}"
             ) from error
-        inputs = self._interpreter.get_input_details()
-        outputs = self._interpreter.get_output_details()
         shape = tuple(inputs[0]["shape"])
         out = tuple(outputs[0]["shape"])
-        if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4 or shape[::3] != (1, 3):
+        if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4 or shape[3] != 3:
             raise UserError(
-                "`model` must take one image (1, height, width, 3) and give one map. "
+                "`model` must take images (batch, height, width, 3) and give one map each. "
                 f"Received: {path} with {len(inputs)} inputs, the first {shape}, and "
                 f"{len(outputs)} outputs."
             )
-        if len(out) not in (3, 4):
+        if len(out) not in (3, 4) or out[0] != shape[0]:
             raise UserError(
-                "`model` must give a map (1, height, width) or (1, height, width, classes). "
-                f"Received: {path}, which gives {out}."
+                "`model` must give maps (batch, height, width) or (batch, height, width, classes). "
+                f"Received: {path}, which gives {out} for {shape}."
             )
         self._input, self._output = inputs[0], outputs[0]
         self.input_size = (int(shape[1]), int(shape[2]))
+        self.batch = int(shape[0])
         self.kind = self._find_kind()
         self.channels = None if self.kind == "labels" else int(out[3])
 
@@ -90,11 +97,21 @@ class TFLiteModel:
                 f"`image` must be {(*self.input_size, 3)}, which the file is fixed to. "
                 f"Received: {image.shape}. Resize it."
             )
-        self._interpreter.set_tensor(self._input["index"], self._quantized(image)[None])
-        self._interpreter.invoke()
-        answer = self._interpreter.get_tensor(self._output["index"])[0]
+        return self.on_batch(image[None])[0]
+
+    def on_batch(self, images: np.ndarray) -> np.ndarray:
+        """The answers to `(count, height, width, 3)`, stacked; any count, whatever the batch."""
+        answers = []
+        for start in range(0, len(images), self.batch):
+            part = images[start : start + self.batch]
+            # The last images may not fill a batch: the rest is computed for nothing.
+            filled = np.concatenate([part, part[-1:].repeat(self.batch - len(part), axis=0)])
+            self._interpreter.set_tensor(self._input["index"], self._quantized(filled))
+            self._interpreter.invoke()
+            answers.append(self._interpreter.get_tensor(self._output["index"])[: len(part)])
+        answer = np.concatenate(answers)
         if self.kind == "labels":
-            answer = answer[..., 0] if answer.ndim == 3 else answer
+            answer = answer[..., 0] if answer.ndim == 4 else answer
             return answer.astype(np.int32)
         scale, zero_point = self._output["quantization"]
         if scale:
@@ -110,3 +127,56 @@ class TFLiteModel:
         steps = np.round(image.astype(np.float32) / np.float32(scale)) + zero_point
         limits = np.iinfo(dtype)
         return np.clip(steps, limits.min, limits.max).astype(dtype)
+
+
+def check_survives(path: str | Path, seconds: float = 900) -> None:
+    """Runs a file once in a process of its own: what LiteRT mishandles ends it, uncaught.
+
+    Raises:
+        UserError: it is no such file, or it ended that process or took longer than `seconds`.
+    """
+    path = Path(path).resolve()
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "segnet_tf.tflite_model", str(path)],
+            cwd=Path(__file__).resolve().parents[1],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UserError(
+            f"`model` must answer within {seconds:g} s. Received: {path}, which does not. "
+            "Export it at a smaller size."
+        ) from error
+    said = (child.stderr.strip().splitlines() or ["nothing"])[-1]
+    if child.returncode == _REFUSED:
+        raise UserError(said)
+    if child.returncode:
+        raise UserError(
+            f"`model` must be a .tflite file that LiteRT can run. Received: {path}, which ends the "
+            f"process with code {child.returncode}, saying: {said.rstrip('.')}. Export it again."
+        )
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the one file named, on a grey image."""
+    try:
+        model = TFLiteModel(arguments[0])
+        model(np.full((*model.input_size, 3), 127, np.float32))
+    except (UserError, RuntimeError, ValueError) as error:
+        said = str(error) if isinstance(error, UserError) else _unrunnable(arguments[0], error)
+        print(said, file=sys.stderr)
+        return _REFUSED
+    return 0
+
+
+def _unrunnable(path: str, error: Exception) -> str:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return f"`model` must be a .tflite file that LiteRT can run. Received: {path}: {reason}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -17,6 +17,7 @@ from segnet_tf.checkpoints import load_model
 from segnet_tf.config import TrainConfig
 from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch
 from segnet_tf.errors import UserError
+from segnet_tf.models import load_weights
 from segnet_tf.preparation import (
     Data,
     be_repeatable,
@@ -67,8 +68,7 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
         )
         be_repeatable(config)
     model = compiled_model(config, data, weights)
-    if config.initial_weights is not None:
-        _copy_weights(load_model(config.initial_weights), model, config.initial_weights)
+    _start_from(config, model)
     for size in {config.crop or size_of(data.train), size_of(data.val)}:
         check_size(model, size, "crop" if size == config.crop else "data")
     _make_folder(folder)
@@ -113,8 +113,8 @@ def resume(run: str | Path, *, data: str | None = None) -> dict[str, Any]:
     if last.is_file():
         start = _restore(model, last)
         rows = [row for row in callbacks.read_log(folder / "log.csv") if row["epoch"] <= start]
-    elif config.initial_weights is not None:
-        _copy_weights(load_model(config.initial_weights), model, config.initial_weights)
+    else:
+        _start_from(config, model)
     print(f"resuming {run} after epoch {start} of {config.epochs}", flush=True)
     return _fit(config, opened, model, folder, start=start, rows=rows)
 
@@ -179,7 +179,14 @@ def _restore(model: keras.Model, path: Path) -> int:
     return epochs
 
 
-def _copy_weights(source: keras.Model, model: keras.Model, name: str) -> None:
+def _start_from(config: TrainConfig, model: keras.Model) -> None:
+    name = config.initial_weights
+    if name is None:
+        return
+    if name == "imagenet":
+        load_weights(model, name, config.model)
+        return
+    source = load_model(name)
     shapes = [tuple(variable.shape) for variable in source.weights]
     if shapes != [tuple(variable.shape) for variable in model.weights]:
         raise UserError(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from segnet_tf.config import TrainConfig, read_json
+from segnet_tf.config import TrainConfig, read_config
 from segnet_tf.errors import UserError
 from segnet_tf.quiet import start_tensorflow
 
@@ -63,7 +63,7 @@ def configuration(arguments: dict[str, Any]) -> TrainConfig:
     file = given.pop("config", None)
     if file is None:
         return TrainConfig(**given, model_options=options)
-    content = read_json(file)
+    content = read_config(file)
     # A run's config.json holds the configuration among other things.
     config = TrainConfig.from_json(content.get("config", content))
     if "model" in given and given["model"] != config.model:

@@ -14,6 +14,23 @@ def edit(content: bytes, change) -> bytes:
     return bytes(builder.Output())
 
 
+DTYPES = {
+    schema.TensorType.INT8: np.int8,
+    schema.TensorType.FLOAT16: np.float16,
+    schema.TensorType.FLOAT32: np.float32,
+}
+
+
+def stored(model, index):
+    """The tensor that holds a constant's numbers: itself, or what a DEQUANTIZE unpacks for it."""
+    graph = model.subgraphs[0]
+    for op in graph.operators:
+        code = model.operatorCodes[op.opcodeIndex].builtinCode
+        if index in op.outputs and code == schema.BuiltinOperator.DEQUANTIZE:
+            return graph.tensors[op.inputs[0]]
+    return graph.tensors[index]
+
+
 def pair_kernels(model) -> list:
     """The constant tensors of shape 1x1x2xC and 1x2x1xC: the kernels that compare pairs."""
     return [
@@ -37,7 +54,7 @@ def with_kernels(content: bytes, change) -> bytes:
         # Kernels of equal content share a buffer, which must not be changed twice.
         stored = [bytes(np.asarray(model.buffers[t.buffer].data, np.uint8)) for t in found]
         for tensor, data in zip(found, stored, strict=True):
-            dtype = np.int8 if tensor.type == schema.TensorType.INT8 else np.float32
+            dtype = DTYPES[tensor.type]
             values = np.frombuffer(data, dtype).reshape(2, -1).copy()
             changed = change(values, tensor.quantization).astype(dtype).tobytes()
             model.buffers[tensor.buffer].data = np.frombuffer(changed, np.uint8)

@@ -4,24 +4,30 @@ import numpy as np
 import tensorflow as tf
 
 from export import lowering, runtimes
+from export.convert import DYNAMIC_RANGE_ELEMENTS
+
+# Elements of a mask's kernel in a file with int8 weights, as `export.convert` limits them.
+LARGEST_KERNEL = DYNAMIC_RANGE_ELEMENTS - 1
 
 
-def convert(shape, padding, value_range=None) -> bytes:
+def convert(shape, padding, value_range=None, form="float32") -> bytes:
     """The file: input of `shape`, int8 in and out with a `value_range`, else float32.
 
-    Its outputs are the pooled and the unpooled map, in that order.
+    Its outputs are the pooled and the unpooled map, in that order. Without a `value_range`, `form`
+    is "float32", "float16" or "dynamic".
     """
+    largest = LARGEST_KERNEL if form == "dynamic" else None
 
     def forward(x):
         if value_range is not None:
             x = lowering.fake_quantize(x, value_range)
-        pooled, argmax = lowering.max_pool(x, padding, value_range, "pool")
+        pooled, argmax = lowering.max_pool(x, padding, value_range, "pool", largest)
         unpooled = lowering.max_unpool(pooled, argmax, value_range)
         if value_range is not None:
             unpooled = lowering.fake_quantize(unpooled, value_range)
         return {"a_pooled": pooled, "b_unpooled": unpooled}  # sorted by name
 
-    return _convert(forward, [shape], value_range is not None)
+    return convert_function(forward, [shape], form if value_range is None else "int8")
 
 
 def convert_two(shape, pooled_range, value_range) -> bytes:
@@ -34,17 +40,21 @@ def convert_two(shape, pooled_range, value_range) -> bytes:
         return lowering.fake_quantize(lowering.max_unpool(y, argmax, value_range), value_range)
 
     batch, height, width, channels = shape
-    return _convert(forward, [shape, (batch, height // 2, width // 2, channels)], True)
+    return convert_function(forward, [shape, (batch, height // 2, width // 2, channels)], "int8")
 
 
-def _convert(forward, shapes, int8) -> bytes:
-    signature = [tf.TensorSpec(shape, tf.float32) for shape in shapes]
+def convert_function(forward, shapes, form) -> bytes:
+    """The file of a function of float32 tensors of `shapes`, in one of the exporter's formats."""
+    signature = [tf.TensorSpec(shape, tf.float32, f"input{i}") for i, shape in enumerate(shapes)]
     function = tf.function(forward, input_signature=signature, autograph=False)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [function.get_concrete_function()], tf.Module()
     )
-    if int8:
+    if form != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if form == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if form == "int8":
         converter.inference_input_type = converter.inference_output_type = tf.int8
     return converter.convert()
 

@@ -14,6 +14,9 @@ import numpy as np
 FIXTURES = Path(__file__).parent / "fixtures"
 POOLING_FILE = FIXTURES / "torch_pooling.npz"
 SEGNET_FILE = FIXTURES / "torch_segnet.npz"
+LITE0_FILE = FIXTURES / "torch_lite0.npz"
+# The same tensors, as PyTorch writes them now and as it did before 1.6.
+PTH_FILES = {"now": FIXTURES / "small.pth", "legacy": FIXTURES / "small_legacy.pth"}
 
 # name: (NHWC shape, kind of values). Every case runs in ceil mode, and in floor mode too
 # where a whole window fits.
@@ -109,12 +112,50 @@ def segnet_arrays() -> dict[str, np.ndarray]:
     return arrays
 
 
+def lite0_arrays() -> dict[str, np.ndarray]:
+    """`image` (whole numbers) and the encoder's `features` of it."""
+    from lite0_reference import features
+
+    from segnet_tf.models.lite0_weights import imagenet_file
+
+    image = np.random.default_rng(0).integers(0, 256, (1, 64, 96, 3)).astype(np.float32)
+    return {"image": image.astype(np.uint8), "features": features(str(imagenet_file()), image)}
+
+
+def small_state() -> dict[str, np.ndarray]:
+    """Tensors of every dtype that is read; the last two are views, one of them transposed."""
+    numbers = np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 7
+    return {
+        "float": numbers,
+        "half": numbers.astype(np.float16),
+        "double": numbers.astype(np.float64),
+        "count": np.array(5, np.int64),
+        "part": numbers[1, 1:],
+        "turned": numbers.transpose(2, 0, 1),
+    }
+
+
+def write_pth_files() -> None:
+    import torch
+
+    state = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in small_state().items()}
+    whole = state["float"]
+    state |= {"part": whole[1, 1:], "turned": whole.permute(2, 0, 1)}
+    for form, path in PTH_FILES.items():
+        torch.save(state, path, _use_new_zipfile_serialization=form == "now")
+
+
 def main() -> int:
     import torch
 
     FIXTURES.mkdir(exist_ok=True)
     version = np.array(torch.__version__)
-    for path, arrays in ((POOLING_FILE, pooling_arrays()), (SEGNET_FILE, segnet_arrays())):
+    write_pth_files()
+    for path, arrays in (
+        (POOLING_FILE, pooling_arrays()),
+        (SEGNET_FILE, segnet_arrays()),
+        (LITE0_FILE, lite0_arrays()),
+    ):
         np.savez_compressed(path, torch_version=version, **arrays)
         print(f"{path.name}: {len(arrays)} arrays, {path.stat().st_size / 1e3:.0f} kB")
     return 0

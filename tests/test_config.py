@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from segnet_tf.config import TrainConfig
+from segnet_tf.config import RECIPES, TrainConfig, read_config
 from segnet_tf.errors import UserError
 
 
@@ -32,3 +32,28 @@ def test_configuration_survives_json():
     assert TrainConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
     with pytest.raises(UserError, match="Received: config=epoch"):
         TrainConfig.from_json({"epoch": 3})
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in RECIPES.glob("*.toml")))
+def test_recipes_are_configurations_and_open_with_what_to_expect(name):
+    config = TrainConfig.from_json(read_config(name))
+    assert name.startswith(config.model)
+    head = (RECIPES / f"{name}.toml").read_text("utf-8").split("\nmodel")[0]
+    assert all(word in head for word in ("architecture", "cost", "expected", f"--config {name}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("no_such_recipe", None, "or one of segnet_lite_camvid, .* Received: no_such_recipe"),
+        ("missing.toml", None, "must be a readable TOML file"),
+        ("broken.toml", "epochs = ", "must be valid TOML"),
+        ("broken.json", "{", "must be valid JSON"),
+    ],
+)
+def test_bad_configuration_file_says_why(name, content, message, tmp_path):
+    path = tmp_path / name if "." in name else name
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UserError, match=message):
+        read_config(path)

@@ -72,7 +72,10 @@ def test_segnet_basic_normalizes_as_caffe_does():
 @pytest.mark.parametrize("name", models.NAMES)
 @pytest.mark.parametrize("size", [(32, 48), (45, 61)])
 def test_any_size_and_class_count_save_and_load(name, size, tmp_path):
-    options = {"widths": NARROW[:4] if name == "segnet_basic" else NARROW}
+    if name == "segnet_lite":
+        options = {"decoder_widths": NARROW}
+    else:
+        options = {"widths": NARROW[:4] if name == "segnet_basic" else NARROW}
     for num_classes in (1, 3):
         model = models.build(name, num_classes, (None, None, 3), **options)
         x = np.random.default_rng(1).uniform(0, 255, (2, *size, 3)).astype(np.float32)
@@ -119,14 +122,18 @@ def test_weights_of_a_file_come_back(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "options", "said"),
     [
-        (("segnett", 3), {}, "`name` must be one of segnet, segnet_basic, segnet_mini"),
+        (
+            ("segnett", 3),
+            {},
+            "`name` must be one of segnet, segnet_basic, segnet_lite, segnet_mini",
+        ),
         (("segnet", 0), {}, "`num_classes` must be a positive integer"),
         (("segnet", 3, (16, 480, 3)), {}, "at least 32 pixels"),
         (("segnet", 3, (64, 64, 4)), {}, "`input_shape` must be"),
         (("segnet", 3), {"layout": "keras"}, "`layout` must be"),
         (("segnet_mini", 3), {"normalization": "sum"}, "`normalization` must be one of"),
         (("segnet_mini", 3), {"depth": 3}, "`options` must be ones that segnet_mini has"),
-        (("segnet_mini", 3), {"weights": "imagenet"}, "goes into `segnet` only"),
+        (("segnet_mini", 3), {"weights": "imagenet"}, "of segnet or segnet_lite"),
         (("segnet_mini", 3), {"weights": "nowhere.weights.h5"}, "existing file"),
     ],
 )

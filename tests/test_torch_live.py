@@ -118,3 +118,13 @@ def test_reference_has_the_parameters_counted_by_hand():
     # 24,929,740 in convolutions: VGG16's 14,714,688, then 7,079,424 + 2,360,064 + 590,208 +
     # 110,720 + 73,856 and the classifier's 780; scale and offset of BatchNorm: 2 x 7,168.
     assert sum(value.numel() for value in parameters.values()) == 24_929_740 + 14_336
+
+
+def test_stored_lite0_features_are_what_pytorch_says():
+    from lite0_reference import features
+
+    from segnet_tf.models.lite0_weights import imagenet_file
+
+    with np.load(stored.LITE0_FILE) as file:
+        now = features(str(imagenet_file()), file["image"].astype(np.float32))
+        np.testing.assert_allclose(now, file["features"], atol=1e-4)

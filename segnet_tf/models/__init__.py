@@ -12,7 +12,9 @@ from segnet_tf import shipped
 from segnet_tf.errors import UserError
 from segnet_tf.models import segnet as _segnet
 from segnet_tf.models import segnet_basic as _segnet_basic
+from segnet_tf.models import segnet_lite as _segnet_lite
 from segnet_tf.models import segnet_mini as _segnet_mini
+from segnet_tf.models.lite0_weights import copy_lite0, imagenet_file
 from segnet_tf.models.torch_weights import load_torch_state_dict
 
 __all__ = ["NAMES", "build", "load_torch_state_dict"]
@@ -21,6 +23,7 @@ __all__ = ["NAMES", "build", "load_torch_state_dict"]
 _ARCHITECTURES: dict[str, tuple[Callable[..., keras.Model], int]] = {
     "segnet": (_segnet.segnet, _segnet.DEPTH),
     "segnet_basic": (_segnet_basic.segnet_basic, _segnet_basic.DEPTH),
+    "segnet_lite": (_segnet_lite.segnet_lite, _segnet_lite.DEPTH),
     "segnet_mini": (_segnet_mini.segnet_mini, _segnet_mini.DEPTH),
 }
 NAMES = tuple(_ARCHITECTURES)
@@ -40,10 +43,10 @@ def build(
         num_classes: number of classes; 1 is binary with one logit, else one logit a class.
         input_shape: `(height, width, 3)` in pixels; `None` for a side takes any size.
         weights: `None` for random ones; `"camvid"` for those that come with the package
-            (`segnet_mini`, 11 classes, see weights/README.md); `"imagenet"` (only `segnet`:
-            VGG16's convolutions go into the encoder); a `.weights.h5` or `.keras` file of the
-            same architecture; or, for `segnet`, another `.h5` file: VGG16 weights as Keras
-            stores them.
+            (11 classes, see weights/README.md); `"imagenet"` for a pretrained encoder (`segnet`:
+            VGG16's convolutions; `segnet_lite`: EfficientNet-Lite0); a `.weights.h5` or `.keras`
+            file of the same architecture; for `segnet` another `.h5` file, VGG16's as Keras
+            stores it; for `segnet_lite` a `.pth`, EfficientNet-Lite0's.
         **options: the architecture's own, e.g. `layout="caffe"`.
 
     Returns:
@@ -95,10 +98,13 @@ def check_input_shape(input_shape: tuple[int | None, int | None, int], depth: in
 
 def load_weights(model: keras.Model, weights: str, name: str) -> None:
     """Loads `weights` (see `build`) into `model`, in place."""
+    if name == "segnet_lite" and (weights == "imagenet" or weights.endswith(".pth")):
+        copy_lite0(model, imagenet_file() if weights == "imagenet" else weights)
+        return
     if weights == "imagenet" or (weights.endswith(".h5") and not weights.endswith(".weights.h5")):
         if name != "segnet":
             raise UserError(
-                "`weights='imagenet'` is VGG16's and goes into `segnet` only. "
+                "`weights='imagenet'` are an encoder's, of segnet or segnet_lite. "
                 f"Received: name={name!r}. Leave out `weights` or use a file of this model."
             )
         try:

@@ -17,6 +17,8 @@ NORMALIZATIONS: dict[str, tuple[Any, Any] | None] = {
     "none": None,
     # A power of two, and 128 becomes 0: in int8 every pixel value keeps a code of its own.
     "signed": (1 / 128, -1.0),
+    # What EfficientNet-Lite was trained with.
+    "lite": (1 / 128, -127 / 128),
     # Keras's VGG16 weights want the ImageNet mean taken off and nothing else (Caffe's habit).
     "vgg": (1.0, [-123.68, -116.779, -103.939]),
     # torchvision's mean and standard deviation.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import tiny_models
 
-from export import compression, finetune, tflite
+from export import agreement, finetune, tflite
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,6 +32,10 @@ REFUSED = {
         "`--fine-tune-epochs` must be at least 1",
     ),
     "other ranges": (["--int8", "--qat", 1, "--ranges", "r.json"], "`--ranges` cannot be combined"),
+    "two sizes": (
+        ["--int8", "--prune", 0.5, "--input-size", "32x48", "64x96"],
+        "`--input-size` must be one size with",
+    ),
     "debug of a float file": (["--float16", "--debug"], "`--debug` shows what each layer"),
 }
 
@@ -105,10 +109,11 @@ def test_other_formats_can_be_pruned(run, tmp_path, fast, kind):
     assert report["format"] == kind[2:] and report["compression"]["zeros"] > 0.49
 
 
+@pytest.mark.slow
 def test_a_file_that_lost_too_much_is_not_written_but_its_training_is_kept(
     run, tmp_path, fast, capsys, monkeypatch
 ):
-    monkeypatch.setattr(compression, "_mean_iou", lambda *arguments: 1.0)
+    monkeypatch.setattr(agreement, "mean_iou", lambda *arguments: 1.0)
     options = ["--int8", "--prune", 0.5, "--fine-tune-epochs", 1, "--model", run]
     options += ["--output", tmp_path / "f.tflite", "--calibration-images", 2]
     assert tflite.main([str(option) for option in options]) == 1

@@ -138,6 +138,22 @@ def test_every_pixel_value_has_a_code_of_its_own(small, small_ranges):
     assert (list(codes.scale), list(codes.zero_point)) == ([1.0], [-128])
 
 
+@pytest.mark.parametrize("kernels", runtimes.CPU_RUNTIMES)
+def test_normalization_rounds_nothing(small, small_ranges, kernels):
+    """x / 128 - 1 leaves each code as it is, whatever range calibration saw."""
+    size = tiny_models.SIZE
+    seen = {**small_ranges, "normalization": (-0.97, 0.98)}
+    content = convert.convert(small, size, ranges=seen)
+    graph = flatbuffer.read(content)
+    made = next(op for op in graph.ops if op.name == "DEPTHWISE_CONV_2D")
+    normalized = graph.tensors[made.outputs[0]]
+    assert (list(normalized.scale), list(normalized.zero_point)) == ([1 / 128], [0])
+    image = np.resize(np.arange(256, dtype=np.float32), (1, *size, 3))
+    shown = flatbuffer.with_outputs(content, [normalized.index])
+    values = runtimes.answers(shown, kernels, [image])[0][1]
+    np.testing.assert_array_equal(values, image / 128 - 1)
+
+
 @pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
 @pytest.mark.parametrize("channels", [1, 5])
 def test_output_kinds(channels, int8):

@@ -92,7 +92,7 @@ def test_an_argmax_that_was_worked_on_is_refused():
         ({"io": "uint8"}, "`io` must be float32"),
         ({"io": "int16"}, "Received: io='int16'"),
         ({"output_kind": "masks"}, "`output_kind` must be one of logits, probabilities, labels"),
-        ({"ranges": {}}, "`ranges` must have every tensor.*none for normalization"),
+        ({"ranges": {}}, "`ranges` must have every tensor.*none for encoder1_relu1"),
     ],
 )
 def test_bad_arguments_are_one_line(small, arguments, words):

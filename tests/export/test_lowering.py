@@ -133,7 +133,7 @@ def test_vertical_pairs_first_would_be_found(monkeypatch):
         assert_exact(interpreters, x, False)
 
 
-def vertical_first(x, padding, value_range, name):
+def vertical_first(x, padding, value_range, name, largest_kernel=None):
     import tensorflow as tf
 
     winners = tf.nn.max_pool2d(x, (2, 1), (2, 1), "VALID")

@@ -15,13 +15,15 @@ SHAPE = (1, 5, 7, 3)
 def files():
     return {
         "float32": lowered_pair.convert(SHAPE, "same"),
+        "float16": lowered_pair.convert(SHAPE, "same", form="float16"),
+        "dynamic": lowered_pair.convert(SHAPE, "same", form="dynamic"),
         "int8": lowered_pair.convert(SHAPE, "same", (-3.0, 5.0)),
         # Without negative values the masks are subtracted: they are as wide as the map.
         "subtracted": lowered_pair.convert(SHAPE, "same", (0.0, 5.0)),
     }
 
 
-@pytest.fixture(params=("float32", "int8", "subtracted"))
+@pytest.fixture(params=("float32", "float16", "dynamic", "int8", "subtracted"))
 def content(files, request):
     return files[request.param]
 
@@ -98,8 +100,11 @@ def test_a_bias_is_named(content):
         graph = model.subgraphs[0]
         kernels = edited_tflite.pair_kernels(model)
         for op in graph.operators:
-            if len(op.inputs) > 2 and any(graph.tensors[op.inputs[1]] is k for k in kernels):
-                buffer = model.buffers[graph.tensors[op.inputs[2]].buffer]
+            if len(op.inputs) < 3:
+                continue
+            kernel, bias = (edited_tflite.stored(model, index) for index in op.inputs[1:])
+            if any(kernel is one for one in kernels):
+                buffer = model.buffers[bias.buffer]
                 buffer.data = np.ones_like(buffer.data)
 
     assert problems(edited_tflite.edit(content, shift)) == ["its bias is not 0"] * 2

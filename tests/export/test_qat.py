@@ -131,6 +131,7 @@ def test_a_pruned_filter_keeps_its_zeros(network, how):
         assert (min(zeros) == 1) == kept
 
 
+@pytest.mark.slow
 def test_a_broken_off_training_ends_at_the_same_weights(network, how, tmp_path, monkeypatch):
     ranges = ranges_of(network)
     kept, options = tmp_path / "kept.npz", {"label": "qat", "epochs": 3, "learning_rate": 0.01}

@@ -27,6 +27,7 @@ REPORT = {
     "partitions",
     "passed",
     "scores",
+    "unpool",
 }
 
 

@@ -1,0 +1,234 @@
+"""One model, every format on every runtime: do the pixels stay what Keras makes them?
+
+    python benchmarks/parity.py --data DIR --json OUT
+
+Exports the model by export/tflite.py in each format, runs each file on each runtime that is there
+and prints a row for each, with the target it is held to. Judges nothing: the exit code does not
+depend on the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from segnet_tf.errors import UserError  # noqa: E402
+
+MODEL = "weights:segnet_mini_camvid"
+# name -> what export/tflite.py's `export` is told
+FORMATS: dict[str, dict[str, Any]] = {
+    "float32": {"int8": False, "weights": "float32"},
+    "float16": {"int8": False, "weights": "float16"},
+    "dynamic": {"int8": False, "weights": "int8"},
+    "int8": {"int8": True},
+}
+# Without data: drawn scenes, so few that it all takes a few minutes.
+DRAWN_SCENES = 8
+# The exporter's own check looks at so many images; what they score is this table's business.
+CHECKED_IMAGES = 2
+
+
+def export_format(arguments: argparse.Namespace, name: str, size, folder: Path) -> bytes:
+    """The file's content, by the exporter's own call.
+
+    Raises:
+        UserError: the exporter refuses, or the file fails its checks.
+    """
+    from export import tflite
+
+    try:
+        path, _ = tflite.export(
+            arguments.model,
+            data=arguments.data,
+            output=folder / f"{name}.tflite",
+            input_size=size,
+            limit=CHECKED_IMAGES,
+            largest_drop=1.0,
+            **FORMATS[name],
+        )
+    except tflite.CheckFailed as error:
+        raise UserError(f"`format` must pass the exporter's checks. Received: {error}.") from error
+    return path.read_bytes()
+
+
+def measure_all(arguments: argparse.Namespace, truth, folder: Path, present: list[str]) -> dict:
+    """Prints the table row by row; its rows as JSON."""
+    from export import parity, parity_table
+
+    print(parity_table.HEADER, flush=True)
+    found: dict[str, Any] = {"files": {}, "rows": [], "refused": []}
+    for name in arguments.format or FORMATS:
+        try:
+            content = export_format(arguments, name, truth.size, folder)
+        except UserError as error:
+            _refuse(found, name, "every runtime", error)
+            continue
+        found["files"][name] = {"bytes": len(content)}
+        codes: dict[str, list] = {}
+        for runtime in present:
+            count = images_for(runtime, arguments, len(truth))
+            keep = _keeper(codes, content, runtime) if name == "int8" else _forget
+            try:
+                cell = parity.measure(content, name, runtime, truth, count, keep)
+            except UserError as error:
+                codes.pop(runtime, None)
+                _refuse(found, name, runtime, error)
+                continue
+            print(parity_table.row(cell), flush=True)
+            found["rows"].append(parity.to_json(cell))
+        if name == "int8":
+            found["int8_kernels"] = compare_kernels(content, codes, truth.image(0))
+    return found
+
+
+def images_for(runtime: str, arguments: argparse.Namespace, available: int) -> int:
+    """How many images a runtime gets: the slow ones few."""
+    from export import parity
+
+    if runtime in parity.EMULATED_RUNTIMES:
+        return min(arguments.emulated_images, available)
+    return min(arguments.slow_images, available) if runtime in parity.SLOW_RUNTIMES else available
+
+
+def _refuse(found: dict, name: str, runtime: str, error: UserError) -> None:
+    from export import parity_table
+
+    print(parity_table.refused_row(name, runtime, str(error)), flush=True)
+    found["refused"].append({"file_format": name, "runtime": runtime, "reason": str(error)})
+
+
+def _forget(index: int, logits) -> None:
+    pass
+
+
+def _keeper(codes: dict[str, list], content: bytes, runtime: str):
+    from export import flatbuffer, int8_kernels, runtimes
+
+    if runtime not in (*runtimes.CPU_RUNTIMES, "aarch64"):
+        return _forget
+    graph = flatbuffer.read(content)
+    kept = codes.setdefault(runtime, [])
+    return lambda index, logits: kept.append(int8_kernels.output_codes(graph, logits))
+
+
+def compare_kernels(content: bytes, codes: dict[str, list], image) -> dict[str, list]:
+    """Prints both tables of int8 kernels; their rows as JSON."""
+    import dataclasses
+
+    from export import int8_kernels, parity_table
+
+    found: dict[str, list] = {"pairs": [], "ops": []}
+    if len(codes) > 1:
+        print("\nint8 kernels     with       images  codes %   worst  pixels %")
+    for pair in int8_kernels.pairs(codes):
+        print(parity_table.pair_row(pair), flush=True)
+        found["pairs"].append(dataclasses.asdict(pair))
+    if codes:
+        print("\nint8 ops against exact arithmetic on the kernel's own input codes, one image")
+        print("kernels    op                 ops  rounded %  worst")
+    for runtime in codes:
+        try:
+            errors = int8_kernels.op_errors(content, runtime, image)
+        except UserError as error:
+            print(parity_table.refused_row("ops", runtime, str(error)), flush=True)
+            continue
+        for of_kind in errors:
+            print(parity_table.op_row(of_kind), flush=True)
+            found["ops"].append(dataclasses.asdict(of_kind))
+    return found
+
+
+def open_images(arguments: argparse.Namespace, source):
+    """What to run on: of `--data`, of the run's own, or drawn; and the size of the files."""
+    from export.tflite import image_size
+    from segnet_tf.data import synthetic
+    from segnet_tf.sizes import check_size
+
+    samples = source.samples(arguments.data, arguments.split, arguments.limit)
+    if samples is None:
+        size = arguments.input_size or synthetic.SIZE
+        count = DRAWN_SCENES if arguments.limit is None else arguments.limit
+        samples = synthetic.samples(arguments.split, size=size, count=count)
+        if max(source.model.output_shape[-1], 2) != len(samples.classes):
+            raise UserError(
+                f"`data` must be given for a model of {source.model.output_shape[-1]} classes, "
+                f"drawn scenes have {len(samples.classes)}. Received: none. Give --data DIR."
+            )
+    else:
+        size = arguments.input_size or image_size(source, samples)
+    check_size(source.model, size, "input_size")
+    return samples, size
+
+
+def _parser() -> argparse.ArgumentParser:
+    from export.runtimes import RUNTIMES
+    from export.tflite import parse_size
+
+    parser = argparse.ArgumentParser(description="Every format on every runtime against Keras.")
+    add = parser.add_argument
+    add("--model", default=MODEL, metavar="MODEL", help="run folder, .keras file or %(default)s")
+    add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT (drawn scenes)")
+    add("--split", default="val", help="images to run (%(default)s)")
+    add("--input-size", type=parse_size, metavar="HxW", help="of the files (the data's)")
+    add("--limit", type=int, metavar="N", help="the first N images only (all; 8 drawn scenes)")
+    add("--slow-images", type=int, default=2, metavar="N",
+        help="images for GPUs on software drivers, seconds each (%(default)s)")  # fmt: skip
+    add("--emulated-images", type=int, default=1, metavar="N",
+        help="images for the emulated aarch64, up to a minute each (%(default)s)")  # fmt: skip
+    add("--format", nargs="+", choices=FORMATS, metavar="F", help="some of " + ", ".join(FORMATS))
+    add("--runtime", nargs="+", choices=RUNTIMES, metavar="R",
+        help="some of " + ", ".join(RUNTIMES))  # fmt: skip
+    add("--json", metavar="OUT", help="write the figures to this file")
+    add("--overwrite", action="store_true", help="replace the file of --json")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; 0 if all is well, 2 for bad input. Judges nothing."""
+    arguments = _parser().parse_args(argv)
+    from export import parity, runtimes, sources
+    from segnet_tf.quiet import start_tensorflow
+
+    start_tensorflow()
+    with sources.errors_in_one_line("parity") as outcome:
+        sources.check_output(arguments.json, arguments.overwrite)
+        for name in ("limit", "slow_images", "emulated_images"):
+            if (value := getattr(arguments, name)) is not None and value < 1:
+                raise UserError(f"`{name}` must be at least 1. Received: {value}.")
+        source = sources.open_source(arguments.model)
+        samples, size = open_images(arguments, source)
+        reasons = {
+            name: runtimes.unavailable(name) for name in arguments.runtime or runtimes.RUNTIMES
+        }
+        absent = {name: reason for name, reason in reasons.items() if reason}
+        where = f"{samples.source} {samples.split}, {len(samples)} images, {size[0]}x{size[1]}"
+        print(f"{arguments.model} on {where}, {platform.machine()}")
+        for name, reason in absent.items():
+            print(f"absent: {name}: {reason}")
+        with tempfile.TemporaryDirectory(prefix="segnet_tf_parity_") as name:
+            truth = parity.KerasAnswers(source.model, samples, size, Path(name))
+            found = measure_all(
+                arguments, truth, Path(name), [name for name in reasons if name not in absent]
+            )
+        facts = {
+            "model": arguments.model,
+            "data": samples.source,
+            "split": samples.split,
+            "images": len(samples),
+            "input_size": list(size),
+            "machine": platform.machine(),
+            "absent": absent,
+        }
+        sources.write_report(arguments.json, {**facts, **found})
+    return outcome.code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

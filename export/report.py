@@ -1,0 +1,79 @@
+"""What a check of a .tflite file found, for a person and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What `verify` found. `facts` is JSON; `failures` has a line for each broken promise."""
+
+    facts: dict[str, Any]
+    failures: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON types."""
+        return {**self.facts, "passed": not self.failures, "failures": list(self.failures)}
+
+    def text(self) -> str:
+        """All of it for a person."""
+        facts = self.facts
+        parts = facts["partitions"]
+        ops = ", ".join(f"{count} {name}" for name, count in sorted(facts["ops"].items()))
+        dtypes = ", ".join(f"{count} {name}" for name, count in sorted(facts["dtypes"].items()))
+        lines = [
+            f"file         {facts['file']}, {facts['bytes'] / 1e6:.2f} MB, {facts['format']}",
+            f"input        {_face(facts['input'])}",
+            f"output       {_face(facts['output'])}",
+            f"ops          {ops}",
+            f"tensors      {dtypes}",
+            f"XNNPACK      {parts['delegated']} of {parts['total']} ops, pieces: {parts['count']}",
+        ]
+        lines += _exactness(facts)
+        scores = facts["scores"]
+        lines.append(
+            f"agreement    {100 * scores['pixel_agreement']:.2f} % of pixels have Keras's class "
+            f"({scores['images']} images, {scores['data']})"
+        )
+        if scores["keras_mean_iou"] is not None:
+            lines.append(
+                f"mean IoU     Keras {100 * scores['keras_mean_iou']:.2f} %, this file "
+                f"{100 * scores['tflite_mean_iou']:.2f} %, "
+                f"lost {100 * scores['mean_iou_drop']:+.2f} points"
+            )
+        latency = facts["latency"]
+        several = f" for {latency['images']} images" if latency["images"] > 1 else ""
+        lines.append(
+            f"latency      {latency['milliseconds']:.1f} ms{several}, one thread, on this machine "
+            f"({latency['machine']}), not on a phone"
+        )
+        lines += [f"FAILED       {failure}" for failure in self.failures]
+        return "\n".join(lines)
+
+
+def _exactness(facts: dict[str, Any]) -> list[str]:
+    if facts["unpool"] == "builtin":
+        masks = facts["masks"]
+        return [
+            f"masks        {masks['count']}, on {runtime}: {counts['wrong']:,} of "
+            f"{counts['pairs']:,} pairs wrong"
+            for runtime, counts in masks["runtimes"].items()
+        ]
+    pairs = facts["pairs"]
+    lines = [
+        f"custom ops   {pairs['count']} pairs, on {runtime}: {counts['wrong']:,} of "
+        f"{counts['windows']:,} windows wrong, {counts['other_tie']:,} with another of equal maxima"
+        for runtime, counts in pairs["runtimes"].items()
+    ]
+    return [*lines, f"ties         {pairs['ties']}", f"needs        {pairs['needs']}"]
+
+
+def _face(face: dict[str, Any]) -> str:
+    shape = "x".join(map(str, face["shape"]))
+    if not face["scale"]:
+        return f"{shape} {face['dtype']}"
+    return (
+        f"{shape} {face['dtype']}, scale {face['scale'][0]:.6g}, zero point {face['zero_point'][0]}"
+    )
