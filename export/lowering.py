@@ -37,7 +37,7 @@ LEAST_INT8_STEP = 2.0
 LARGEST_SUBTRACTED = 64.0
 LARGEST_FLOAT16 = 65504.0
 
-HEIGHT, WIDTH = 1, 2
+HEIGHT, WIDTH, CHANNELS = 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,15 @@ def max_unpool(
         argmax: of the pooling layer at the same depth.
         value_range: `(min, max)` of `pooled` for int8, zero included; `None` for float.
     """
-    x = _spread(pooled, argmax, HEIGHT, value_range)
-    x = _spread(x, argmax, WIDTH, value_range)
+    batch, height, width, channels = pooled.shape
+    first, second = _split(pooled, argmax, HEIGHT, value_range)
+    # Both rows of a window in one row, twice as wide, until the columns are done: the map's two
+    # readers would make XNNPACK copy a reshaped one, a mask's only reader does not.
+    x = tf.concat([first, second], WIDTH)
+    first, second = _split(x, argmax, WIDTH, value_range)
+    # Interleaving at rank 4, the most that GPU delegates take: the channels hold the columns.
+    x = tf.concat([first, second], CHANNELS)
+    x = tf.reshape(x, (batch, 2 * height, 2 * width, channels))
     return to_size(x, argmax.size)
 
 
@@ -161,30 +168,26 @@ def _pair_halves(x: tf.Tensor, axis: int) -> tuple[tf.Tensor, tf.Tensor]:
     return _slice(x, axis + 1, 0, half), _slice(x, axis + 1, half, half)
 
 
-def _spread(
+def _split(
     x: tf.Tensor, argmax: Argmax, axis: int, value_range: tuple[float, float] | None
-) -> tf.Tensor:
-    """Doubles `axis`: a value goes to the second place if that was greater, else the first."""
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The first and the second of each pair along `axis`: one is the value of `x`, the other 0."""
+
+    def later(one: float = 1.0) -> tf.Tensor:
+        return tf.reshape(_later(argmax, axis, one), x.shape)
+
     if value_range is None:
-        second = x * _later(argmax, axis)
+        second = x * later()
         first = x - second
     elif value_range[0] == 0 and value_range[1] <= LARGEST_SUBTRACTED:
         # Less the largest value, any value ends at 0, the lowest code. XNNPACK takes half as long
         # for an int8 SUB as for a MUL.
-        first = fake_quantize(x - _later(argmax, axis, value_range[1]), value_range)
+        first = fake_quantize(x - later(value_range[1]), value_range)
         second = fake_quantize(x - first, value_range)
     else:
-        second = fake_quantize(x * _later(argmax, axis), value_range)
+        second = fake_quantize(x * later(), value_range)
         first = fake_quantize(x - second, value_range)
-    batch, height, width, channels = x.shape
-    # Interleaving at rank 4, the most that GPU delegates take: the next axis holds the pair.
-    stacked = tf.concat([first, second], axis + 1)
-    shape = (
-        (batch, 2 * height, width, channels)
-        if axis == HEIGHT
-        else (batch, height, 2 * width, channels)
-    )
-    return tf.reshape(stacked, shape)
+    return first, second
 
 
 def to_even(x: tf.Tensor, padding: str) -> tf.Tensor:

@@ -149,9 +149,13 @@ def _problem(graph: Graph, op: Op) -> str:
 
 def _range_problem(graph: Graph, mask: Tensor) -> str:
     """What an int8 mask's readers would make of its range."""
-    for reader in graph.readers(mask.index):
+    readers = [(mask.index, reader) for reader in graph.readers(mask.index)]
+    for read, reader in readers:
+        if reader.name == "RESHAPE":
+            readers += [(reader.outputs[0], after) for after in graph.readers(reader.outputs[0])]
+            continue
         one, lowest = 1.0, [mask.zero_point[0]]
-        if reader.name == "SUB" and reader.inputs[1] == mask.index:
+        if reader.name == "SUB" and reader.inputs[1] == read:
             # It ends at the lowest code: that must be 0, and the mask as wide as the map.
             changed = graph.tensors[reader.inputs[0]]
             one = _one(changed)

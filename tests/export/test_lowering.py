@@ -143,8 +143,13 @@ def vertical_first(x, padding, value_range, name, largest_kernel=None):
 
 
 def vertical_first_unpool(pooled, argmax, value_range):
-    x = lowering._spread(pooled, argmax, lowering.WIDTH, None)
-    return lowering._spread(x, argmax, lowering.HEIGHT, None)
+    import tensorflow as tf
+
+    batch, height, width, channels = pooled.shape
+    pair = lowering._split(pooled, argmax, lowering.WIDTH, None)
+    x = tf.reshape(tf.concat(pair, 3), (batch, height, 2 * width, channels))
+    pair = lowering._split(x, argmax, lowering.HEIGHT, None)
+    return tf.reshape(tf.concat(pair, 2), (batch, 2 * height, 2 * width, channels))
 
 
 @pytest.fixture(scope="module")

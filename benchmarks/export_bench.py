@@ -1,0 +1,214 @@
+"""Speed and memory of an exported SegNet, against the same network with other upsampling.
+
+    python benchmarks/export_bench.py --json OUT
+
+All are exported by export/convert.py in int8 and float32: SegNet with its indices, the same with
+plain max-pooling and nearest upsampling (what indices cost), a U-Net of the same channels, one with
+transpose convolutions, and SegNet again in eager PyTorch, where that is installed. `--model segnet
+--widths own` is the full network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from segnet_tf.errors import UserError  # noqa: E402
+
+FORMATS = ("int8", "float32")
+THREADS = (1, 2)
+PYTORCH = "pytorch"
+# What the ratios are to: the network without indices.
+FLOOR = "plain"
+MB = 1e6
+HEAD = (
+    "network     1 thread ms  ratio  2 threads ms  ratio  live MB  arena MB  process MB  file MB"
+    "  pieces"
+)
+NOTE = """\
+ratio: time against `plain`, which has no indices. live: tensors that live at one time, at most;
+arena: the span that the reference kernels' planner takes for them. process: peak resident memory of
+a new process that runs the file once; a bare one, which only imports LiteRT, has {base:.1f} MB.
+pieces: XNNPACK's partitions."""
+
+
+def measure_file(content: bytes) -> dict[str, Any]:
+    """What one .tflite file takes besides time, in bytes."""
+    from benchmarks.rivals import memory
+    from export import runtimes
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "network.tflite")
+        path.write_bytes(content)
+        process = memory.peak_process(path)
+    return {
+        "live_bytes": memory.peak_live(content),
+        "arena_bytes": memory.peak_arena(content),
+        "process_bytes": process,
+        "file_bytes": len(content),
+        "partitions": runtimes.partitions(content).count,
+    }
+
+
+def measure_latency(files: dict[str, bytes], torch: Any, seconds: float) -> dict[str, dict]:
+    """Median times and ratios to `FLOOR`, for each network and number of threads.
+
+    Args:
+        files: name of a network -> its .tflite file.
+        torch: a `torch_runner.Runner`, or `None`.
+        seconds: for each number of threads.
+    """
+    from benchmarks.rivals import latency
+
+    found: dict[str, dict] = {}
+    for threads in THREADS:
+        runners = {name: latency.runner(file, threads) for name, file in files.items()}
+        if torch is not None:
+            runners[PYTORCH] = lambda threads=threads: torch.seconds(threads)
+        times = latency.rounds(runners, seconds)
+        for name, values in times.items():
+            found.setdefault(name, {})[f"threads_{threads}"] = {
+                "ms": 1000 * statistics.median(values),
+                "ratio": latency.ratio(values, times[FLOOR]),
+                "segnet_is_faster_by": latency.ratio(values, times["segnet"]),
+                "rounds": len(values),
+            }
+    return found
+
+
+def compare(model: Any, size: tuple[int, int], form: str, torch: Any, seconds: float) -> dict:
+    """All figures of one format: name of a network -> what it takes."""
+    from benchmarks.rivals import networks
+
+    files = {
+        name: networks.exported(build(model), size, form == "int8")
+        for name, build in networks.NETWORKS.items()
+    }
+    rows = measure_latency(files, torch, seconds)
+    for name, content in files.items():
+        rows[name].update(measure_file(content))
+    if torch is not None:
+        rows[PYTORCH].update(torch.peaks())
+    return rows
+
+
+def row_text(name: str, row: dict[str, Any]) -> str:
+    """A line of the table; a dash for what PyTorch has not."""
+    cells = [f"{name:10}"]
+    for threads, width in zip(THREADS, (11, 12), strict=True):
+        timed = row[f"threads_{threads}"]
+        cells += [f"{timed['ms']:{width}.2f}", f"{timed['ratio']:5.3f}"]
+    for key, width in (
+        ("live_bytes", 7),
+        ("arena_bytes", 8),
+        ("process_bytes", 10),
+        ("file_bytes", 7),
+    ):
+        cells.append(f"{row[key] / MB:{width}.2f}" if key in row else "-".rjust(width))
+    cells.append(f"{row.get('partitions', '-'):>6}")
+    return "  ".join(cells)
+
+
+def summary(rows: dict[str, dict]) -> str:
+    """SegNet against the others, in words."""
+    one, arena = "threads_1", "arena_bytes"
+    text = (
+        f"SegNet on one thread: {rows['segnet'][one]['ratio']:.3f} of the time without indices, "
+        f"{rows['unet'][one]['segnet_is_faster_by']:.2f} times as fast as the U-Net with "
+        f"{rows['segnet'][arena] / rows['unet'][arena]:.2f} of its arena"
+    )
+    if PYTORCH in rows:
+        text += f", {rows[PYTORCH][one]['segnet_is_faster_by']:.2f} times as fast as eager PyTorch"
+    return text + "."
+
+
+def _parser() -> argparse.ArgumentParser:
+    from export.options import parse_size
+
+    parser = argparse.ArgumentParser(description="Speed and memory of a .tflite SegNet.")
+    add = parser.add_argument
+    add("--model", default="segnet_mini", metavar="NAME", help="architecture (%(default)s)")
+    add("--widths", default="32,64,128,128", metavar="W1,W2,...",
+        help="channels of its stages (%(default)s), or 'own' for the architecture's")  # fmt: skip
+    add("--size", type=parse_size, default=(192, 256), metavar="HxW",
+        help="image, even at every stage (192x256)")  # fmt: skip
+    add("--seconds", type=float, default=20.0,
+        help="to time each format on each number of threads for (%(default)g)")  # fmt: skip
+    add("--no-torch", action="store_true", help="leave PyTorch out, though it is installed")
+    add("--json", metavar="OUT", help="write the figures to this file")
+    add("--overwrite", action="store_true", help="replace the file of --json")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; 0 if all is well, 2 for bad input. Judges nothing."""
+    arguments = _parser().parse_args(argv)
+    from export import sources
+    from segnet_tf.quiet import start_tensorflow
+
+    start_tensorflow()
+    with sources.errors_in_one_line("export_bench") as outcome:
+        sources.check_output(arguments.json, arguments.overwrite)
+        sources.write_report(arguments.json, _run(arguments))
+    return outcome.code
+
+
+def _run(arguments: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks.rivals import memory, networks, torch_runner
+
+    size = arguments.size
+    model = networks.seeded_model(arguments.model, size, _widths(arguments.widths))
+    network = f"{arguments.model}, channels {arguments.widths}, {size[0]}x{size[1]}"
+    print(f"{network}, {platform.machine()}")
+    missing = "left out" if arguments.no_torch else torch_runner.unavailable()
+    torch = None
+    if missing:
+        print(f"No PyTorch row: {missing}.")
+    else:
+        torch = torch_runner.Runner(networks.layer_list(model), size)
+    base = memory.peak_process(None)
+    results: dict[str, Any] = {
+        "model": arguments.model,
+        "widths": arguments.widths,
+        "size": list(size),
+        "machine": platform.machine(),
+        "bare_process_bytes": base,
+        "no_pytorch": missing,
+    }
+    try:
+        for form in FORMATS:
+            results[form] = rows = compare(model, size, form, torch, arguments.seconds)
+            print(f"\n{form}\n{HEAD}")
+            for name, row in rows.items():
+                print(row_text(name, row))
+            print(summary(rows), flush=True)
+    finally:
+        if torch is not None:
+            torch.close()
+    print(f"\n{NOTE.format(base=base / MB)}")
+    if torch is not None:
+        print(f"PyTorch's bare process has {torch.peaks()['bare_process_bytes'] / MB:.1f} MB.")
+    return results
+
+
+def _widths(text: str) -> tuple[int, ...] | None:
+    if text == "own":
+        return None
+    try:
+        return tuple(int(width) for width in text.split(","))
+    except ValueError as error:
+        raise UserError(
+            f"`widths` must be whole numbers with commas between. Received: {text!r}."
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""Time of each op of a .tflite file, as XNNPACK runs it.
+
+    python benchmarks/profile_tflite.py FILE
+
+Prints the ops by kind and one by one, from LiteRT's own profiler inside a whole inference. Without
+FILE it exports the network of export_bench.py in float32 and takes that. An op that fuses with
+another has no time of its own; a fused clip that XNNPACK runs as a pass of its own counts for its
+op. `whole` also holds what lies between ops.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from segnet_tf.errors import UserError  # noqa: E402
+
+# How XNNPACK's operator names begin, for each op of TFLite that a network of ours can have.
+XNNPACK_NAMES = {
+    "ADD": ("Add",),
+    "AVERAGE_POOL_2D": ("Average Pooling",),
+    "CONCATENATION": ("Copy", "Concat"),
+    "CONV_2D": ("Convolution", "Fully Connected"),
+    "DEPTHWISE_CONV_2D": ("Convolution",),
+    "DEQUANTIZE": ("Convert",),
+    "FULLY_CONNECTED": ("Fully Connected",),
+    "LOGISTIC": ("Sigmoid",),
+    "MAXIMUM": ("Maximum",),
+    "MAX_POOL_2D": ("Max Pooling",),
+    "MEAN": ("Mean", "Global Average"),
+    "MINIMUM": ("Minimum",),
+    "MUL": ("Multiply",),
+    "PAD": ("Constant Pad",),
+    "QUANTIZE": ("Convert",),
+    "RELU": ("Clamp",),
+    "RELU6": ("Clamp",),
+    "RESHAPE": ("Static Reshape", "Copy", "Reshape"),
+    "RESIZE_BILINEAR": ("Resize Bilinear",),
+    "SLICE": ("Slice", "Static Slice"),
+    "SOFTMAX": ("Softmax",),
+    "SUB": ("Subtract",),
+    "TRANSPOSE_CONV": ("Deconvolution",),
+}
+
+
+def attribute(ops: Sequence[str], events: Sequence[Any]) -> list[float]:
+    """The time of each op, from events that name XNNPACK's operators or TFLite's ops.
+
+    Both are in order of execution. The longest common run of the two says which is which; an event
+    that is no op's own, such as a clip, goes to the op before it.
+
+    Args:
+        ops: TFLite's names.
+        events: of `profiler.Profile`.
+
+    Returns:
+        Microseconds of each op; they add up to those of the events.
+    """
+
+    def fits(op: str, event: Any) -> bool:
+        names = XNNPACK_NAMES.get(op, ()) if event.delegated else (op,)
+        return event.name.startswith(names) if names else False
+
+    longest = [[0] * (len(events) + 1) for _ in range(len(ops) + 1)]
+    for i in reversed(range(len(ops))):
+        for j in reversed(range(len(events))):
+            longest[i][j] = max(longest[i + 1][j], longest[i][j + 1])
+            if fits(ops[i], events[j]):
+                longest[i][j] = max(longest[i][j], 1 + longest[i + 1][j + 1])
+    times = [0.0] * len(ops)
+    i = last = 0
+    for j, event in enumerate(events):
+        # Ops without a time of their own are passed over.
+        while i < len(ops) and longest[i][j] == longest[i + 1][j] > longest[i + 1][j + 1]:
+            i += 1
+        if i < len(ops) and fits(ops[i], event) and longest[i][j] == 1 + longest[i + 1][j + 1]:
+            last, i = i, i + 1
+        times[last] += event.microseconds
+    return times
+
+
+def measure(path: Path, threads: int, runs: int) -> dict[str, Any]:
+    """The profile of a file as it is written to JSON; times in microseconds."""
+    from export import flatbuffer, profiler, runtimes
+
+    try:
+        graph = flatbuffer.read(path.read_bytes())
+    except OSError as error:
+        raise UserError(
+            f"`file` must be a .tflite file. Received: {path}: {error.strerror}."
+        ) from error
+    runtimes.check_survives(path)
+    profile = profiler.profile(path, threads, runs)
+    times = attribute([op.name for op in graph.ops], profile.events)
+    total = sum(times)
+    nodes = []
+    for op, time in zip(graph.ops, times, strict=True):
+        output = graph.tensors[op.outputs[0]]
+        nodes.append(
+            {
+                "op": op.name,
+                "us": time,
+                "share": time / total,
+                "shape": list(output.shape),
+                "dtype": output.dtype,
+                "tensor": output.name,
+            }
+        )
+    kinds: dict[str, dict[str, float]] = {}
+    for node in nodes:
+        kind = kinds.setdefault(node["op"], {"count": 0, "us": 0.0, "share": 0.0})
+        kind["count"] += 1
+        kind["us"] += node["us"]
+        kind["share"] += node["share"]
+    return {
+        "file": path.name,
+        "threads": threads,
+        "runs": runs,
+        "whole_us": profile.microseconds,
+        "ops_us": total,
+        "kinds": dict(sorted(kinds.items(), key=lambda item: -item[1]["us"])),
+        "nodes": nodes,
+    }
+
+
+def print_profile(found: dict[str, Any], limit: int) -> None:
+    """The two tables: by kind, and the `limit` slowest ops in order of execution."""
+    print(f"{found['file']}, {found['threads']} thread(s), medians of {found['runs']} runs")
+    print(f"whole {found['whole_us'] / 1000:.3f} ms, ops {found['ops_us'] / 1000:.3f} ms\n")
+    print("op                       count        us   share")
+    for name, kind in found["kinds"].items():
+        print(f"{name:24} {kind['count']:5}  {kind['us']:8.0f}  {kind['share']:6.1%}")
+    slowest = sorted(node["us"] for node in found["nodes"])[-limit:][0]
+    print("\n node  op                        us   share  shape            tensor")
+    for index, node in enumerate(found["nodes"]):
+        if node["us"] >= slowest:
+            shape = "x".join(map(str, node["shape"]))
+            print(
+                f"{index:5}  {node['op']:20}  {node['us']:6.0f}  {node['share']:6.1%}"
+                f"  {shape:15}  {node['tensor'].split(';')[0][-60:]}"
+            )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Time of each op of a .tflite file.")
+    add = parser.add_argument
+    add("file", nargs="?", type=Path, metavar="FILE", help="(export_bench.py's, float32)")
+    add("--threads", type=int, default=1, help="(%(default)s)")
+    add("--runs", type=int, default=50, help="to take medians of (%(default)s)")
+    add("--nodes", type=int, default=40, help="the slowest to show (%(default)s)")
+    add("--json", metavar="OUT", help="write all figures to this file")
+    add("--overwrite", action="store_true", help="replace the file of --json")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; 0 if all is well, 2 for bad input."""
+    arguments = _parser().parse_args(argv)
+    from export import sources
+
+    with sources.errors_in_one_line("profile_tflite") as outcome:
+        for name in ("threads", "runs", "nodes"):
+            if getattr(arguments, name) < 1:
+                raise UserError(
+                    f"`{name}` must be 1 or more. Received: {getattr(arguments, name)}."
+                )
+        sources.check_output(arguments.json, arguments.overwrite)
+        with tempfile.TemporaryDirectory() as folder:
+            path = arguments.file or _default(Path(folder))
+            found = measure(path, arguments.threads, arguments.runs)
+        print_profile(found, arguments.nodes)
+        sources.write_report(arguments.json, found)
+    return outcome.code
+
+
+def _default(folder: Path) -> Path:
+    from segnet_tf.quiet import start_tensorflow
+
+    start_tensorflow()
+    from benchmarks.rivals import networks
+
+    size = (192, 256)
+    path = folder / "segnet_float32.tflite"
+    model = networks.seeded_model("segnet_mini", size, (32, 64, 128, 128))
+    path.write_bytes(networks.exported(model, size, int8=False))
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What export_bench.py measures SegNet against, and how."""

@@ -1,0 +1,140 @@
+"""SegNet with seeded weights, and the same network with other ways to upsample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from export import calibration, convert, graph
+from segnet_tf import models
+from segnet_tf.data import synthetic
+from segnet_tf.errors import UserError
+from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
+
+CLASSES = 11
+CALIBRATION_SCENES = 4
+
+
+def seeded_model(name: str, size: tuple[int, int], widths: tuple[int, ...] | None) -> keras.Model:
+    """A model with random weights and batch statistics that leave its activations alive."""
+    keras.utils.set_random_seed(0)
+    options: dict[str, Any] = {} if widths is None else {"widths": widths}
+    if name == "segnet_basic":
+        options["normalization"] = "signed"
+    model = models.build(name, CLASSES, (*size, 3), **options)
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            shape = layer.gamma.shape
+            spread = rng.uniform(0.5, 1.5, (2, *shape))
+            shift = rng.normal(0, 0.3, (2, *shape))
+            layer.set_weights([spread[0], shift[0], shift[1], spread[1]])
+    depth = sum(isinstance(layer, MaxUnpooling2D) for layer in model.layers)
+    if any(side % 2**depth for side in size):
+        raise UserError(
+            f"`size` must be divisible by {2**depth}, since plain upsampling doubles exactly. "
+            f"Received: {size[0]}x{size[1]}. Give another --size."
+        )
+    return model
+
+
+def plain(model: keras.Model) -> keras.Model:
+    """Plain max-pooling and nearest upsampling in place of the indices: the same convolutions."""
+    return _rebuilt(model, lambda pooled, skipped: _doubled(pooled))
+
+
+def unet(model: keras.Model) -> keras.Model:
+    """Each stage's map joins the decoder's, doubled to its size, instead of the indices.
+
+    The first convolution of each decoder stage so reads more channels; its weights are new.
+    """
+
+    def joined(pooled, skipped):
+        return keras.layers.Concatenate()([_doubled(pooled), skipped])
+
+    return _rebuilt(model, joined)
+
+
+def transposed(model: keras.Model) -> keras.Model:
+    """A 2x2 transpose convolution of stride 2 for every unpooling, of as many channels."""
+
+    def upsampled(pooled, skipped):
+        return keras.layers.Conv2DTranspose(pooled.shape[-1], 2, strides=2)(pooled)
+
+    return _rebuilt(model, upsampled)
+
+
+# name -> the network made of SegNet; SegNet itself first, the one without indices second.
+NETWORKS: dict[str, Callable[[keras.Model], keras.Model]] = {
+    "segnet": lambda model: model,
+    "plain": plain,
+    "unet": unet,
+    "transposed": transposed,
+}
+
+
+def layer_list(model: keras.Model) -> list[tuple[str, int]]:
+    """The network for PyTorch: ("conv3", channels), ("conv1+bias", channels), ("pool", 0)...
+
+    Raises:
+        UserError: it has a layer that `torch_runner` doesn't know.
+    """
+    names = {
+        keras.layers.BatchNormalization: "norm",
+        keras.layers.ReLU: "relu",
+        MaxPoolingWithArgmax2D: "pool",
+        MaxUnpooling2D: "unpool",
+    }
+    found: list[tuple[str, int]] = []
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            bias = "+bias" if layer.use_bias else ""
+            found.append((f"conv{layer.kernel_size[0]}{bias}", layer.filters))
+        elif type(layer) in names:
+            found.append((names[type(layer)], 0))
+        elif not isinstance(layer, (keras.layers.InputLayer, keras.layers.Rescaling)):
+            raise UserError(
+                "`model` must be made of layers that the PyTorch twin has. "
+                f"Received: {type(layer).__name__} at {layer.name}. Give --no-torch."
+            )
+    return found
+
+
+def exported(model: keras.Model, size: tuple[int, int], int8: bool) -> bytes:
+    """The .tflite file of a network, calibrated on a few drawn scenes for int8."""
+    ranges = None
+    if int8:
+        scenes = synthetic.samples("train", size=size, count=CALIBRATION_SCENES)
+        images = calibration.calibration_images(scenes, CALIBRATION_SCENES, size)
+        ranges = calibration.measure_ranges(model, images)
+    return convert.convert(model, size, ranges=ranges)
+
+
+def _doubled(x):
+    return keras.layers.UpSampling2D(2)(x)
+
+
+def _rebuilt(model: keras.Model, upsampled: Callable[[Any, Any], Any]) -> keras.Model:
+    """The same layers and weights, but for pooling and `upsampled(pooled, skipped)`."""
+
+    def pool(layer, x):
+        return keras.layers.MaxPooling2D(2, padding=layer.padding)(x), x
+
+    def unpool(layer, pooled, skipped, output_size=None):
+        return upsampled(pooled, skipped)
+
+    def convolution(layer, x):
+        if x.shape[-1] == layer.kernel.shape[2]:
+            return None  # the layer itself, with its weights
+        return keras.layers.Conv2D.from_config(layer.get_config())(x)
+
+    image = keras.Input(model.input_shape[1:])
+    handlers: dict[type, graph.Handler] = {
+        MaxPoolingWithArgmax2D: pool,
+        MaxUnpooling2D: unpool,
+        keras.layers.Conv2D: convolution,
+    }
+    return keras.Model(image, graph.walk(model, image, handlers, lambda name, value: value))
