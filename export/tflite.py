@@ -186,9 +186,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_options(argv)
     from export import sources
     from segnet_tf.quiet import start_tensorflow
-    from segnet_tf.sizes import check_size
 
     start_tensorflow()
+    from segnet_tf.sizes import check_size
+
     with sources.errors_in_one_line("tflite") as outcome:
         weights = weights_of(arguments)
         Compression.of(arguments).check_sizes(arguments.input_size)
