@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .PHONY: help demo test test-all lint format bench clean setup train-camvid \
 	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser \
-	mediapipe mediapipe-test android-assets
+	mediapipe mediapipe-test android-assets android-kotlin
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
@@ -106,6 +106,9 @@ MODEL ?= segnet_lite_camvid
 
 android-assets: setup  ## write android_demo_assets/ anew: MODEL=NAME, DATA=DIR to score
 	$(PY) export/android_assets.py --model 'weights:$(MODEL)' $(if $(DATA),--data '$(DATA)')
+
+android-kotlin: setup  ## compile the Kotlin of the app's README against stand-ins: 81 MB
+	export/android/compile.sh $(RUNTIMES)/kotlin $(PY)
 
 clean:  ## remove caches and what demo and bench wrote; other runs, .venv, .runtimes stay
 	rm -rf runs/demo runs/bench build dist *.egg-info .venv-ci \

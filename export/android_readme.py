@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import string
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ def text(manifest: dict[str, Any]) -> str:
     return string.Template((FOLDER / "README.md").read_text("utf-8")).substitute(
         code,
         gradle=(FOLDER / "build.gradle.kts").read_text("utf-8").strip(),
+        constants=_constants(manifest["labels"], manifest["palette"]),
         models="\n".join(_row(entry) for entry in manifest["models"]),
         scores="\n".join(_score(entry) for entry in manifest["models"]),
         first=first["file"],
@@ -32,6 +35,22 @@ def text(manifest: dict[str, Any]) -> str:
         total=parts["total"],
         pieces="one piece" if parts["count"] == 1 else f"{parts['count']} pieces",
     )
+
+
+def _constants(labels: list[str], palette: list[list[int]]) -> str:
+    """Both as Kotlin; a JSON string is one of Kotlin's too, but for its templates."""
+    names = (json.dumps(label, ensure_ascii=False).replace("$", "\\$") for label in labels)
+    colours = (f"0x{red:02X}{green:02X}{blue:02X}" for red, green, blue in palette)
+    return (
+        f"val labels = listOf(\n    {_lines(names)}\n)\n"
+        f"val palette = intArrayOf(\n    {_lines(colours)}\n)"
+    )
+
+
+def _lines(items: Iterable[str]) -> str:
+    """Six a line, a comma after each."""
+    found = [f"{item}," for item in items]
+    return "\n    ".join(" ".join(found[start : start + 6]) for start in range(0, len(found), 6))
 
 
 def _row(entry: dict[str, Any]) -> str:

@@ -128,7 +128,8 @@ def test_the_readme_fits_the_files(folder):
         assert entry["file"] in text
     _, height, width, classes = manifest["models"][0]["output"]["shape"]
     assert f"`1x{height}x{width}x3`" in text and f"`1x{height}x{width}x{classes}`" in text
-    assert text.count("```kotlin") == 5 and "$" not in text
+    assert text.count("```kotlin") == 6 and "$" not in text
+    assert '"Sky", "Building", "Pole"' in text and "0x808080, 0x800000, 0xC0C080" in text
     for name in ("ImageSegmenter", "CompiledModel", "Interpreter", "litert:litert:", "argmax"):
         assert name in text
 

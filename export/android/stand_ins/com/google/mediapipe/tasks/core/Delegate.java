@@ -1,0 +1,5 @@
+package com.google.mediapipe.tasks.core;
+
+public enum Delegate {
+    CPU, GPU
+}
