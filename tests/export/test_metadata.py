@@ -73,6 +73,8 @@ def test_any_zip_tool_finds_the_names(named):
     with zipfile.ZipFile(io.BytesIO(named)) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == ["labels.txt"]
+        # Today's date would make another file of the same model tomorrow.
+        assert archive.getinfo("labels.txt").date_time == (1980, 1, 1, 0, 0, 0)
         assert archive.read("labels.txt").decode() == "\n".join(NAMES) + "\n"
 
 
