@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from export import browser_runtime, children
+from export import browser_runtime
+from segnet_tf import children
 from segnet_tf.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -82,9 +83,9 @@ def described(content: bytes) -> dict[str, Any]:
         job = Path(folder)
         (job / "model.tflite").write_bytes(content)
         command = [str(PYTHON), str(DRIVER / "worker.py"), str(job), "--describe"]
-        code, said = _child(command, 120)
-        if code:
-            raise _refused("python", said)
+        ended = _child(command, 120)
+        if ended.code:
+            raise _refused("python", ended.said)
         return json.loads((job / "described.json").read_text("utf-8"))
 
 
@@ -95,7 +96,7 @@ def _refused(client: str, words: str) -> UserError:
     )
 
 
-def _child(command: list[str], seconds: float) -> tuple[int, str]:
+def _child(command: list[str], seconds: float) -> children.Ended:
     return children.run(
         command, seconds=seconds, how="in MediaPipe", advice="Take fewer images or smaller ones."
     )
@@ -107,11 +108,11 @@ def _in_python(
     (job / "model.tflite").write_bytes(content)
     named: dict[str, Any] = {str(index): image for index, image in enumerate(images)}
     np.savez(job / "images.npz", **named)
-    code, said = _child([str(PYTHON), str(DRIVER / "worker.py"), str(job)], seconds)
+    ended = _child([str(PYTHON), str(DRIVER / "worker.py"), str(job)], seconds)
     if (job / "refused.txt").is_file():
         raise _refused(client, (job / "refused.txt").read_text("utf-8"))
-    if code:
-        raise _refused(client, said)
+    if ended.code:
+        raise _refused(client, ended.said)
     with np.load(job / "answers.npz") as answers:
         labels = tuple(map(str, answers["labels"]))
         return [
@@ -139,9 +140,9 @@ def _in_browser(
     }
     (job / "job.json").write_text(json.dumps(wish), "utf-8")
     node = shutil.which("node") or "node"
-    code, said = _child([node, str(DRIVER / "drive.mjs"), str(PARTS), str(job)], seconds)
+    ended = _child([node, str(DRIVER / "drive.mjs"), str(PARTS), str(job)], seconds)
     if not (job / "result.json").is_file():
-        raise _refused(client, f"Node.js ended with code {code}, saying: {said}")
+        raise _refused(client, f"Node.js ended with code {ended.code}, saying: {ended.said}")
     result = json.loads((job / "result.json").read_text("utf-8"))
     if "error" in result:
         raise _refused(client, f"{result['error']} {' '.join(result['said'][-1:])}")

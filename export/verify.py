@@ -62,8 +62,8 @@ def verify(
         metadata,
         runtimes,
     )
+    from segnet_tf import tflite_model
     from segnet_tf.layers import MaxPoolingWithArgmax2D
-    from segnet_tf.tflite_model import TFLiteModel
 
     path = Path(path)
     try:
@@ -87,8 +87,8 @@ def verify(
     said = metadata.read(content, str(path))
     failures += checks.input_failures(graph)
     failures += checks.int8_failures(graph) if file_format == "int8" else []
-    runtimes.check_survives(path)
-    TFLiteModel(path)  # one line, unless it is from one image to one map
+    tflite_model.check_survives(path, argument="tflite")
+    tflite_model.TFLiteModel(path)  # one line, unless it is from one image to one map
     partitions = runtimes.partitions(content)
     failures += checks.partition_failures(partitions)
 
