@@ -19,7 +19,7 @@ WORKERS ?= 4
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-all lint format bench clean setup train-camvid \
+.PHONY: help web web-test demo test test-all lint format bench clean setup train-camvid \
 	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser
 
 help:  ## this list
@@ -91,6 +91,16 @@ runtimes-aarch64: setup  ## LiteRT for a phone's processor under qemu, into .run
 
 runtimes-browser:  ## LiteRT.js and, where there is none, a Chromium, into .runtimes: 320 MB
 	export/devices/browser.sh $(RUNTIMES)/browser
+
+# Python itself will do: the page is served from what the project holds, nothing is computed.
+WEB_OPTIONS ?=
+
+web:  ## serve the page for phones and desks, with LiteRT.js (npm, 38 MB); WEB_OPTIONS=--port 8000
+	export/devices/litertjs.sh $(RUNTIMES)/litertjs
+	$(PYTHON) export/serve_web.py $(WEB_OPTIONS)
+
+web-test: setup runtimes-browser  ## the page in headless Chromium; screenshots into runs/web
+	$(PY) -m pytest -m "" tests/web
 
 clean:  ## remove caches and what demo and bench wrote; other runs, .venv, .runtimes stay
 	rm -rf runs/demo runs/bench build dist *.egg-info .venv-ci \

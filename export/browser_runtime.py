@@ -110,6 +110,15 @@ def run_in_browser(
     )
 
 
+def program() -> tuple[str, str | None]:
+    """The browser, and the LD_LIBRARY_PATH that it needs if it is one that was fetched."""
+    browser = _browser()
+    if not browser.is_relative_to(PARTS):
+        return str(browser), None
+    libraries = PARTS / "system/usr/lib/x86_64-linux-gnu"
+    return str(browser), f"{browser.parent}:{libraries}:{libraries / 'pulseaudio'}"
+
+
 def _browser() -> Path:
     return PARTS / (PARTS / "browser").read_text("utf-8").strip()
 
@@ -143,13 +152,11 @@ def _real(values: np.ndarray, face: dict, tensor: flatbuffer.Tensor) -> np.ndarr
 
 
 def _drive(job: Path, accelerator: str, images: int, seconds: float) -> dict:
-    browser = _browser()
-    libraries = PARTS / "system/usr/lib/x86_64-linux-gnu"
-    own = browser.is_relative_to(PARTS)
+    browser, libraries = program()
     wish = {
         "page": str(DRIVER / "browser.html"),
-        "browser": str(browser),
-        "libraries": f"{browser.parent}:{libraries}:{libraries / 'pulseaudio'}" if own else None,
+        "browser": browser,
+        "libraries": libraries,
         "accelerator": accelerator,
         # LiteRT.js's own choice is float16 where the driver can.
         "precision": "fp32",
