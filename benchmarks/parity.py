@@ -168,8 +168,8 @@ def open_images(arguments: argparse.Namespace, source):
 
 
 def _parser() -> argparse.ArgumentParser:
-    from export.runtimes import RUNTIMES
     from export.options import parse_size
+    from export.runtimes import RUNTIMES
 
     parser = argparse.ArgumentParser(description="Every format on every runtime against Keras.")
     add = parser.add_argument

@@ -90,3 +90,21 @@ def compare(path: Path, model: keras.Model, samples: Samples | None) -> dict[str
             facts[f"{name}_mean_iou"] = float(metric.result()["mean_iou"])
         facts["mean_iou_drop"] = facts["keras_mean_iou"] - facts["tflite_mean_iou"]
     return facts
+
+
+def mean_iou(model: keras.Model, samples: Samples, size: tuple[int, int]) -> float:
+    """The score of a Keras model alone, as `compare` takes it.
+
+    Args:
+        model: from RGB 0..255 to logits.
+        samples: images and labels.
+        size: `(height, width)` in pixels that images are resized to for the model.
+    """
+    predictor = Predictor(model, model.name)
+    classes = len(samples.classes)
+    scores = SegmentationScores(classes)
+    pairs = evaluation_dataset(samples, batch_size=1)
+    for images, labels in counted(pairs, len(samples), "scoring the model before"):
+        answer = predictor.labels(images.numpy(), size=size)
+        scores.update_state(labels, tf.one_hot(answer, classes))
+    return float(scores.result()["mean_iou"])

@@ -190,7 +190,8 @@ def _forward(
         scale = np.broadcast_to(np.asarray(layer.scale, np.float32), x.shape[-1])
         offset = np.broadcast_to(np.asarray(layer.offset, np.float32), x.shape[-1])
         kernel = np.ascontiguousarray(scale.reshape(1, 1, -1, 1))
-        y = tf.nn.bias_add(tf.nn.depthwise_conv2d(x, kernel, (1, 1, 1, 1), "SAME"), offset)
+        y = tf.nn.depthwise_conv2d(x, kernel, (1, 1, 1, 1), "SAME")
+        y = tf.nn.bias_add(y, offset, name=layer.name)
         span = known.get(id(x))
         if span is None:
             return y

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import Any
 
 from segnet_tf.errors import UserError
 
@@ -25,6 +27,25 @@ def parse_size(text: str) -> tuple[int, int]:
     if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
         raise argparse.ArgumentTypeError(f"must be HEIGHTxWIDTH in pixels. Received: {text}")
     return int(height), int(width)
+
+
+def jobs_of(
+    sizes: list[Any], path: Path, report: str | None
+) -> list[tuple[Any, Path, Path | None]]:
+    """Sizes and where their files and reports go: several get the size into their names."""
+    if len(set(sizes)) < len(sizes):
+        raise UserError(
+            "`input_size` must name each size once. "
+            f"Received: {' '.join(f'{height}x{width}' for height, width in sizes)}."
+        )
+    report_path = None if report is None else Path(report)
+    if len(sizes) == 1:
+        return [(sizes[0], path, report_path)]
+
+    def named(path: Path, size: tuple[int, int]) -> Path:
+        return path.with_name(f"{path.stem}_{size[0]}x{size[1]}{path.suffix}")
+
+    return [(size, named(path, size), report_path and named(report_path, size)) for size in sizes]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,6 +97,11 @@ def _parser() -> argparse.ArgumentParser:
         help="training images that set the int8 ranges (%(default)s)",
     )
     add("--ranges", metavar="FILE", help="JSON report of an export whose int8 ranges to take again")
+    add("--qat", type=int, metavar="EPOCHS", help="with --int8: train on with int8 in the graph")
+    add("--prune", type=float, metavar="SHARE", help="train that share of the weights to zero")
+    add("--cluster", type=int, metavar="N", help="train to N different values a filter")
+    add("--fine-tune-epochs", type=int, metavar="N", help="of --prune and --cluster (4)")
+    add("--debug", action="store_true", help="with --int8: list what each layer loses")
     add("--limit", type=int, metavar="N", help="score on the first N validation images only")
     add("--max-drop", type=float, metavar="POINTS", help="points of mIoU the file may lose (2)")
     add("--seed", type=int, default=0, help="of the choice of calibration images (0)")

@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 20.0
 
 
-def counted(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
+def counted(items: Iterable[Item], total: int, label: str, unit: str = "images") -> Iterator[Item]:
     """Yields `items` and says how many of `total` are done."""
     terminal = sys.stderr.isatty()
     began = said = time.monotonic()
@@ -24,6 +24,6 @@ def counted(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
             continue
         said = now
         left = (now - began) / done * (total - done)
-        line = f"{label}: {done} of {total} images, {left:.0f} s left"
+        line = f"{label}: {done} of {total} {unit}, {left:.0f} s left"
         start, end = ("\r", "" if done < total else "\n") if terminal else ("", "\n")
         print(f"{start}{line:60}", end=end, file=sys.stderr, flush=True)

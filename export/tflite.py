@@ -12,7 +12,8 @@ from typing import Any
 if not __package__:  # run as a script: this file would shadow an installed module `tflite`
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from export.options import CALIBRATION_IMAGES, parse_options, weights_of  # noqa: E402
+from export.compression import Compression, clear_checkpoints, described  # noqa: E402
+from export.options import CALIBRATION_IMAGES, jobs_of, parse_options, weights_of  # noqa: E402
 from segnet_tf.errors import UserError  # noqa: E402
 
 # The authors' CamVid size; used where neither the user nor the model fixes one.
@@ -37,6 +38,8 @@ def export(
     largest_drop: float | None = None,
     seed: int = 0,
     overwrite: bool = False,
+    compression: Compression | None = None,
+    debug: bool = False,
 ):
     """Exports a model, checks the file and only then gives it its name.
 
@@ -59,6 +62,8 @@ def export(
         largest_drop: mIoU, as a fraction, that the file may lose; `None` is verify's own limit.
         seed: of the choice of calibration images.
         overwrite: replace an existing file.
+        compression: what to train into the model first.
+        debug: with int8, measure what each layer loses: `layer_errors` in the report.
 
     Returns:
         `(path, report)`: the file, and the `verify.Report` that it passed.
@@ -67,17 +72,34 @@ def export(
         CheckFailed: the file broke a promise; it has been deleted.
         UserError: bad input; nothing has been written.
     """
-    from export import calibration, convert, sources, verify
+    from export import calibration, convert, layer_errors, sources, verify
     from segnet_tf.atomic import replacing
     from segnet_tf.sizes import check_size
 
-    source = model if isinstance(model, sources.Source) else sources.open_source(model)
     kind = _kind(int8, weights)
+    compression = compression or Compression()
+    compression.check(kind, ranges)
+    if debug and not int8:
+        raise UserError(
+            "`--debug` shows what each layer loses in int8 and needs --int8. "
+            f"Received: --debug with --{kind}. Use --int8 or leave out --debug."
+        )
+    source = model if isinstance(model, sources.Source) else sources.open_source(model)
+    original = source
     path = Path(output) if output else _default_output(source.name, kind)
     sources.check_output(path, overwrite)
     samples = source.samples(data, "val", limit)
     size = input_size or image_size(source, samples)
     check_size(source.model, size, "input_size")
+    options: dict[str, Any] = {
+        "weights": weights,
+        "io": io,
+        "output_kind": output_kind,
+        "batch": batch,
+        "unpool": unpool,
+    }
+    compression.try_conversion(source.model, size, kind, **options)
+    source = compression.shrink(source, data, seed, path)
     found = None
     if int8:
         if ranges is None and data is None:
@@ -86,16 +108,8 @@ def export(
             found = calibration.read_ranges(ranges)
         else:
             found = _calibrated(source, data, calibration_images, size, seed)
-    content = convert.convert(
-        source.model,
-        size,
-        ranges=found,
-        weights=weights,
-        io=io,
-        output_kind=output_kind,
-        batch=batch,
-        unpool=unpool,
-    )
+        source, found = compression.train_int8(original, source, found, data, seed, path)
+    content = convert.convert(source.model, size, ranges=found, **options)
     drop = verify.LARGEST_DROP if largest_drop is None else largest_drop
     with replacing(path) as aside:
         aside.write_bytes(content)
@@ -104,11 +118,20 @@ def export(
         )
         if int8:
             report.facts["ranges"] = found
+        if debug and found is not None:
+            images = layer_errors.images(source, data, size, batch, seed)
+            report.facts["layer_errors"] = layer_errors.measure(
+                content, source.model, found, images
+            )
+        if compression:
+            report = compression.added_to(report, original, source, samples, size, drop)
         if report.facts["format"] != kind:
             failure = f"it is {report.facts['format']}, not {kind}"
             report = verify.Report(report.facts, (*report.failures, failure))
         if report.failures:
             raise CheckFailed(report)
+    if compression:
+        clear_checkpoints(path)
     return path, report
 
 
@@ -163,14 +186,16 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_options(argv)
     from export import sources
     from segnet_tf.quiet import start_tensorflow
-    from segnet_tf.sizes import check_size
 
     start_tensorflow()
+    from segnet_tf.sizes import check_size
+
     with sources.errors_in_one_line("tflite") as outcome:
         weights = weights_of(arguments)
+        Compression.of(arguments).check_sizes(arguments.input_size)
         source = sources.open_source(arguments.model)
         path = arguments.output or _default_output(source.name, _kind(arguments.int8, weights))
-        jobs = _jobs(arguments.input_size or [None], Path(path), arguments.json)
+        jobs = jobs_of(arguments.input_size or [None], Path(path), arguments.json)
         for size, output, report_file in jobs:  # all of them before the first takes its time
             if size is not None:
                 check_size(source.model, size, "input_size")
@@ -180,23 +205,6 @@ def main(argv: list[str] | None = None) -> int:
             if not _export_one(arguments, source, weights, size, output, report_file):
                 outcome.code = 1
     return outcome.code
-
-
-def _jobs(sizes: list[Any], path: Path, report: str | None) -> list[tuple[Any, Path, Path | None]]:
-    """Sizes and where their files and reports go: several get the size into their names."""
-    if len(set(sizes)) < len(sizes):
-        raise UserError(
-            "`input_size` must name each size once. "
-            f"Received: {' '.join(f'{height}x{width}' for height, width in sizes)}."
-        )
-    report_path = None if report is None else Path(report)
-    if len(sizes) == 1:
-        return [(sizes[0], path, report_path)]
-
-    def named(path: Path, size: tuple[int, int]) -> Path:
-        return path.with_name(f"{path.stem}_{size[0]}x{size[1]}{path.suffix}")
-
-    return [(size, named(path, size), report_path and named(report_path, size)) for size in sizes]
 
 
 def _export_one(arguments, source, weights, size, output, report_file) -> bool:
@@ -221,13 +229,15 @@ def _export_one(arguments, source, weights, size, output, report_file) -> bool:
             largest_drop=None if arguments.max_drop is None else arguments.max_drop / 100,
             seed=arguments.seed,
             overwrite=arguments.overwrite,
+            compression=Compression.of(arguments),
+            debug=arguments.debug,
         )
     except CheckFailed as error:
-        print(error.report.text())
+        print(described(error.report))
         sources.write_report(report_file, error.report.to_json())
         print("tflite: a check failed, no file was written", file=sys.stderr)
         return False
-    print(report.text())
+    print(described(report))
     sources.write_report(report_file, report.to_json())
     print(f"wrote {path}")
     return True

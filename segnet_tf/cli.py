@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands.add_parser("train", help="train a model into a run folder"))
     _add_evaluate(commands.add_parser("evaluate", help="score a model on a split"))
     _add_predict(commands.add_parser("predict", help="masks and overlays of images"))
+    _add_pack(commands.add_parser("pack", help="a model at half its size, to hand on"))
     return parser
 
 
@@ -118,6 +119,14 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace files in --output")
 
 
+def _add_pack(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_pack)
+    add = parser.add_argument
+    add("--model", required=True, metavar="MODEL", help="run folder or .keras")
+    add("--output", required=True, metavar="FILE", help="the .keras file to write")
+    add("--overwrite", action="store_true", help="replace the file in --output")
+
+
 def _train(arguments: dict[str, Any]) -> int:
     from segnet_tf.train_command import run
 
@@ -137,6 +146,17 @@ def _predict(arguments: dict[str, Any]) -> int:
     from segnet_tf.predict import run
 
     return run(arguments)
+
+
+def _pack(arguments: dict[str, Any]) -> int:
+    from segnet_tf.quiet import start_tensorflow
+
+    start_tensorflow()
+    from segnet_tf.pack import pack
+
+    pack(arguments["model"], arguments["output"], overwrite=arguments["overwrite"])
+    print(f"wrote {arguments['output']}")
+    return 0
 
 
 def _size(text: str) -> tuple[int, int]:

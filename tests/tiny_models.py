@@ -15,7 +15,7 @@ def build(name, num_classes=5, size=SIZE, **options) -> keras.Model:
     """Random weights and batch statistics, the same ones in each call."""
     keras.utils.set_random_seed(1)
     options = {"widths": WIDTHS[name], **options}
-    return _alive(models.build(name, num_classes, (*size, 3), **options))
+    return alive(models.build(name, num_classes, (*size, 3), **options))
 
 
 def two_stages(num_classes=5, size=SIZE, normalization="signed", padding="valid") -> keras.Model:
@@ -24,10 +24,11 @@ def two_stages(num_classes=5, size=SIZE, normalization="signed", padding="valid"
     image = keras.Input((*size, 3))
     x = blocks.normalize(image, normalization)
     x = blocks.encoder_decoder(x, ((4,), (6,)), ((4,), (4,)), pool_padding=padding)
-    return _alive(keras.Model(image, blocks.classifier(x, num_classes)))
+    return alive(keras.Model(image, blocks.classifier(x, num_classes)))
 
 
-def _alive(model: keras.Model) -> keras.Model:
+def alive(model: keras.Model) -> keras.Model:
+    """Gives batch normalizations statistics under which nothing dies."""
     rng = np.random.default_rng(1)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):

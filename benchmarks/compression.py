@@ -1,0 +1,155 @@
+"""What quantization, pruning and clustering cost in accuracy and save in size.
+
+    python benchmarks/compression.py --json OUT
+    python benchmarks/compression.py --model weights:segnet_mini_camvid --data DIR \
+        --qat-epochs 2 --fine-tune-epochs 4 --output DIR --json OUT
+
+One row a way to export, each file scored on the validation split. Without --data it is a quick look
+on a few drawn scenes, which the shipped weights have never seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import gzip
+import json
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+SCENES = "synthetic:24"
+# Each file is checked on so many images by the exporter and scored on all of them here.
+CHECKED = 2
+SCORES = ("mean_iou", "global_accuracy", "class_average_accuracy", "boundary_f1")
+
+
+def ways(qat_epochs: int, epochs: int, sparsity: float, clusters: int) -> dict:
+    """Name of a row -> the `Compression` that makes it; `None` is the float32 file."""
+    from export.compression import Compression
+
+    return {
+        "float32": None,
+        "int8": Compression(),
+        f"qat {qat_epochs}": Compression(qat=qat_epochs),
+        f"prune {sparsity:g}": Compression(prune=sparsity, epochs=epochs),
+        f"prune {sparsity:g} + qat {qat_epochs}": Compression(
+            qat=qat_epochs, prune=sparsity, epochs=epochs
+        ),
+        f"cluster {clusters}": Compression(cluster=clusters, epochs=epochs),
+    }
+
+
+def measure(model: str, data: str, name: str, how, folder: Path, limit: int | None) -> dict:
+    """Exports one way and scores the file. A row that `folder` holds already is taken as it is."""
+    from export import sources, tflite
+    from segnet_tf.evaluate import evaluate
+
+    path = folder / f"{name.replace(' ', '_')}.tflite"
+    known = path.with_suffix(".json")
+    made = {
+        "model": model,
+        "data": data,
+        "limit": limit,
+        "how": None if how is None else dataclasses.asdict(how),
+    }
+    if known.is_file() and (row := json.loads(known.read_text()))["made"] == made:
+        return row
+    _, report = tflite.export(
+        model,
+        int8=how is not None,
+        data=data,
+        output=path,
+        compression=how,
+        limit=min(CHECKED, limit or CHECKED),
+        largest_drop=1.0,  # to be shown, not judged
+        overwrite=True,
+    )
+    samples = sources.open_source(model).samples(data, "val", limit)
+    found = evaluate(str(path), samples).summary
+    content = path.read_bytes()
+    row = {score: found[score] for score in SCORES} | {
+        "made": made,
+        "images": found["images"],
+        "bytes": len(content),
+        "gzip_bytes": len(gzip.compress(content, 9, mtime=0)),
+        "milliseconds": report.facts["latency"]["milliseconds"],
+        "wrong_pairs": sum(r["wrong"] for r in report.facts["masks"]["runtimes"].values()),
+        "zeros": report.facts.get("compression", {}).get("zeros"),
+    }
+    sources.write_report(known, row)
+    return row
+
+
+def text(name: str, row: dict) -> str:
+    """A row for a person."""
+    region = "".join(f"{100 * row[score]:8.2f}" for score in SCORES)
+    return (
+        f"{name:18}{region}  {row['bytes'] / 1e6:5.2f}  {row['gzip_bytes'] / 1e6:7.3f}"
+        f"  {row['milliseconds']:5.1f}  {row['wrong_pairs']:5}"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Int8, trained for int8, pruned, clustered.")
+    add = parser.add_argument
+    add("--model", default="weights:segnet_mini_camvid", help="what to export (%(default)s)")
+    add("--data", default=SCENES, metavar="DIR", help="to train and score on (%(default)s)")
+    add("--qat-epochs", type=int, default=1, metavar="N", help="of --qat (%(default)s)")
+    add("--fine-tune-epochs", type=int, default=1, metavar="N",
+        help="of pruning and clustering (%(default)s)")  # fmt: skip
+    add("--sparsity", type=float, default=0.5, metavar="SHARE", help="to prune (%(default)s)")
+    add("--clusters", type=int, default=32, metavar="N", help="values a filter (%(default)s)")
+    add("--limit", type=int, metavar="N", help="score on the first N validation images only")
+    add("--output", metavar="DIR", help="keep the files here; called again, it goes on there")
+    add("--json", metavar="OUT", help="write the figures to this file")
+    add("--overwrite", action="store_true", help="replace the file of --json")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; 0 if all is well, 2 for bad input. Judges nothing."""
+    arguments = _parser().parse_args(argv)
+    from export import sources
+    from segnet_tf.quiet import start_tensorflow
+
+    start_tensorflow()
+    with (
+        sources.errors_in_one_line("compression") as outcome,
+        tempfile.TemporaryDirectory() as aside,
+    ):
+        sources.check_output(arguments.json, arguments.overwrite)
+        folder = Path(arguments.output or aside)
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = {}
+        print(f"{arguments.model} on {arguments.data}, latency on one thread, {platform.machine()}")
+        print(
+            "                      mIoU  global class av      BF       MB  gzip MB      ms  wrong"
+        )
+        made = ways(
+            arguments.qat_epochs,
+            arguments.fine_tune_epochs,
+            arguments.sparsity,
+            arguments.clusters,
+        )
+        for name, how in made.items():
+            rows[name] = measure(
+                arguments.model, arguments.data, name, how, folder, arguments.limit
+            )
+            print(text(name, rows[name]), flush=True)
+        results = {
+            "model": arguments.model,
+            "data": arguments.data,
+            "machine": platform.machine(),
+            "rows": rows,
+        }
+        sources.write_report(arguments.json, results)
+    return outcome.code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""Pruning and clustering: weights that a compressed download stores in fewer bytes.
+
+The file itself stays as large and as fast: int8 filters are stored densely. TFLite's sparse
+encoding is not used, XNNPACK fails on it with int8.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow_model_optimization as tfmot
+import tf_keras
+
+from export import finetune, twin
+
+# Of the learning rate that the model was trained with. Pruning takes half of the weights away, the
+# rest has to find its place again; clustering moves them a little.
+PRUNING_RATE = 0.25
+CLUSTERING_RATE = 0.05
+# The share of the steps in which the zeros become more; the others mend what that cost.
+PRUNING_STEPS = 0.5
+# How often in that time weights are set to zero.
+PRUNINGS = 20
+
+
+def prune(
+    model: keras.Model,
+    how: finetune.Recipe,
+    *,
+    sparsity: float,
+    epochs: int,
+    checkpoint: Path | None = None,
+) -> keras.Model:
+    """Sets the smallest weights of every Conv2D filter to zero, gradually, while it trains.
+
+    Args:
+        model: as `twin.build` takes it.
+        how: data and loss.
+        sparsity: share of zeros in each filter, between 0 and 1.
+        epochs: passes over the training images.
+        checkpoint: see `finetune.fit`.
+
+    Returns:
+        A model with the new weights.
+    """
+    last = max(1, int(PRUNING_STEPS * epochs * how.steps))
+    schedule = tfmot.sparsity.keras.PolynomialDecay(
+        initial_sparsity=0.0,
+        final_sparsity=sparsity,
+        begin_step=0,
+        end_step=last,
+        frequency=max(1, last // PRUNINGS),
+    )
+
+    def wrap(layer):
+        return tfmot.sparsity.keras.prune_low_magnitude(layer, schedule)
+
+    network = _wrapped(model, wrap)
+    steps = tfmot.sparsity.keras.UpdatePruningStep()
+    steps.set_model(network)
+    steps.on_train_begin()
+
+    def before_step():
+        steps.on_train_batch_begin(batch=0)
+
+    finetune.fit(
+        network,
+        how,
+        label=f"prune {sparsity:g}",
+        epochs=epochs,
+        learning_rate=PRUNING_RATE * how.learning_rate,
+        checkpoint=checkpoint,
+        before_step=before_step,
+    )
+    steps.on_epoch_end(batch=epochs)  # the last step moved zeros away from 0
+    return twin.get_weights(tfmot.sparsity.keras.strip_pruning(network), model)
+
+
+def cluster(
+    model: keras.Model,
+    how: finetune.Recipe,
+    *,
+    clusters: int,
+    epochs: int,
+    checkpoint: Path | None = None,
+) -> keras.Model:
+    """Lets every Conv2D filter have a few different values only, and trains those.
+
+    Args:
+        clusters: different values in a filter.
+        model, how, epochs, checkpoint: as in `prune`.
+
+    Returns:
+        A model with the new weights.
+    """
+
+    def wrap(layer):
+        return tfmot.clustering.keras.cluster_weights(
+            layer,
+            number_of_clusters=clusters,
+            cluster_centroids_init=tfmot.clustering.keras.CentroidInitialization.KMEANS_PLUS_PLUS,
+        )
+
+    keras.utils.set_random_seed(how.config.seed)  # the first values are drawn
+    with warnings.catch_warnings():
+        # tfmot leaves a filter as it is that has no more weights than that, and says so.
+        warnings.simplefilter("ignore", UserWarning)
+        network = _wrapped(model, wrap)
+    finetune.fit(
+        network,
+        how,
+        label=f"cluster {clusters}",
+        epochs=epochs,
+        learning_rate=CLUSTERING_RATE * how.learning_rate,
+        checkpoint=checkpoint,
+    )
+    for layer in network.layers:  # the last step moved the values, not yet the filter
+        if hasattr(layer, "update_clustered_weights_associations"):
+            layer.update_clustered_weights_associations()
+    return twin.get_weights(tfmot.clustering.keras.strip_clustering(network), model)
+
+
+def zeros_share(model: keras.Model) -> float:
+    """The share of zeros in all Conv2D filters."""
+    filters = [np.asarray(layer.kernel) for layer in _convolutions(model)]
+    return sum((f == 0).sum() for f in filters) / sum(f.size for f in filters)
+
+
+def _convolutions(model: keras.Model):
+    # In Keras 3 a DepthwiseConv2D is no Conv2D.
+    return [
+        layer
+        for layer in model._flatten_layers(include_self=False, recursive=True)
+        if isinstance(layer, keras.layers.Conv2D)
+    ]
+
+
+def _wrapped(model: keras.Model, wrap) -> tf_keras.Model:
+    names = {layer.name for layer in _convolutions(model)}
+    return tf_keras.models.clone_model(
+        twin.build(model),
+        clone_function=lambda layer: wrap(layer) if layer.name in names else layer,
+    )
