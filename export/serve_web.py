@@ -106,7 +106,12 @@ def open_server(
                 "`certificate` must be a PEM file, with its key in it or in --key. "
                 f"Received: {certificate} ({error})."
             ) from None
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.socket = context.wrap_socket(
+            # The handshake is the client's thread's: one that stalls would hold up the others.
+            server.socket,
+            server_side=True,
+            do_handshake_on_connect=False,
+        )
     return server
 
 

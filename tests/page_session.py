@@ -46,7 +46,7 @@ DENIED = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream=
 def served(folder: Path):
     """Serves a folder on a free port; gives the page's address."""
     server = serve_web.open_server(folder, port=0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
     try:
         yield f"http://localhost:{server.server_address[1]}/"
     finally:

@@ -1,5 +1,5 @@
 // A model on the best accelerator that takes it, in a worker.
-import {notAModel, refusedModel, wrongFace} from './problems.js';
+import {firstLine, notAModel, refusedModel, wrongFace} from './problems.js';
 
 // What is tried for a wish, in this order. With `jspi` WebGPU and wasm share a graph out.
 // float32 on the GPU, so that it gives the processor's classes; float16 is there to be asked for.
@@ -48,7 +48,7 @@ export class Engine {
         worker.terminate();
         if (error.advice) throw error; // runs, but is not for this page
         failure = error;
-        if (gpu) gpuFailure = 'WebGPU does not take this model.';
+        if (gpu) gpuFailure = `WebGPU was left out: ${firstLine(error)}.`;
       }
     }
     throw refusedModel(name, failure);

@@ -63,8 +63,8 @@ export const screen = {
     find('under').hidden = !label;
     if (!label) return;
     find('under').textContent = label;
-    find('under').style.left = `${x * 100}%`;
-    find('under').style.top = `${y * 100}%`;
+    find('under').style.setProperty('--x', `${x * 100}%`);
+    find('under').style.setProperty('--y', `${y * 100}%`);
   },
 
   facts(text) {

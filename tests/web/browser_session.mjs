@@ -39,6 +39,7 @@ try {
   const actions = {
     goto: (url) => page.goto(url),
     click: (selector) => page.click(selector),
+    hover: ([x, y]) => page.mouse.move(x, y),
     choose: ([selector, files]) => page.setInputFiles(selector, files),
     select: ([selector, value]) => page.selectOption(selector, value),
     press: (key) => page.keyboard.press(key),

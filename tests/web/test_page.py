@@ -1,5 +1,6 @@
 """The page in headless Chromium: what it draws, against LiteRT in Python."""
 
+import json
 import subprocess
 import sys
 from urllib.parse import urlsplit
@@ -10,9 +11,12 @@ import page_session as session
 import pytest
 from PIL import Image
 
+from export import browser_runtime, web_folder
+
 pytestmark = pytest.mark.slow
 DRAWN, MASK = session.DRAWN.format, session.MASK
 FACTS = "document.getElementById('model-facts').innerText"
+SIZE = (96, 128)  # of conftest.py's files
 SCREENSHOTS = session.ROOT / "runs" / "web"
 
 
@@ -43,6 +47,23 @@ def test_wasm_draws_the_same_mask_and_asks_no_other_host(site, assets, manifest)
     assert "128 × 96" in facts and "no GPU for WebGPU" in facts
     assert {urlsplit(address).netloc for address in result["requests"]} == {urlsplit(url).netloc}
     assert not [line for line in result["said"] if "Content Security Policy" in line]
+
+
+def test_the_files_of_this_project(tmp_path):
+    if not (web_folder.ASSETS / "manifest.json").is_file():
+        pytest.skip("there are no demo assets yet: make android-assets")
+    if missing := browser_runtime.unavailable():
+        pytest.skip(missing)
+    manifest = json.loads((web_folder.ASSETS / "manifest.json").read_text("utf-8"))
+    with session.served(web_folder.assemble(tmp_path / "site")) as url:
+        steps = [("goto", url), ("wait", DRAWN(1)), ("read", MASK)]
+        result = session.browse(steps, seconds=250)
+    image = np.asarray(Image.open(web_folder.ASSETS / manifest["sample"]["image"]).convert("RGB"))
+    first = manifest["models"][0]
+    assert list(image.shape) == first["input"]["shape"][1:], "it should need no resizing"
+    labels = page_assets.classes_of((web_folder.ASSETS / first["file"]).read_bytes(), image)
+    drawn = session.classes_drawn(result["read"][0], manifest["palette"])
+    assert (drawn == labels).mean() >= 0.9999
 
 
 def test_webgpu_draws_the_same_mask(site, assets, manifest):
@@ -91,6 +112,11 @@ def test_classes_and_opacity(site, assets, manifest):
                 ("run", f"document.querySelectorAll('#legend input')[{road}].focus()"),
                 *[("press", "Space"), ("read", MASK)],
                 *[("click", "#show-none"), ("read", MASK), ("click", "#show-all"), ("read", MASK)],
+                ("run", "scrollTo(0, 0)"),
+                ("read", "(({left, top, width, height}) => [left, top, width, height])"
+                 "(stage.getBoundingClientRect())"),
+                ("hover", [200, 320]),
+                ("read", "document.getElementById('under').innerText"),
                 *[("run", "opacity.focus()"), ("press", "ArrowRight")],
                 ("read", "[mask.style.opacity, opacity.ariaValueText ?? '', "
                  "document.getElementById('opacity-value').innerText]"),
@@ -98,8 +124,12 @@ def test_classes_and_opacity(site, assets, manifest):
                 ("read", "mask.getAttribute('aria-label')"),
             ]
         )  # fmt: skip
-    no_road, none, every, opacity, legend, described = result["read"]
+    no_road, none, every, box, under, opacity, legend, described = result["read"]
     labels = wanted(assets)
+    left, top, width, height = box
+    assert top < 320 < top + height, "the mouse is off the picture"
+    row, column = int((320 - top) / height * SIZE[0]), int((200 - left) / width * SIZE[1])
+    assert under == manifest["labels"][labels[row, column]]
     drawn = session.classes_drawn(no_road, manifest["palette"])
     assert (drawn[labels == road] == 255).mean() > 0.99
     assert (drawn[labels != road] == labels[labels != road]).mean() > 0.99

@@ -2,7 +2,10 @@
 
 import http.client
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 
 import pytest
@@ -48,7 +51,7 @@ def site(assets, litertjs, tmp_path):
 @pytest.fixture
 def connection(site):
     server = serve_web.open_server(site, port=0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
     yield http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=20)
     server.shutdown()
     server.server_close()
@@ -154,6 +157,32 @@ def test_ports(site, monkeypatch, capsys):
         server.server_close()
     with pytest.raises(UserError, match="Received: 70000"):
         serve_web.open_server(site, port=70000)
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to make a certificate")
+def test_https(site, tmp_path):
+    files = {name: tmp_path / f"{name}.pem" for name in ("certificate", "key")}
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        + ["-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+        + ["-keyout", files["key"], "-out", files["certificate"]],
+        check=True,
+        capture_output=True,
+    )
+    server = serve_web.open_server(site, port=0, **files)
+    threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
+    port = server.server_address[1]
+    try:
+        # One that connects and says nothing must not keep the next one waiting.
+        with socket.create_connection(("127.0.0.1", port)):
+            trusted = ssl.create_default_context(cafile=files["certificate"])
+            connection = http.client.HTTPSConnection("localhost", port, context=trusted, timeout=20)
+            connection.request("GET", "/web/")
+            assert connection.getresponse().status == 200
+            connection.close()
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_bad_certificate(site, tmp_path):
