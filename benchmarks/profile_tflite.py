@@ -88,7 +88,8 @@ def attribute(ops: Sequence[str], events: Sequence[Any]) -> list[float]:
 
 def measure(path: Path, threads: int, runs: int) -> dict[str, Any]:
     """The profile of a file as it is written to JSON; times in microseconds."""
-    from export import flatbuffer, profiler, runtimes
+    from export import flatbuffer, profiler
+    from segnet_tf.tflite_model import check_survives
 
     try:
         graph = flatbuffer.read(path.read_bytes())
@@ -96,7 +97,7 @@ def measure(path: Path, threads: int, runs: int) -> dict[str, Any]:
         raise UserError(
             f"`file` must be a .tflite file. Received: {path}: {error.strerror}."
         ) from error
-    runtimes.check_survives(path)
+    check_survives(path, argument="file")
     profile = profiler.profile(path, threads, runs)
     times = attribute([op.name for op in graph.ops], profile.events)
     total = sum(times)

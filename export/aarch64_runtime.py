@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from export import children
+from segnet_tf import children
 from segnet_tf.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,7 +94,7 @@ def _emulate(arguments: list[str], cpu: str, seconds: float) -> None:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PATH": os.environ.get("PATH", os.defpath),
     }
-    code, said = children.run(
+    ended = children.run(
         [*command, *arguments],
         seconds=seconds,
         how="on the emulated aarch64",
@@ -102,12 +102,12 @@ def _emulate(arguments: list[str], cpu: str, seconds: float) -> None:
         cwd=ROOT,
         env=environment,
     )
-    if code:
-        if code == 2 and said.startswith("`"):
-            raise UserError(said)
+    if ended.code:
+        if ended.code == 2 and ended.said.startswith("`"):
+            raise UserError(f"{ended.said}.")
         raise UserError(
             "`tflite` must be one that LiteRT can run on aarch64. Received: one that ends the "
-            f"process with code {code}, saying: {said} Export it again."
+            f"process with code {ended.code}, saying: {ended.said}. Export it again."
         )
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from export import children, flatbuffer
+from export import flatbuffer
+from segnet_tf import children
 from segnet_tf.errors import UserError
 
 PARTS = Path(__file__).resolve().parents[1] / ".runtimes" / "browser"
@@ -164,7 +165,7 @@ def _drive(job: Path, accelerator: str, images: int, seconds: float) -> dict:
         "seconds": seconds,
     }
     (job / "job.json").write_text(json.dumps(wish), "utf-8")
-    code, said = children.run(
+    ended = children.run(
         ["node", str(DRIVER / "browser.mjs"), str(PARTS), str(job)],
         seconds=seconds,
         how="in the browser",
@@ -173,7 +174,7 @@ def _drive(job: Path, accelerator: str, images: int, seconds: float) -> dict:
     try:
         return json.loads((job / "result.json").read_text("utf-8"))
     except FileNotFoundError:
-        return {"error": f"Node.js ended with code {code}, saying: {said}"}
+        return {"error": f"Node.js ended with code {ended.code}, saying: {ended.said}"}
 
 
 def _check(result: dict, accelerator: str) -> None:

@@ -8,7 +8,6 @@ graph that the delegate mishandles may end it.
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from export import flatbuffer, gpu_drivers
 from export.flatbuffer import Graph, Tensor
 from export.gpu_drivers import FETCH, LAVAPIPE, SWIFTSHADER
+from segnet_tf import children
 from segnet_tf.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -130,25 +130,17 @@ def _check(graph: Graph, images: list[np.ndarray]) -> None:
 def _run(precision: str, file: Path, inputs: Path, outputs: Path, seconds: float) -> str:
     """Starts the worker; its log."""
     command = [sys.executable, "-m", "export.gpu_worker"]
-    try:
-        child = subprocess.run(
-            [*command, str(file), precision, str(inputs), str(outputs)],
-            cwd=ROOT,
-            env=gpu_drivers.environment(PRECISIONS[precision]),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise UserError(
-            f"`tflite` must run on gpu-{precision} within {seconds:g} s. "
-            "Received: one that does not. Give fewer images or a smaller input."
-        ) from error
-    log = child.stderr
-    if child.returncode in (_REFUSED, _NOT_ON_GPU):
-        if child.returncode == _REFUSED and not _ADAPTER.search(log):
+    ended = children.run(
+        [*command, str(file), precision, str(inputs), str(outputs)],
+        seconds=seconds,
+        how=f"on gpu-{precision}",
+        advice="Give fewer images or a smaller input.",
+        cwd=ROOT,
+        env=gpu_drivers.environment(PRECISIONS[precision]),
+    )
+    log = ended.log
+    if ended.code in (_REFUSED, _NOT_ON_GPU):
+        if ended.code == _REFUSED and not _ADAPTER.search(log):
             raise UserError(
                 f"`runtime` must start. Received: gpu-{precision}, which finds no Vulkan device: "
                 f"{_last_line(log)} Fetch its driver again: {FETCH}."
@@ -159,10 +151,10 @@ def _run(precision: str, file: Path, inputs: Path, outputs: Path, seconds: float
             f"`tflite` must run on the GPU with every op (gpu-{precision}). Received: one that is "
             f"refused: {reason} Export it again with other ops, or run it on the CPU."
         )
-    if child.returncode:
+    if ended.code:
         raise UserError(
             f"`tflite` must be one that gpu-{precision} can run. Received: one that ends the "
-            f"process with code {child.returncode}, saying: {_last_line(log)} "
+            f"process with code {ended.code}, saying: {_last_line(log)} "
             "Export it again with other ops."
         )
     return log

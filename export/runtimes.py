@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from export import children
 from segnet_tf.errors import UserError
 
 # name -> resolver: three sets of kernels that must give one answer.
@@ -20,8 +17,6 @@ CPU_RUNTIMES = {
     "optimized": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     "reference": OpResolverType.BUILTIN_REF,
 }
-# The exit code of a child whose last line says in full what is wrong.
-REFUSED = 2
 # name -> the precision that the GPU delegate computes in
 GPU_RUNTIMES = {"gpu-float32": "float32", "gpu-float16": "float16"}
 # name -> what of LiteRT.js computes
@@ -60,7 +55,8 @@ def answers(content: bytes, name: str, images: list[np.ndarray]) -> list[list[np
     """Runs a file on every image, on any runtime.
 
     Args:
-        content: of the .tflite file. On the CPU it runs in this process: see `check_survives`.
+        content: of the .tflite file. On the CPU it runs in this process: see
+            `segnet_tf.tflite_model.check_survives`.
         name: one of `RUNTIMES`.
         images: float32, of the shape of the file's input, RGB 0..255.
 
@@ -165,30 +161,6 @@ def partitions(content: bytes) -> Partitions:
     return Partitions(len(delegates), len(taken), len(plain), left_out)
 
 
-def check_survives(path: Path, seconds: float = 900) -> None:
-    """Runs a file once in a process of its own: a wrong scale ends it with no error to catch.
-
-    Raises:
-        UserError: the process ended by a signal, raised, or took longer than `seconds`.
-    """
-    root = Path(__file__).resolve().parents[1]
-    code, said = children.run(
-        [sys.executable, "-m", "export.runtimes", str(Path(path).resolve())],
-        seconds=seconds,
-        how="once",
-        advice="Export at a smaller size.",
-        cwd=root,
-    )
-    if code:
-        if code == REFUSED:
-            raise UserError(said)
-        raise UserError(
-            "`tflite` must be one that LiteRT can run. Received: one that ends the process with "
-            f"code {code}, saying: {said.rstrip('.')}. "
-            "Export it again with other images."
-        )
-
-
 def latency_ms(content: bytes, threads: int = 1, seconds: float = 3.0) -> float:
     """Median time of an inference on XNNPACK in milliseconds, on this machine."""
     interpreter = open_interpreter(content, threads=threads)
@@ -202,19 +174,3 @@ def latency_ms(content: bytes, threads: int = 1, seconds: float = 3.0) -> float:
         interpreter.invoke()
         times.append(time.perf_counter() - began)
     return 1000 * statistics.median(times)
-
-
-def main(arguments: list[str]) -> int:
-    """Runs the one file named, on a grey image."""
-    try:
-        interpreter = open_interpreter(Path(arguments[0]).read_bytes())
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return REFUSED
-    shape = interpreter.get_input_details()[0]["shape"]
-    run(interpreter, np.full(shape, 127, np.float32))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

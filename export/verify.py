@@ -54,8 +54,8 @@ def verify(
         UserError: the file cannot be read or run at all.
     """
     from export import agreement, checks, delegate_checks, delegate_ops, flatbuffer, runtimes
+    from segnet_tf import tflite_model
     from segnet_tf.layers import MaxPoolingWithArgmax2D
-    from segnet_tf.tflite_model import TFLiteModel
 
     path = Path(path)
     try:
@@ -77,8 +77,8 @@ def verify(
         way = " Check it with --unpool custom." if delegate_checks.find(graph) else ""
         raise UserError(f"`tflite` must have builtin ops only. Received: {failures[0]}.{way}")
     failures += checks.int8_failures(graph) if file_format == "int8" else []
-    runtimes.check_survives(path)
-    TFLiteModel(path)  # one line, unless it is from one image to one map
+    tflite_model.check_survives(path, argument="tflite")
+    tflite_model.TFLiteModel(path)  # one line, unless it is from one image to one map
     partitions = runtimes.partitions(content)
     failures += checks.partition_failures(partitions)
 

@@ -3,10 +3,13 @@
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from segnet_tf.errors import UserError
+
+_PREDICT_INPUT = "an image, a folder of images, synthetic, a video file, or camera:0"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -18,6 +21,8 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command. Returns its exit status: 0, 2 for bad input, 130 when interrupted."""
+    # Of damaged notes in images whose pixels are whole: one line an error, none for these.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         arguments = vars(_parser().parse_args(argv))
         command: Callable[[dict[str, Any]], int] = arguments.pop("command")
@@ -40,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     _add_train(commands.add_parser("train", help="train a model into a run folder"))
     _add_evaluate(commands.add_parser("evaluate", help="score a model on a split"))
-    _add_predict(commands.add_parser("predict", help="masks and overlays of images"))
+    _add_predict(commands.add_parser("predict", help="masks and overlays of images or video"))
     _add_pack(commands.add_parser("pack", help="a model at half its size, to hand on"))
     return parser
 
@@ -111,11 +116,11 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_predict)
     add = parser.add_argument
     add("--model", required=True, metavar="MODEL", help="run folder, .keras, .tflite, weights:NAME")
-    add("--input", required=True, metavar="PATH", help="an image, a folder of images, or synthetic")
+    add("--input", required=True, metavar="PATH", help=_PREDICT_INPUT)
     add("--output", required=True, metavar="DIR", help="where masks, overlays and legend go")
     add("--size", type=_size, metavar="HxW", help="size the model sees (each image's own)")
     add("--flip", action="store_true", help="average with the mirrored image's answer")
-    add("--limit", type=_positive, metavar="N", help="the first N images only")
+    add("--limit", type=_positive, metavar="N", help="the first N images or frames only")
     add("--overwrite", action="store_true", help="replace files in --output")
 
 
@@ -143,9 +148,9 @@ def _predict(arguments: dict[str, Any]) -> int:
     from segnet_tf.quiet import start_tensorflow
 
     start_tensorflow()
-    from segnet_tf.predict import run
+    from segnet_tf import predict, video
 
-    return run(arguments)
+    return (video if video.is_video(arguments["input"]) else predict).run(arguments)
 
 
 def _pack(arguments: dict[str, Any]) -> int:

@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,30 +58,25 @@ def predict(
     predictor = model if isinstance(model, Predictor) else open_predictor(model)
     classes = find_classes(predictor)
     folder = Path(output)
-    _check_output(folder, [name for name, _ in images], overwrite)
+    check_output(folder, _files_of([name for name, _ in images]), overwrite)
     written: list[Path] = []
     faults: list[UserError] = []
     for done, (name, read) in enumerate(images, start=1):
         try:
             image = read()
-            labels = predictor.labels(image[None].astype(np.float32), size=size, flip=flip)[0]
+            labels = label_map(predictor, classes, image, size=size, flip=flip)
         except UserError as fault:
             faults.append(fault)
-            continue
-        if labels.max() >= len(classes):
-            raise UserError(
-                f"`model` must have {len(classes)} classes. "
-                f"Received: class {labels.max()} from {predictor.name}."
-            )
-        _make(folder)
-        for ending, picture in (
-            ("mask", _mask(labels, classes)),
-            ("overlay", Image.fromarray(plots.overlay(image, labels, classes))),
-        ):
-            path = folder / f"{name}_{ending}.png"
-            with replacing(path) as aside:
-                picture.save(aside)
-            written.append(path)
+        else:
+            make_folder(folder)
+            for ending, picture in (
+                ("mask", _mask(labels, classes)),
+                ("overlay", Image.fromarray(plots.overlay(image, labels, classes))),
+            ):
+                path = folder / f"{name}_{ending}.png"
+                with replacing(path) as aside:
+                    picture.save(aside)
+                written.append(path)
         if progress:
             progress(done, len(images))
     if written:
@@ -91,7 +86,9 @@ def predict(
     if len(faults) == 1:
         raise faults[0]
     if faults:
-        raise UserError(f"{len(faults)} images: " + " ".join(str(fault) for fault in faults))
+        # Once each: a size that doesn't suit the model is wrong for every image.
+        texts = dict.fromkeys(str(fault) for fault in faults)
+        raise UserError(f"{len(faults)} images: " + " ".join(texts))
     return written
 
 
@@ -134,6 +131,28 @@ def find_images(
         (file.stem if stems.count(file.stem) == 1 else file.name, partial(read_image, file))
         for file in itertools.islice(files, limit)
     ]
+
+
+def label_map(
+    predictor: Predictor,
+    classes: Classes,
+    image: np.ndarray,
+    *,
+    size: tuple[int, int] | None = None,
+    flip: bool = False,
+) -> np.ndarray:
+    """Class ids, int32 `(H, W)`, of one image, uint8 RGB `(H, W, 3)`.
+
+    Raises:
+        UserError: the size doesn't suit the model, or it gives an id that has no class.
+    """
+    labels = predictor.labels(image[None].astype(np.float32), size=size, flip=flip)[0]
+    if labels.max() >= len(classes):
+        raise UserError(
+            f"`model` must have {len(classes)} classes. "
+            f"Received: class {labels.max()} from {predictor.name}."
+        )
+    return labels
 
 
 def _drawn(samples: Samples, index: int) -> np.ndarray:
@@ -190,10 +209,11 @@ def _files_of(names: Sequence[str]) -> Iterator[str]:
     yield "legend.png"
 
 
-def _check_output(folder: Path, names: Sequence[str], overwrite: bool) -> None:
+def check_output(folder: Path, files: Iterable[str], overwrite: bool) -> None:
+    """Raises UserError if `folder` is none, or holds one of `files` that may not be replaced."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"`output` must be a folder. Received: {folder}, which is a file.")
-    there = [name for name in _files_of(names) if (folder / name).exists()]
+    there = [name for name in files if (folder / name).exists()]
     if there and not overwrite:
         raise UserError(
             f"`output` must not hold the files to write. Received: {folder} with {there[0]}. "
@@ -201,7 +221,8 @@ def _check_output(folder: Path, names: Sequence[str], overwrite: bool) -> None:
         )
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Makes the folder of the output if it is missing; a UserError if it cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

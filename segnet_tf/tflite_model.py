@@ -1,11 +1,11 @@
 """A `.tflite` file as a function of an image."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from segnet_tf import children
 from segnet_tf.errors import UserError
 
 # What a converter may put behind the op that says what the numbers mean.
@@ -37,29 +37,9 @@ class TFLiteModel:
     """
 
     def __init__(self, path: str | Path, threads: int = 1):
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError as error:
-            raise UserError(
-                f"`model` {path} needs the TFLite runtime. Received: {error}. "
-                "Install it: pip install ai-edge-litert."
-            ) from error
-        try:
-            # Read here: the runtime's own message for a file it cannot map names no file.
-            content = Path(path).read_bytes()
-            if content[4:8] != b"TFL3":
-                raise ValueError("no TFLite identifier in it")
-            self._interpreter = Interpreter(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
-            inputs = self._interpreter.get_input_details()
-            outputs = self._interpreter.get_output_details()
-            self._interpreter._get_ops_details()  # it decodes names, which damage may reach
-        except (OSError, ValueError, RuntimeError) as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise UserError(
-                f"`model` must be a whole .tflite file with builtin ops. Received: {path}: "
-                f"{reason[0]}"
-            ) from error
+        self._interpreter = _opened(Path(path), threads)
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
         shape = tuple(inputs[0]["shape"])
         out = tuple(outputs[0]["shape"])
         if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4 or shape[3] != 3:
@@ -129,52 +109,74 @@ class TFLiteModel:
         return np.clip(steps, limits.min, limits.max).astype(dtype)
 
 
-def check_survives(path: str | Path, seconds: float = 900) -> None:
+def _opened(path: Path, threads: int):
+    """A LiteRT interpreter with its tensors allocated; UserError if it takes no such file."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise UserError(
+            f"`model` {path} needs the TFLite runtime. Received: {error}. "
+            "Install it: pip install ai-edge-litert."
+        ) from error
+    try:
+        # Read here: the runtime's own message for a file it cannot map names no file.
+        content = path.read_bytes()
+        if content[4:8] != b"TFL3":
+            raise ValueError("no TFLite identifier in it")
+        interpreter = Interpreter(model_content=content, num_threads=threads)
+        interpreter.allocate_tensors()
+        interpreter._get_ops_details()  # it decodes names, which damage may reach
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(
+            f"`model` must be a whole .tflite file with builtin ops. Received: {path}: {reason[0]}"
+        ) from error
+    return interpreter
+
+
+def check_survives(path: str | Path, seconds: float = 900, argument: str = "model") -> None:
     """Runs a file once in a process of its own: what LiteRT mishandles ends it, uncaught.
+
+    Args:
+        path: of any `.tflite` file.
+        seconds: to wait at most.
+        argument: the name that an error gives it.
 
     Raises:
         UserError: it is no such file, or it ended that process or took longer than `seconds`.
     """
     path = Path(path).resolve()
-    try:
-        child = subprocess.run(
-            [sys.executable, "-m", "segnet_tf.tflite_model", str(path)],
-            cwd=Path(__file__).resolve().parents[1],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise UserError(
-            f"`model` must answer within {seconds:g} s. Received: {path}, which does not. "
-            "Export it at a smaller size."
-        ) from error
-    said = (child.stderr.strip().splitlines() or ["nothing"])[-1]
-    if child.returncode == _REFUSED:
-        raise UserError(said)
-    if child.returncode:
-        raise UserError(
-            f"`model` must be a .tflite file that LiteRT can run. Received: {path}, which ends the "
-            f"process with code {child.returncode}, saying: {said.rstrip('.')}. Export it again."
-        )
+    ended = children.run(
+        [sys.executable, "-m", "segnet_tf.tflite_model", str(path)],
+        seconds=seconds,
+        how="once",
+        advice="Export it at a smaller size.",
+        cwd=Path(__file__).resolve().parents[1],
+    )
+    said = f"{ended.said}."
+    if ended.code and ended.code != _REFUSED:
+        said = _unrunnable(path, f"it ends the process with code {ended.code}, saying: {said}")
+    if ended.code:
+        raise UserError(said.replace("`model`", f"`{argument}`", 1))
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the one file named, on a grey image."""
+    """Runs the one file named, on grey."""
     try:
-        model = TFLiteModel(arguments[0])
-        model(np.full((*model.input_size, 3), 127, np.float32))
+        interpreter = _opened(Path(arguments[0]), threads=1)
+        for detail in interpreter.get_input_details():
+            grey = np.full(detail["shape"], 127).astype(detail["dtype"])
+            interpreter.set_tensor(detail["index"], grey)
+        interpreter.invoke()
     except (UserError, RuntimeError, ValueError) as error:
-        said = str(error) if isinstance(error, UserError) else _unrunnable(arguments[0], error)
-        print(said, file=sys.stderr)
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        refused = isinstance(error, UserError)
+        print(reason if refused else _unrunnable(arguments[0], reason), file=sys.stderr)
         return _REFUSED
     return 0
 
 
-def _unrunnable(path: str, error: Exception) -> str:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _unrunnable(path: str | Path, reason: str) -> str:
     return f"`model` must be a .tflite file that LiteRT can run. Received: {path}: {reason}"
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import bright_model
 import keras
 import numpy as np
 import pytest
@@ -14,17 +15,7 @@ from segnet_tf.predict import find_images
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A `.keras` file: class 3 (Road) where a pixel is bright, 0 (Sky) where it is dark."""
-    image = keras.Input((None, None, 3))
-    conv = keras.layers.Conv2D(11, 1)
-    model = keras.Model(image, conv(image))
-    kernel = np.zeros((1, 1, 3, 11), np.float32)
-    kernel[..., 3] = 1 / 3
-    conv.kernel.assign(kernel)
-    conv.bias.assign([128] + [-1000] * 2 + [0] + [-1000] * 7)
-    path = tmp_path_factory.mktemp("model") / "model.keras"
-    model.save(path)
-    return str(path)
+    return bright_model.save(tmp_path_factory.mktemp("model") / "model.keras")
 
 
 def half_bright(height=4, width=6) -> np.ndarray:
@@ -73,6 +64,10 @@ def save_animated(path):
     frames[0].save(path, save_all=True, append_images=frames[1:])
 
 
+def save_ink(path):
+    Image.fromarray(half_bright()).convert("RGB").convert("CMYK").save(path)
+
+
 def save_rotated(path):
     # A camera held upright: its sensor's rows are the image's columns, tag 274 says so.
     sideways = Image.fromarray(half_bright()).transpose(Image.Transpose.ROTATE_90)
@@ -89,6 +84,8 @@ def save_rotated(path):
         ("deep.png", save_16_bit),
         ("palette.png", save_palette),
         ("moving.gif", save_animated),
+        ("moving.png", save_animated),
+        ("ink.tif", save_ink),
         ("upright.png", save_rotated),
         ("UPPER.PNG", save_grey),
     ],
@@ -112,14 +109,19 @@ def test_folder_with_damaged_images(model, tmp_path, capsys):
     (source / "notes.txt").write_text("no image")
     (source / "a.png").write_bytes((source / "b.png").read_bytes()[:40])
     (source / "c.jpg").write_bytes(b"no image either")
+    (source / "d.webp").touch()
+    Image.fromarray(np.ones((4, 6), np.float32)).save(source / "e.tif")
     assert run(model, source, output) == 2
     error = capsys.readouterr().err
-    assert error.startswith("segnet-tf: 2 images: ") and error.count("\n") == 1
-    assert "a.png" in error and "c.jpg" in error and "b.png" not in error
+    assert error.startswith("segnet-tf: 4 images: ") and error.count("\n") == 1
+    assert all(name in error for name in ("a.png", "c.jpg", "d.webp (0 bytes)", "e.tif"))
+    assert "b.png" not in error
     # The good ones are there, under names that differ.
     assert {path.name for path in output.glob("*_mask.png")} == {"b.png_mask.png", "b.bmp_mask.png"}
     (source / "a.png").unlink()
     (source / "c.jpg").unlink()
+    (source / "d.webp").unlink()
+    (source / "e.tif").unlink()
     assert run(model, source, output) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert run(model, source, output, "--overwrite", "--limit", "1") == 0

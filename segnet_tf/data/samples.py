@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from segnet_tf.data.labels import Classes
 from segnet_tf.errors import UserError
@@ -83,16 +83,28 @@ def require_pairs(samples: Samples, where: str) -> Samples:
 def read_image(path: str | Path) -> np.ndarray:
     """Reads a PNG, JPEG or another common format as RGB uint8 `(H, W, 3)`.
 
+    Turned upright as its EXIF note says; transparency is left out, 16 bits become the upper 8,
+    and of an animation the first frame is read.
+
     Raises:
-        UserError: the file is missing, truncated or no image; it is named.
+        UserError: the file is missing, empty, truncated, no image, or one whose white is
+            not defined (32 bits, floats); it is named.
     """
     image = _open(path)
-    # A phone writes the sensor's pixels and a note how to turn them.
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip it to white.
-        grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    return np.array(image.convert("RGB"))
+    if image.mode in ("I", "F"):
+        raise UserError(
+            "an image must have 8 or 16 bits a channel. "
+            f"Received: 32 bits in {path}, whose white is not defined. Save it with 8."
+        )
+    try:
+        # A phone writes the sensor's pixels and a note how to turn them.
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I;"):  # 16-bit grey: Pillow would clip it to white.
+            grey = (np.asarray(image) >> 8).astype(np.uint8)
+            return np.repeat(grey[:, :, None], 3, axis=2)
+        return np.array(image.convert("RGB"))
+    except _UNREADABLE as error:
+        raise _damaged(path, error) from error
 
 
 def read_mask(path: str | Path) -> np.ndarray:
@@ -128,12 +140,20 @@ def _open(path: str | Path) -> Image.Image:
         image = Image.open(path)
         image.load()
     except _UNREADABLE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(
-            f"an image file must be whole and readable. Received: {path} ({reason}). "
-            "Copy or download it again, or remove the pair."
-        ) from error
+        raise _damaged(path, error) from error
     return image
+
+
+def _damaged(path: str | Path, error: Exception) -> UserError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if not Path(path).stat().st_size:
+        reason = "0 bytes"
+    elif isinstance(error, UnidentifiedImageError):
+        reason = "no image format that Pillow knows"  # its own text has the path once more
+    return UserError(
+        f"an image file must be whole and readable. Received: {path} ({reason}). "
+        "Copy or download it again, or leave it out."
+    )
 
 
 def relabel(mask: np.ndarray, table: dict[int, int], path: str | Path) -> np.ndarray:
@@ -154,7 +174,7 @@ def relabel(mask: np.ndarray, table: dict[int, int], path: str | Path) -> np.nda
     if (labels < 0).any():
         y, x = np.argwhere(labels < 0)[0]
         raise UserError(
-            f"a mask must hold known class ids only: {_spans(table)}. "
+            f"a mask must hold known class ids only: {spans(table)}. "
             f"Received: {int(mask[y, x])} at row {y}, column {x} of {path}. "
             "Correct the mask or the class list."
         )
@@ -214,12 +234,12 @@ def _by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def _spans(values: Iterable[int]) -> str:
+def spans(values: Iterable[int]) -> str:
     """`{0, 1, 2, 3, 255}` as "0..3, 255"."""
-    spans: list[list[int]] = []
+    found: list[list[int]] = []
     for value in sorted(values):
-        if spans and value == spans[-1][1] + 1:
-            spans[-1][1] = value
+        if found and value == found[-1][1] + 1:
+            found[-1][1] = value
         else:
-            spans.append([value, value])
-    return ", ".join(f"{lo}..{hi}" if lo < hi else f"{lo}" for lo, hi in spans)
+            found.append([value, value])
+    return ", ".join(f"{lo}..{hi}" if lo < hi else f"{lo}" for lo, hi in found)

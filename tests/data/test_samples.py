@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from segnet_tf.data import VOID, Classes, Samples, colourize, open_samples
 from segnet_tf.data.labels import default_colours
-from segnet_tf.data.samples import pair_by_stem, read_image, read_mask, relabel
+from segnet_tf.data.samples import pair_by_stem, relabel
 from segnet_tf.errors import UserError
 
 CLASSES = Classes(("road", "car"), ((10, 20, 30), (200, 0, 0)))
@@ -68,55 +67,6 @@ def test_subset_of_none_is_refused():
     with pytest.raises(UserError) as info:
         numbered(5).subset(0)
     assert "limit" in one_line(info)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.9])
-def test_a_truncated_png_is_named(tmp_path, share):
-    whole = tmp_path / "whole.png"
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    Image.fromarray(noise).save(whole)
-    cut = tmp_path / "cut.png"
-    cut.write_bytes(whole.read_bytes()[: int(share * whole.stat().st_size)])
-    for read in (read_image, read_mask):
-        with pytest.raises(UserError) as info:
-            read(cut)
-        assert "cut.png" in one_line(info)
-
-
-@pytest.mark.parametrize("content", [b"not an image", bytes(100), b"\x89PNG\r\n\x1a\n" + bytes(50)])
-def test_what_is_no_image_is_named(tmp_path, content):
-    (tmp_path / "bad.png").write_bytes(content)
-    with pytest.raises(UserError) as info:
-        read_image(tmp_path / "bad.png")
-    assert "bad.png" in one_line(info)
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(UserError) as info:
-        read_image(tmp_path / "gone.png")
-    assert "gone.png" in one_line(info)
-
-
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "1", "CMYK"])
-def test_every_kind_of_image_comes_as_rgb(tmp_path, mode):
-    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
-    Image.new("RGB", (5, 3), (255, 255, 255)).convert(mode).save(path)
-    image = read_image(path)
-    assert (image.shape, image.dtype) == ((3, 5, 3), np.uint8)
-    assert image.min() >= 250
-
-
-def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path):
-    Image.fromarray(np.array([[0, 32768, 65535]], np.uint16)).save(tmp_path / "a.png")
-    assert read_image(tmp_path / "a.png")[0, :, 0].tolist() == [0, 128, 255]
-
-
-def test_a_turned_photo_is_read_upright(tmp_path):
-    photo = Image.new("RGB", (8, 4))
-    exif = photo.getexif()
-    exif[0x0112] = 6  # Orientation: turn by 90 degrees.
-    photo.save(tmp_path / "a.jpg", exif=exif)
-    assert read_image(tmp_path / "a.jpg").shape == (8, 4, 3)
 
 
 def test_relabel_maps_ids_and_names_an_unknown_one():

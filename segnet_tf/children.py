@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 from pathlib import Path
 
 from segnet_tf.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """How a program ended.
+
+    Attributes:
+        code: its exit code, negative for a signal.
+        log: all that it wrote to stderr.
+    """
+
+    code: int
+    log: str
+
+    @property
+    def said(self) -> str:
+        """Its last line on stderr, without a full stop."""
+        return (self.log.strip().splitlines() or ["nothing"])[-1].rstrip(".")
 
 
 def run(
@@ -16,7 +35,7 @@ def run(
     advice: str,
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
-) -> tuple[int, str]:
+) -> Ended:
     """Waits for a program to end.
 
     Args:
@@ -26,9 +45,6 @@ def run(
         advice: the way out of that.
         cwd: the folder to run in.
         env: its whole environment; `None` for ours.
-
-    Returns:
-        Its exit code and the last line that it said on stderr.
 
     Raises:
         UserError: it took longer than `seconds` and has been ended.
@@ -40,6 +56,7 @@ def run(
             env=env,
             capture_output=True,
             text=True,
+            errors="replace",  # a damaged file's names are said as they are
             timeout=seconds,
             check=False,
         )
@@ -47,4 +64,4 @@ def run(
         raise UserError(
             f"`tflite` must run {how} within {seconds:g} s. Received: one that does not. {advice}"
         ) from error
-    return child.returncode, (child.stderr.strip().splitlines() or ["nothing"])[-1]
+    return Ended(child.returncode, child.stderr)
