@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .PHONY: help demo test test-all lint format bench clean setup train-camvid \
 	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser \
-	mediapipe mediapipe-test android-assets android-kotlin
+	mediapipe mediapipe-test android-assets android-kotlin web web-test
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
@@ -109,6 +109,16 @@ android-assets: setup  ## write android_demo_assets/ anew: MODEL=NAME, DATA=DIR 
 
 android-kotlin: setup  ## compile the Kotlin of the app's README against stand-ins: 81 MB
 	export/android/compile.sh $(RUNTIMES)/kotlin $(PY)
+
+# Python itself will do: the page is served from what the project holds, nothing is computed.
+WEB_OPTIONS ?=
+
+web:  ## serve the page for phones and desks, with LiteRT.js (npm, 38 MB); WEB_OPTIONS=--port 8000
+	export/devices/litertjs.sh $(RUNTIMES)/litertjs
+	$(PYTHON) export/serve_web.py $(WEB_OPTIONS)
+
+web-test: setup runtimes-browser  ## the page in headless Chromium; screenshots into runs/web
+	$(PY) -m pytest -m "" tests/web
 
 clean:  ## remove caches and what demo and bench wrote; other runs, .venv, .runtimes stay
 	rm -rf runs/demo runs/bench build dist *.egg-info .venv-ci \

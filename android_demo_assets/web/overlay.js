@@ -1,0 +1,89 @@
+// The picture, and over it the classes of its pixels.
+
+const LONGEST = 1280; // pixels kept of a picture: more than any phone shows, little memory
+
+export class Overlay {
+  #picture;
+  #mask;
+  #colours;
+  #visible;
+  #labels = null;
+
+  /**
+   * @param {HTMLCanvasElement} picture
+   * @param {HTMLCanvasElement} mask lies over it; CSS stretches it and makes it see-through.
+   * @param {number[][]} palette `[red, green, blue]` per class.
+   */
+  constructor(picture, mask, palette) {
+    this.#picture = picture;
+    this.#mask = mask;
+    // One 32-bit word a pixel; its bytes lie as red, green, blue, alpha on every device of today.
+    this.#colours = palette.map(([red, green, blue]) =>
+      (255 << 24 | blue << 16 | green << 8 | red) >>> 0);
+    this.#visible = palette.map(() => true);
+  }
+
+  /** @param {Uint8Array} labels `(height, width)`, row after row. */
+  show(bitmap, labels, width, height) {
+    const scale = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height));
+    fit(this.#picture, Math.round(bitmap.width * scale), Math.round(bitmap.height * scale));
+    const context = this.#picture.getContext('2d', {alpha: false});
+    context.fillRect(0, 0, this.#picture.width, this.#picture.height);
+    context.drawImage(bitmap, 0, 0, this.#picture.width, this.#picture.height);
+    fit(this.#mask, width, height);
+    this.#labels = labels;
+    this.#paint();
+  }
+
+  setVisible(index, visible) {
+    this.#visible[index] = visible;
+    this.#paint();
+  }
+
+  setOpacity(fraction) {
+    this.#mask.style.opacity = fraction;
+  }
+
+  set description(text) {
+    this.#mask.setAttribute('aria-label', text);
+  }
+
+  /** The class at a place of the stage, both from 0 to 1; undefined where none is shown. */
+  classAt(x, y) {
+    const {width, height} = this.#mask;
+    const index = this.#labels?.[Math.floor(y * height) * width + Math.floor(x * width)];
+    return this.#visible[index] ? index : undefined;
+  }
+
+  #paint() {
+    if (!this.#labels) return;
+    const {width, height} = this.#mask;
+    const words = new Uint32Array(width * height);
+    const colours = this.#colours.map((colour, index) => this.#visible[index] ? colour : 0);
+    for (let pixel = 0; pixel < words.length; pixel++) words[pixel] = colours[this.#labels[pixel]];
+    const image = new ImageData(new Uint8ClampedArray(words.buffer), width, height);
+    this.#mask.getContext('2d').putImageData(image, 0, 0);
+  }
+}
+
+/** Stretches pictures to the model's size. */
+export class Sampler {
+  #context = document.createElement('canvas').getContext(
+      '2d', {alpha: false, willReadFrequently: true});
+
+  /** @returns {ImageData} of `width` x `height`; what is transparent in the picture is black. */
+  read(bitmap, width, height) {
+    const context = this.#context;
+    fit(context.canvas, width, height);
+    context.imageSmoothingQuality = 'high';
+    context.fillRect(0, 0, width, height);
+    context.drawImage(bitmap, 0, 0, width, height);
+    return context.getImageData(0, 0, width, height);
+  }
+}
+
+/** Setting a canvas's size clears it, even to the same. */
+function fit(canvas, width, height) {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+}

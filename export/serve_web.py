@@ -1,0 +1,164 @@
+"""Serves the page of `android_demo_assets/web/` with its models and LiteRT.js.
+
+    python export/serve_web.py
+    python export/serve_web.py --port 8000 --host 0.0.0.0 --certificate FILE --key FILE
+
+Browsers give camera, WebGPU and threads to https and to localhost only. So a phone opens the page
+by a cable, with `adb reverse tcp:8000 tcp:8000` and http://localhost:8000, or over the network
+with a certificate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import http.server
+import ssl
+import sys
+from pathlib import Path
+
+if not __package__:  # run as a script: our own tflite.py would shadow a module of that name
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from export import web_folder  # noqa: E402
+from segnet_tf.errors import UserError  # noqa: E402
+
+PORT = 8000
+OUTPUT = web_folder.ROOT / "build" / "web"
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Files with the headers that the page needs; `/` leads to it."""
+
+    protocol_version = "HTTP/1.1"
+    # Not the system's list: it may lack what module scripts and wasm insist on.
+    extensions_map = {
+        ".css": "text/css; charset=utf-8",
+        ".html": "text/html; charset=utf-8",
+        ".js": "text/javascript; charset=utf-8",
+        ".json": "application/json",
+        ".png": "image/png",
+        ".svg": "image/svg+xml",
+        ".txt": "text/plain; charset=utf-8",
+        ".wasm": "application/wasm",
+        "": "application/octet-stream",
+    }
+
+    def end_headers(self) -> None:
+        # With these two a page may have threads that share memory.
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        self.send_header("Cache-Control", "no-cache")  # asked again each time, loaded if it changed
+        self.send_header("X-Content-Type-Options", "nosniff")
+        super().end_headers()
+
+    def do_GET(self) -> None:
+        if self.path.split("?")[0] == "/":
+            self.send_response(302)
+            self.send_header("Location", "/web/" + self.path[1:])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            super().do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the terminal shows the address."""
+
+
+def open_server(
+    folder: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> http.server.ThreadingHTTPServer:
+    """A server that listens; `serve_forever` makes it answer.
+
+    Args:
+        folder: what `web_folder.assemble` wrote.
+        host: the address to listen at.
+        port: `None` takes 8000, or any free one if that is taken.
+        certificate: PEM file, for https.
+        key: of the certificate, if that file lacks it.
+
+    Raises:
+        UserError: the port is taken or the certificate can't be read.
+    """
+    handler = functools.partial(Handler, directory=str(folder))
+    for choice in [PORT, 0] if port is None else [port]:
+        try:
+            server = http.server.ThreadingHTTPServer((host, choice), handler)
+            break
+        except (OSError, OverflowError) as error:
+            if choice != PORT or port is not None:
+                raise UserError(
+                    f"`port` must be free at {host}. Received: {choice} ({error}). "
+                    "Leave out --port to take a free one."
+                ) from None
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(certificate, key)
+        except (OSError, ssl.SSLError) as error:
+            server.server_close()
+            raise UserError(
+                "`certificate` must be a PEM file, with its key in it or in --key. "
+                f"Received: {certificate} ({error})."
+            ) from None
+        server.socket = context.wrap_socket(
+            # The handshake is the client's thread's: one that stalls would hold up the others.
+            server.socket,
+            server_side=True,
+            do_handshake_on_connect=False,
+        )
+    return server
+
+
+def parse_options(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser("serve_web.py", description="Serve the page on this machine.")
+    parser.add_argument("--port", type=int, help=f"({PORT}, or a free one if that is taken)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (this machine's)")
+    parser.add_argument("--certificate", type=Path, metavar="FILE", help="PEM file, for https")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="of the certificate")
+    parser.add_argument(
+        "--assets", type=Path, default=web_folder.ASSETS, metavar="DIR", help="with manifest.json"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=OUTPUT, metavar="DIR", help="what is served (build/web)"
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serves until Ctrl-C; 0 then, 2 for bad input."""
+    options = parse_options(argv)
+    try:
+        folder = web_folder.assemble(options.output, options.assets)
+        server = open_server(
+            folder,
+            host=options.host,
+            port=options.port,
+            certificate=options.certificate,
+            key=options.key,
+        )
+    except UserError as error:
+        print(f"serve_web: {error}", file=sys.stderr)
+        return 2
+    port = server.server_address[1]
+    host = "localhost" if options.host in ("127.0.0.1", "0.0.0.0") else options.host
+    print(f"http{'s' if options.certificate else ''}://{host}:{port}/   (Ctrl-C ends it)")
+    print(f"On an Android phone by cable: adb reverse tcp:{port} tcp:{port}, then that address.")
+    sys.stdout.flush()
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print()
+    finally:
+        server.server_close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
