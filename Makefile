@@ -33,8 +33,8 @@ DEMO_EPOCHS ?= 4
 
 demo: setup  ## train on drawn scenes, score, export to int8, verify, predict: 3 minutes
 	rm -rf $(DEMO)
-	$(BIN)/segnet-tf train --model segnet_mini --data synthetic:$(DEMO_IMAGES) --size 192x256 \
-		--initial-weights weights:segnet_mini_camvid --epochs $(DEMO_EPOCHS) \
+	$(BIN)/segnet-tf train --model segnet_lite --data synthetic:$(DEMO_IMAGES) --size 192x256 \
+		--initial-weights weights:segnet_lite_camvid --epochs $(DEMO_EPOCHS) \
 		--learning-rate 0.002 --warmup 0.3 --class-weights enet --val-every 2 \
 		--output $(DEMO)
 	$(BIN)/segnet-tf evaluate --model $(DEMO) --data synthetic:$(DEMO_IMAGES) --split test \

@@ -84,19 +84,11 @@ class Source:
 
 def open_source(model: str | None) -> Source:
     """Loads a model by what the user calls it; `None` means the last demo, or shipped weights."""
-    from segnet_tf.checkpoints import load_model, read_record, shipped_names
+    from segnet_tf import shipped
+    from segnet_tf.checkpoints import SHIPPED, load_model, read_record
 
     if model is None:
-        shipped = shipped_names()
-        if (DEMO / "best.keras").is_file():
-            model = str(DEMO)
-        elif shipped:
-            model = shipped[0]
-        else:
-            raise UserError(
-                "`model` must be given until there is a demo run. Received: none. "
-                "Run make demo, or give --model RUN_OR_KERAS_FILE."
-            )
+        model = str(DEMO) if (DEMO / "best.keras").is_file() else f"{SHIPPED}{shipped.DEFAULT}"
     return Source(model, load_model(model), read_record(model))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "weights"
+# What is taken where nobody names any.
+DEFAULT = "segnet_lite_camvid"
 
 
 def names() -> list[str]:

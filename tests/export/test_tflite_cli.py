@@ -10,7 +10,6 @@ import pytest
 import tiny_models
 
 from export import calibration, flatbuffer, runtimes, tflite
-from segnet_tf.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = {
@@ -205,13 +204,10 @@ def test_the_shipped_ranges_serve_the_shipped_weights(run, monkeypatch, tmp_path
     assert sources.Source(str(run), None, None).shipped_ranges() is None
 
 
-def test_without_a_model_the_last_demo_is_taken(run, monkeypatch, tmp_path):
+def test_without_a_model_the_last_demo_is_taken_or_shipped_weights(run, monkeypatch, tmp_path):
     from export import sources
-    from segnet_tf import checkpoints
 
     monkeypatch.setattr(sources, "DEMO", run)
     assert sources.open_source(None).name == str(run)
     monkeypatch.setattr(sources, "DEMO", tmp_path)
-    monkeypatch.setattr(checkpoints, "shipped_names", list)
-    with pytest.raises(UserError, match="`model` must be given.*make demo"):
-        sources.open_source(None)
+    assert sources.open_source(None).name == "weights:segnet_lite_camvid"
