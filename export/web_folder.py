@@ -78,7 +78,7 @@ def listed_files(assets: Path) -> list[str]:
         manifest = json.loads((assets / "manifest.json").read_text("utf-8"))
         names = [model["file"] for model in manifest["models"]]
         sample = manifest.get("sample") or {}
-        names += [name for name in sample.values() if isinstance(name, str)]
+        names += [sample[name] for name in ("image", "mask") if name in sample]
     except FileNotFoundError:
         raise UserError(
             f"`assets` must hold manifest.json. Received: {assets}. {way_out}"

@@ -35,7 +35,7 @@ def assets(tmp_path):
     folder.mkdir()
     manifest = {
         "models": [{"file": "small.tflite"}],
-        "sample": {"image": "sample.png", "mask": "mask.png"},
+        "sample": {"image": "sample.png", "mask": "mask.png", "drawn_by": "hand"},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     for name in ("small.tflite", "sample.png", "mask.png"):
