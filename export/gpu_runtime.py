@@ -27,6 +27,10 @@ PRECISIONS = {"float32": SWIFTSHADER, "float16": LAVAPIPE}
 
 # As `gpu_worker` has them; to import it would be to load the delegate.
 _REFUSED, _NOT_ON_GPU = 3, 4
+# The delegate gives up waiting for its GPU after a while. A driver in software may need longer on a
+# machine with other work; seen at a load of 10 on two cores, and gone at the next run.
+_WAITED_TOO_LONG = "Failed to lock custom tensor buffer"
+_ATTEMPTS = 2
 
 # The delegate goes on after a shader that does not compile, and after a shape that it got wrong:
 # the numbers are then wrong and only its log says so. A good run logs no warning in this form.
@@ -130,14 +134,17 @@ def _check(graph: Graph, images: list[np.ndarray]) -> None:
 def _run(precision: str, file: Path, inputs: Path, outputs: Path, seconds: float) -> str:
     """Starts the worker; its log."""
     command = [sys.executable, "-m", "export.gpu_worker"]
-    ended = children.run(
-        [*command, str(file), precision, str(inputs), str(outputs)],
-        seconds=seconds,
-        how=f"on gpu-{precision}",
-        advice="Give fewer images or a smaller input.",
-        cwd=ROOT,
-        env=gpu_drivers.environment(PRECISIONS[precision]),
-    )
+    for _ in range(_ATTEMPTS):
+        ended = children.run(
+            [*command, str(file), precision, str(inputs), str(outputs)],
+            seconds=seconds,
+            how=f"on gpu-{precision}",
+            advice="Give fewer images or a smaller input.",
+            cwd=ROOT,
+            env=gpu_drivers.environment(PRECISIONS[precision]),
+        )
+        if _WAITED_TOO_LONG not in ended.log:
+            break
     log = ended.log
     if ended.code in (_REFUSED, _NOT_ON_GPU):
         if ended.code == _REFUSED and not _ADAPTER.search(log):
