@@ -2,12 +2,11 @@
 //   node browser.mjs FOLDER JOB
 // FOLDER is what browser.sh made; JOB, a folder in it, holds job.json, `model` and `in_0`, `in_1`, ...
 // as raw numbers. It gets `out_IMAGE_OUTPUT` and result.json; errors go into result.json too.
-import {createServer} from 'node:http';
 import {createRequire} from 'node:module';
 import {readFile, writeFile} from 'node:fs/promises';
-import {extname, join, resolve, sep} from 'node:path';
+import {join, resolve} from 'node:path';
+import {serve} from './page_server.mjs';
 
-const TYPES = {'.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm'};
 const FLAGS = [
   // The page is this project's own; the sandbox needs privileges that containers lack.
   '--no-sandbox',
@@ -21,30 +20,7 @@ const {page: pageFile, browser: executablePath, libraries, accelerator, precisio
     JSON.parse(await readFile(join(job, 'job.json'), 'utf8'));
 const {chromium} = createRequire(join(folder, 'package.json'))('playwright-core');
 
-// Serves FOLDER and the page, takes outputs into JOB; loopback only.
-const server = createServer(async (request, response) => {
-  const answer = (status, body = '', type = 'application/octet-stream') =>
-      response.writeHead(status, {'Content-Type': type}).end(body);
-  try {
-    const path = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
-    const file = resolve(join(folder, path));
-    if (request.method === 'PUT') {
-      if (!file.startsWith(join(job, 'out_'))) return answer(403);
-      const parts = [];
-      for await (const part of request) parts.push(part);
-      await writeFile(file, Buffer.concat(parts));
-      return answer(204);
-    }
-    if (path === '/') return answer(200, await readFile(pageFile), TYPES['.html']);
-    if (!file.startsWith(folder + sep)) return answer(403);
-    answer(200, await readFile(file), TYPES[extname(file)]);
-  } catch (error) {
-    answer(error.code === 'ENOENT' ? 404 : 500);
-  }
-});
-await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
-const origin = `http://127.0.0.1:${server.address().port}`;
-const jobUrl = job.slice(folder.length).split(sep).join('/');
+const {server, origin, jobUrl} = await serve(folder, pageFile, job);
 
 const said = [];
 
