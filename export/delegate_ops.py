@@ -72,14 +72,19 @@ def max_pool(x: tf.Tensor, padding: str, name: str) -> tuple[tf.Tensor, Argmax]:
 
 
 def max_unpool(pooled: tf.Tensor, argmax: Argmax) -> tf.Tensor:
-    """Puts `pooled` back where `argmax` says, zeros elsewhere."""
-    x = tf.raw_ops.MaxPoolGradWithArgmax(
-        input=argmax.source,  # for its shape; `named` takes it out
-        grad=pooled,
-        argmax=argmax.index,
-        name=f"{argmax.name}_unpool",
-        **_WINDOW,
-    )
+    """Puts `pooled` back where `argmax` says, zeros elsewhere; one op for each group of channels."""
+    channels = argmax.source.shape[-1]
+    groups = [
+        tf.raw_ops.MaxPoolGradWithArgmax(
+            input=argmax.source,  # for its shape; `named` takes it out
+            grad=lowering.cut(pooled, lowering.CHANNELS, first, channels),
+            argmax=argmax.index,
+            name=f"{argmax.name}_unpool",
+            **_WINDOW,
+        )
+        for first in range(0, pooled.shape[-1], channels)
+    ]
+    x = groups[0] if len(groups) == 1 else tf.concat(groups, lowering.CHANNELS)
     return lowering.to_size(x, argmax.size)
 
 

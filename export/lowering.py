@@ -95,8 +95,8 @@ def max_unpool(
     """Puts `pooled` back where `argmax` says, zeros elsewhere.
 
     Args:
-        pooled: float `(batch, h, w, channels)`.
-        argmax: of the pooling layer at the same depth.
+        pooled: float `(batch, h, w, groups * channels)`.
+        argmax: of the pooling layer at the same depth, of a map with `channels`.
         value_range: `(min, max)` of `pooled` for int8, zero included; `None` for float.
     """
     batch, height, width, channels = pooled.shape
@@ -165,7 +165,7 @@ def _pair_halves(x: tf.Tensor, axis: int) -> tuple[tf.Tensor, tf.Tensor]:
     else:
         x = tf.reshape(x, (batch, height, width // 2, 2 * channels))
     half = x.shape[axis + 1] // 2
-    return _slice(x, axis + 1, 0, half), _slice(x, axis + 1, half, half)
+    return cut(x, axis + 1, 0, half), cut(x, axis + 1, half, half)
 
 
 def _split(
@@ -173,8 +173,12 @@ def _split(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The first and the second of each pair along `axis`: one is the value of `x`, the other 0."""
 
+    channels = argmax.columns.shape[-1]
+
     def later(one: float = 1.0) -> tf.Tensor:
-        return tf.reshape(_later(argmax, axis, one), x.shape)
+        mask = tf.reshape(_later(argmax, axis, one), (*x.shape[:-1], channels))
+        groups = x.shape[-1] // channels
+        return tf.concat([mask] * groups, CHANNELS) if groups > 1 else mask
 
     if value_range is None:
         second = x * later()
@@ -207,9 +211,9 @@ def to_even(x: tf.Tensor, padding: str) -> tf.Tensor:
                     f"Received: a map of {x.shape[HEIGHT]}x{x.shape[WIDTH]} pixels at one of them. "
                     "Export at a larger size."
                 )
-            x = _slice(x, axis, 0, side - 1)
+            x = cut(x, axis, 0, side - 1)
         else:
-            x = tf.concat([x, _slice(x, axis, side - 1, 1)], axis)
+            x = tf.concat([x, cut(x, axis, side - 1, 1)], axis)
     return x
 
 
@@ -218,13 +222,16 @@ def to_size(x: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     missing = [size[0] - x.shape[HEIGHT], size[1] - x.shape[WIDTH]]
     for axis, lack in zip((HEIGHT, WIDTH), missing, strict=True):
         if lack < 0:
-            x = _slice(x, axis, 0, x.shape[axis] + lack)
+            x = cut(x, axis, 0, x.shape[axis] + lack)
     if max(missing) > 0:
         x = tf.pad(x, ((0, 0), (0, max(missing[0], 0)), (0, max(missing[1], 0)), (0, 0)))
     return x
 
 
-def _slice(x: tf.Tensor, axis: int, start: int, length: int) -> tf.Tensor:
+def cut(x: tf.Tensor, axis: int, start: int, length: int) -> tf.Tensor:
+    """`length` places of `x` along `axis`, from `start` on; `x` itself where that is all."""
+    if length == x.shape[axis]:
+        return x
     # Whole sizes: XNNPACK leaves a SLICE with -1 for "the rest" to others.
     begin, size = [0] * 4, list(x.shape)
     begin[axis], size[axis] = start, length

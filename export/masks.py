@@ -151,7 +151,7 @@ def _range_problem(graph: Graph, mask: Tensor) -> str:
     """What an int8 mask's readers would make of its range."""
     readers = [(mask.index, reader) for reader in graph.readers(mask.index)]
     for read, reader in readers:
-        if reader.name == "RESHAPE":
+        if reader.name in ("RESHAPE", "CONCATENATION"):  # the latter for groups of channels
             readers += [(reader.outputs[0], after) for after in graph.readers(reader.outputs[0])]
             continue
         one, lowest = 1.0, [mask.zero_point[0]]

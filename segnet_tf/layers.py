@@ -91,13 +91,15 @@ class MaxUnpooling2D(keras.layers.Layer):
             height such as 45 pools to 22 or 23. May be given in the call instead.
 
     Call arguments:
-        pooled: float `(batch, h, w, channels)`.
-        argmax: int64 of the same shape, from the `MaxPoolingWithArgmax2D` at the same depth.
+        pooled: float `(batch, h, w, groups * channels)`. One group is SegNet's unpooling; with
+            more, channel `g * channels + c` goes where the argmax of channel c says.
+        argmax: int64 `(batch, h, w, channels)`, from the `MaxPoolingWithArgmax2D` at the same
+            depth.
         output_size: `(height, width)` as integers, or the tensor that was pooled, whose size is
             taken when the model runs (for models of any image size; its values are not read).
 
     Returns:
-        `(batch, height, width, channels)`, dtype of `pooled`.
+        `(batch, height, width, groups * channels)`, dtype of `pooled`.
 
     Reference:
         Badrinarayanan et al., 2017, https://arxiv.org/abs/1511.00561
@@ -109,9 +111,10 @@ class MaxUnpooling2D(keras.layers.Layer):
         self.supports_jit = False
 
     def call(self, pooled, argmax, output_size=None):
-        if tuple(pooled.shape) != tuple(argmax.shape):
+        whole_groups = pooled.shape[-1] % argmax.shape[-1] == 0
+        if tuple(pooled.shape[:-1]) != tuple(argmax.shape[:-1]) or not whole_groups:
             raise UserError(
-                "`argmax` must have the shape of `pooled`. "
+                "`argmax` must have the shape of `pooled`, or a whole fraction of its channels. "
                 f"Received: pooled.shape={tuple(pooled.shape)}, "
                 f"argmax.shape={tuple(argmax.shape)}. "
                 "Pass the argmax of the pooling layer at the same depth."

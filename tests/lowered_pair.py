@@ -30,17 +30,26 @@ def convert(shape, padding, value_range=None, form="float32") -> bytes:
     return convert_function(forward, [shape], form if value_range is None else "int8")
 
 
-def convert_two(shape, pooled_range, value_range) -> bytes:
-    """An int8 file that pools a map of `shape` and unpools another one of half its size."""
+def convert_two(shape, pooled_range, value_range, *, ceil=False, groups=1, form="int8") -> bytes:
+    """A file that pools a map of `shape` and unpools another one, `groups` times as many channels.
+
+    The ranges are those of int8, `None` for another form.
+    """
+
+    def ranged(x, span):
+        return x if span is None else lowering.fake_quantize(x, span)
 
     def forward(x, y):
-        x = lowering.fake_quantize(x, pooled_range)
-        y = lowering.fake_quantize(y, value_range)
-        _, argmax = lowering.max_pool(x, "valid", pooled_range, "pool")
-        return lowering.fake_quantize(lowering.max_unpool(y, argmax, value_range), value_range)
+        x, y = ranged(x, pooled_range), ranged(y, value_range)
+        largest = LARGEST_KERNEL if form == "dynamic" else None
+        _, argmax = lowering.max_pool(
+            x, "same" if ceil else "valid", pooled_range, "pool", largest
+        )
+        return ranged(lowering.max_unpool(y, argmax, value_range), value_range)
 
     batch, height, width, channels = shape
-    return convert_function(forward, [shape, (batch, height // 2, width // 2, channels)], "int8")
+    small = (batch, (height + ceil) // 2, (width + ceil) // 2, groups * channels)
+    return convert_function(forward, [shape, small], form)
 
 
 def convert_function(forward, shapes, form) -> bytes:

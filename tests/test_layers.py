@@ -59,6 +59,16 @@ def test_pool_and_unpool_are_numpys(x, ceil):
     np.testing.assert_array_equal(unpooled, numpy_unpool(wanted, wanted_argmax, x.shape[1:3]))
 
 
+@settings(max_examples=30, deadline=None)
+@given(x=maps, ceil=st.booleans(), groups=st.integers(2, 3))
+def test_each_group_of_channels_goes_where_the_same_argmax_says(x, ceil, groups):
+    pooled, argmax = numpy_pool(x, ceil=ceil)
+    values = np.random.default_rng(0).random((*pooled.shape[:3], groups * x.shape[-1]), np.float32)
+    unpooled = MaxUnpooling2D(output_size=x.shape[1:3])(values, argmax)
+    wanted = [numpy_unpool(v, argmax, x.shape[1:3]) for v in np.split(values, groups, axis=-1)]
+    np.testing.assert_array_equal(unpooled, np.concatenate(wanted, axis=-1))
+
+
 def test_window_of_three_with_stride_three_is_numpys():
     x = np.random.default_rng(0).integers(0, 4, (2, 9, 12, 3)).astype(np.float32)
     pooled, argmax = MaxPoolingWithArgmax2D(pool_size=3, strides=None)(x)
@@ -166,9 +176,13 @@ def test_bad_input_says_what_to_do():
         MaxUnpooling2D()(pooled, argmax)
     with pytest.raises(ValueError, match="must have the shape of `pooled`"):
         MaxUnpooling2D(output_size=4)(pooled, argmax[:, :1])
+    three = np.zeros((1, 2, 2, 3), np.float32)
+    with pytest.raises(ValueError, match="a whole fraction of its channels"):
+        MaxUnpooling2D(output_size=4)(three, argmax)
 
 
 def test_index_outside_the_output_is_an_error():
     pooled, argmax = MaxPoolingWithArgmax2D()(np.eye(8, dtype=np.float32).reshape(1, 8, 8, 1))
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        MaxUnpooling2D(output_size=(4, 4))(pooled, argmax)
+    for outside, size in ((argmax, (4, 4)), (argmax - 1, (8, 8))):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            MaxUnpooling2D(output_size=size)(pooled, outside)

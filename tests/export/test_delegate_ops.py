@@ -165,12 +165,12 @@ def test_missing_pair_is_a_failure(custom, network, tmp_path, fast):
     graph = flatbuffer.read(custom)
     assert delegate_checks.failures(graph, 2) == []
     assert delegate_checks.failures(graph, 3) == [
-        "2 pairs of custom ops for 3 pooling layers, not one each"
+        "2 pooling ops in pairs of custom ops for 3 pooling layers"
     ]
     path = tmp_path / "builtin.tflite"
     path.write_bytes(convert.convert(network, tiny_models.SIZE))
     report = verify.verify(path, network, unpool="custom")
-    assert report.failures == ("0 pairs of custom ops for 2 pooling layers, not one each",)
+    assert report.failures == ("0 pooling ops in pairs of custom ops for 2 pooling layers",)
 
 
 @pytest.mark.parametrize("options", [{"weights": "int8"}, {"ranges": {}}])
