@@ -157,17 +157,12 @@ class Checkpoints(keras.callbacks.Callback):
 
     Args:
         folder: of the run.
+        inference: a model with the weights of the trained one, to save as `best.keras`; never
+            compiled, so the file is a third in size and loads anywhere.
         best: the best validation mean IoU so far.
-        inference: a model of the same weights to save as `best.keras`, None for the trained
-            one itself.
     """
 
-    def __init__(
-        self,
-        folder: str | Path,
-        best: float = -math.inf,
-        inference: keras.Model | None = None,
-    ):
+    def __init__(self, folder: str | Path, inference: keras.Model, best: float = -math.inf):
         super().__init__()
         self.folder = Path(folder)
         self.best = best
@@ -185,18 +180,11 @@ class Checkpoints(keras.callbacks.Callback):
         if score is not None and float(score) > self.best:
             self.best = float(score)
             with averaged_weights(self.model), replacing(self.folder / "best.keras") as aside:
-                self._bare().save(aside)
+                self.inference.set_weights(self.model.get_weights())
+                self.inference.save(aside)
         # Last: a kill before this line costs this epoch, and its second run writes the same
         # log row and the same best.
         with replacing(self.folder / "last.keras") as aside:
             self.model.save(aside)
             with zipfile.ZipFile(aside, "a") as archive:
                 archive.writestr(_PROGRESS, json.dumps({"epochs": epoch + 1}))
-
-    def _bare(self) -> keras.Model:
-        if self.inference is not None:
-            self.inference.set_weights(self.model.get_weights())
-            return self.inference
-        # A model around the same layers that was never compiled: no optimizer, no loss to
-        # look up, so the file is a third in size and loads anywhere.
-        return keras.Model(self.model.input, self.model.output, name=self.model.name)

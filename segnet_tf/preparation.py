@@ -14,6 +14,7 @@ from segnet_tf.data import Samples
 from segnet_tf.data.augment import NONE, STANDARD
 from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch, training_dataset
 from segnet_tf.errors import UserError
+from segnet_tf.fused_normalization import fused
 from segnet_tf.optimizers import make_optimizer
 from segnet_tf.runs import open_split
 
@@ -65,11 +66,11 @@ def new_model(config: TrainConfig, num_classes: int) -> keras.Model:
 
 
 def compiled_model(config: TrainConfig, data: Data, weights: list[float] | None) -> keras.Model:
-    """`new_model` in the precision of the run, compiled and with its optimizer built."""
+    """`new_model` made to train: in the run's precision, fused, compiled, its optimizer built."""
     policy = config.mixed_precision
     keras.config.set_dtype_policy(policy if policy == "float32" else f"mixed_{policy}")
     try:
-        model = new_model(config, data.num_classes)
+        model = fused(new_model(config, data.num_classes))
         model.compile(
             optimizer=make_optimizer(config, steps_per_epoch(data.train, config.batch_size)),
             loss=losses.get(config.loss, data.num_classes, class_weights=weights),

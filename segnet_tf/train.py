@@ -133,14 +133,13 @@ def _fit(config, data, model, folder, start, rows) -> dict[str, Any]:
         # A list, since the last epoch is validated whatever `val_every` is.
         step = config.val_every
         validated = sorted({*range(step, config.epochs, step), config.epochs})
-        # A file to evaluate and export from is float32 whatever the run was trained in.
-        mixed = config.mixed_precision != "float32"
-        inference = new_model(config, data.num_classes) if mixed else None
+        # A file to evaluate and export from is plain Keras in float32 whatever was trained.
+        inference = new_model(config, data.num_classes)
         hooks = [
             callbacks.SeedEpoch(config.seed),
             callbacks.StopOnNaN(),
             callbacks.EpochLog(folder / "log.csv", rows),
-            callbacks.Checkpoints(folder, callbacks.best_score(rows), inference),
+            callbacks.Checkpoints(folder, inference, callbacks.best_score(rows)),
             *([keras.callbacks.ProgbarLogger()] if sys.stdout.isatty() else []),
             # After the bar, which would be drawn over its line.
             Progress(config.epochs, callbacks.best_score(rows)),

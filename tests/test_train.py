@@ -159,7 +159,7 @@ def test_nan_stops_the_run_and_keeps_the_checkpoint(tmp_path, no_pictures):
     with pytest.raises(UserError, match="`loss` must stay finite"):
         train(tiny_run.config(learning_rate=1e30, clip_norm=0.0, warmup=1.5), tmp_path / "run")
     model = tiny_run.build("x", 3)
-    hook = callbacks.Checkpoints(tmp_path)
+    hook = callbacks.Checkpoints(tmp_path, tiny_run.build("x", 3))
     hook.set_model(model)
     model.compile(loss="mse")
     hook.on_epoch_end(0, {"val_mean_iou": 0.5})
@@ -174,7 +174,7 @@ def test_nan_stops_the_run_and_keeps_the_checkpoint(tmp_path, no_pictures):
 def test_full_disk_keeps_the_checkpoint(tmp_path, monkeypatch):
     model = tiny_run.build("x", 3)
     model.compile(loss="mse")
-    hook = callbacks.Checkpoints(tmp_path)
+    hook = callbacks.Checkpoints(tmp_path, tiny_run.build("x", 3))
     hook.set_model(model)
     hook.on_epoch_end(0, {})
     before = (tmp_path / "last.keras").read_bytes()
