@@ -185,15 +185,26 @@ def _start_from(config: TrainConfig, model: keras.Model) -> None:
     if name == "imagenet":
         load_weights(model, name, config.model)
         return
-    source = load_model(name)
-    shapes = [tuple(variable.shape) for variable in source.weights]
-    if shapes != [tuple(variable.shape) for variable in model.weights]:
+    source = {layer.name: layer for layer in load_model(name).layers}
+    fresh, taken = [], 0
+    for layer in model.layers:
+        if not layer.weights:
+            continue
+        if layer.name in source and _shapes(source[layer.name]) == _shapes(layer):
+            layer.set_weights(source[layer.name].get_weights())
+            taken += 1
+        else:
+            fresh.append(layer.name)
+    if not taken:
         raise UserError(
-            f"`initial_weights` must be of the same model and number of classes "
-            f"({model.output_shape[-1]}). Received: {name} with {source.output_shape[-1]} "
-            "classes or other layers."
+            f"`initial_weights` must share layers with {config.model}, by name and shape. "
+            f"Received: {name}, which shares none. Take a model of the same architecture."
         )
-    model.set_weights(source.get_weights())
+    print(f"{taken} layers start from {name}; fresh: {', '.join(fresh) or 'none'}", flush=True)
+
+
+def _shapes(layer: keras.layers.Layer) -> list[tuple[int, ...]]:
+    return [tuple(variable.shape) for variable in layer.weights]
 
 
 def _make_folder(folder: Path) -> None:

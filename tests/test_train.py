@@ -118,10 +118,25 @@ def test_initial_weights_and_average(tmp_path, no_pictures):
     assert not np.array_equal(raw[kernel], best[kernel])
 
 
-def test_weights_of_another_shape_are_refused(tmp_path):
+def test_weights_of_other_classes_start_all_but_the_last_layer(tmp_path, no_pictures, capsys):
     other = tiny_run.build("x", 5)
     other.save(tmp_path / "other.keras")
-    with pytest.raises(UserError, match=r"number of classes \(11\).*with 5"):
+    start = tiny_run.config(
+        initial_weights=str(tmp_path / "other.keras"), epochs=1, learning_rate=1e-30
+    )
+    train(start, tmp_path / "run")
+    assert "fresh: logits" in capsys.readouterr().out
+    trained = keras.models.load_model(tmp_path / "run" / "best.keras")
+    kernel, bias = trained.get_layer("features").get_weights()
+    np.testing.assert_array_equal(kernel, other.get_layer("features").kernel)
+    assert trained.get_layer("logits").kernel.shape[-1] == 11
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    image = keras.Input((None, None, 3))
+    other = keras.Model(image, keras.layers.Conv2D(11, 1, name="other")(image))
+    other.save(tmp_path / "other.keras")
+    with pytest.raises(UserError, match="by name and shape.*shares none"):
         train(tiny_run.config(initial_weights=str(tmp_path / "other.keras")), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
