@@ -72,7 +72,7 @@ def max_pool(x: tf.Tensor, padding: str, name: str) -> tuple[tf.Tensor, Argmax]:
 
 
 def max_unpool(pooled: tf.Tensor, argmax: Argmax) -> tf.Tensor:
-    """Puts `pooled` back where `argmax` says, zeros elsewhere; one op for each group of channels."""
+    """Puts `pooled` back where `argmax` says, zeros elsewhere; an op for each group of channels."""
     channels = argmax.source.shape[-1]
     groups = [
         tf.raw_ops.MaxPoolGradWithArgmax(

@@ -42,9 +42,7 @@ def convert_two(shape, pooled_range, value_range, *, ceil=False, groups=1, form=
     def forward(x, y):
         x, y = ranged(x, pooled_range), ranged(y, value_range)
         largest = LARGEST_KERNEL if form == "dynamic" else None
-        _, argmax = lowering.max_pool(
-            x, "same" if ceil else "valid", pooled_range, "pool", largest
-        )
+        _, argmax = lowering.max_pool(x, "same" if ceil else "valid", pooled_range, "pool", largest)
         return ranged(lowering.max_unpool(y, argmax, value_range), value_range)
 
     batch, height, width, channels = shape
