@@ -90,7 +90,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     add("--ema", type=float, metavar="MOMENTUM", help="keep a moving average of the weights")
     add("--loss", metavar="NAME", help="crossentropy, binary, dice, crossentropy+dice")
-    add("--class-weights", metavar="W", help="median, enet, none or v1,v2,... (median)")
+    add("--class-weights", metavar="W", help="median, enet, enet:C, none or v1,v2,... (median)")
     add("--mixed-precision", metavar="TYPE", help="float16 or bfloat16")
     add("--val-every", type=int, metavar="N", help="validate each N epochs (1)")
     add("--initial-weights", metavar="MODEL", help="start from these weights")

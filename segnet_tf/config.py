@@ -16,7 +16,6 @@ SCHEDULES = ("cosine", "poly", "constant")
 LOSSES = ("crossentropy", "binary", "dice", "crossentropy+dice")
 PRECISIONS = ("float32", "float16", "bfloat16")
 AUGMENTATIONS = ("standard", "none")
-CLASS_WEIGHTS = ("median", "enet", "none")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +49,8 @@ class TrainConfig:
         ema: momentum of the moving average of the weights that is validated and kept as
             best, e.g. 0.999; 0 for none.
         loss: "crossentropy", "binary", "dice" or "crossentropy+dice".
-        class_weights: "median", "enet", "none" or "v1,v2,..." one a class.
+        class_weights: "median", "enet", "enet:C" (milder the larger C is above 1.02), "none"
+            or "v1,v2,..." one a class.
         mixed_precision: "float32", "float16" or "bfloat16".
         val_every: validate each so many epochs, and after the last one.
         initial_weights: a `.keras` file, a run folder or "weights:NAME" to start from, or

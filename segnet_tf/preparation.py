@@ -84,22 +84,27 @@ def compiled_model(config: TrainConfig, data: Data, weights: list[float] | None)
 
 def resolved_class_weights(config: TrainConfig, data: Data) -> list[float] | None:
     """`config.class_weights` as numbers, counted over the training images where need be."""
-    if config.class_weights == "none":
+    kind, _, constant = config.class_weights.partition(":")
+    if kind == "none":
         return None
-    if config.class_weights in ("median", "enet"):
-        if config.loss == "dice":  # which counts every class alike
-            return None
-        pixels, _ = count_pixels(data.train, data.num_classes)
-        balance = median_frequency_weights if config.class_weights == "median" else enet_weights
-        weights = balance(pixels)
-        return [float(weight) for weight in weights]
+    if config.loss == "dice" and kind in ("median", "enet"):  # which counts every class alike
+        return None
     try:
-        return [float(text) for text in config.class_weights.split(",")]
+        if kind == "enet":
+            strength = {"c": float(constant)} if constant else {}
+            weights = enet_weights(count_pixels(data.train, data.num_classes)[0], **strength)
+        elif config.class_weights == "median":
+            weights = median_frequency_weights(count_pixels(data.train, data.num_classes)[0])
+        else:
+            weights = [float(text) for text in config.class_weights.split(",")]
+    except UserError:
+        raise
     except ValueError:
         raise UserError(
-            "`class_weights` must be median, enet, none or one number a class with commas "
+            "`class_weights` must be median, enet, enet:C, none or one number a class with commas "
             f"between. Received: {config.class_weights}."
         ) from None
+    return [float(weight) for weight in weights]
 
 
 def make_dataset(config: TrainConfig, samples: Samples, start_epoch: int) -> tf.data.Dataset:
