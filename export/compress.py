@@ -86,11 +86,13 @@ def cluster(
     clusters: int,
     epochs: int,
     checkpoint: Path | None = None,
+    keep_zeros: bool = False,
 ) -> keras.Model:
     """Lets every Conv2D filter have a few different values only, and trains those.
 
     Args:
         clusters: different values in a filter.
+        keep_zeros: one of them is 0, and what is 0 stays so: for a pruned model.
         model, how, epochs, checkpoint: as in `prune`.
 
     Returns:
@@ -102,6 +104,7 @@ def cluster(
             layer,
             number_of_clusters=clusters,
             cluster_centroids_init=tfmot.clustering.keras.CentroidInitialization.KMEANS_PLUS_PLUS,
+            preserve_sparsity=keep_zeros,
         )
 
     keras.utils.set_random_seed(how.config.seed)  # the first values are drawn

@@ -21,7 +21,7 @@ class Compression:
         qat: epochs of quantization-aware fine-tuning.
         prune: share of the weights that become zero.
         cluster: how many different values a filter may have.
-        epochs: that pruning or clustering trains for; `None` is `EPOCHS`.
+        epochs: that pruning and clustering train for, each; `None` is `EPOCHS`.
     """
 
     qat: int | None = None
@@ -63,10 +63,10 @@ class Compression:
                 "`--qat` trains a model for int8 and needs --int8. "
                 f"Received: --qat with --{kind}. Use --int8 or leave out --qat."
             )
-        if self.prune is not None and self.cluster is not None:
+        if self.prune is not None and self.cluster == 2:
             _refuse(
-                "`--prune` cannot be combined with --cluster, which would give the zeros another "
-                "value. Received: both. Leave one out."
+                "`--cluster` must be 3 or more values a filter with --prune: one of them is 0. "
+                "Received: 2. 16 to 64 are usual."
             )
         if self.qat is not None and self.cluster is not None:
             _refuse(
@@ -107,7 +107,7 @@ class Compression:
             convert.convert(model, size, ranges=_AnyRange() if kind == "int8" else None, **options)
 
     def shrink(self, source: Any, data: str | None, seed: int, path: Path) -> Any:
-        """`source` with the model pruned or clustered, or as it is.
+        """`source` with the model pruned, clustered or first one and then the other.
 
         Args:
             source: a `sources.Source`.
@@ -119,16 +119,20 @@ class Compression:
         from export import compress, finetune
 
         how = finetune.recipe(source, data, seed)
-        epochs = self.epochs or EPOCHS
-        checkpoint = _checkpoints(path)[0]
+        model, epochs = source.model, self.epochs or EPOCHS
+        of_pruning, of_clustering, _ = _checkpoints(path)
         if self.prune is not None:
             model = compress.prune(
-                source.model, how, sparsity=self.prune, epochs=epochs, checkpoint=checkpoint
+                model, how, sparsity=self.prune, epochs=epochs, checkpoint=of_pruning
             )
-        else:
-            assert self.cluster is not None
+        if self.cluster is not None:
             model = compress.cluster(
-                source.model, how, clusters=self.cluster, epochs=epochs, checkpoint=checkpoint
+                model,
+                how,
+                clusters=self.cluster,
+                epochs=epochs,
+                checkpoint=of_clustering,
+                keep_zeros=self.prune is not None,
             )
         return dataclasses.replace(source, model=model)
 
@@ -151,7 +155,7 @@ class Compression:
             ranges,
             finetune.recipe(original, data, seed),
             epochs=self.qat,
-            checkpoint=_checkpoints(path)[1],
+            checkpoint=_checkpoints(path)[2],
             keep_zeros=self.prune is not None,
         )
         return dataclasses.replace(source, model=model), ranges
@@ -230,9 +234,9 @@ def described(report: Any) -> str:
     return text
 
 
-def _checkpoints(path: Path) -> tuple[Path, Path]:
-    """Of pruning or clustering, and of quantization-aware training."""
-    return path.with_name(f".{path.name}.shrink.npz"), path.with_name(f".{path.name}.qat.npz")
+def _checkpoints(path: Path) -> tuple[Path, ...]:
+    """Of pruning, of clustering, and of quantization-aware training."""
+    return tuple(path.with_name(f".{path.name}.{part}.npz") for part in ("prune", "cluster", "qat"))
 
 
 def _refuse(message: str) -> None:

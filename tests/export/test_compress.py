@@ -71,6 +71,14 @@ def test_a_clustered_filter_has_that_many_values(network, how):
         assert max(len(np.unique(channel)) for channel in channels) <= 6
 
 
+def test_clustering_a_pruned_model_leaves_its_zeros(pruned, how):
+    model = compress.cluster(pruned, how, clusters=6, epochs=2, keep_zeros=True)
+    pairs = zip(model.get_weights(), pruned.get_weights(), strict=True)
+    for kernel, before in (pair for pair in pairs if pair[0].ndim == 4):
+        assert len(np.unique(kernel)) <= 6
+        assert (kernel[before == 0] == 0).all() and (kernel != 0).any()
+
+
 def test_more_clusters_than_weights_are_as_many_as_weights(how):
     model = tiny_models.two_stages(num_classes=11)
     again = compress.cluster(model, how, clusters=200, epochs=1)

@@ -24,7 +24,7 @@ REFUSED = {
     "no number": (["--int8", "--prune", "nan"], "`--prune` must be a share"),
     "one cluster": (["--int8", "--cluster", 1], "`--cluster` must be 2 to 256"),
     "too many clusters": (["--int8", "--cluster", 257], "`--cluster` must be 2 to 256"),
-    "both": (["--int8", "--prune", 0.5, "--cluster", 8], "`--prune` cannot be combined"),
+    "zero and one more": (["--int8", "--prune", 0.5, "--cluster", 2], "`--cluster` must be 3 or"),
     "clusters torn": (["--int8", "--qat", 1, "--cluster", 8], "`--cluster` cannot be combined"),
     "epochs of nothing": (["--int8", "--fine-tune-epochs", 2], "`--fine-tune-epochs` is how"),
     "no fine-tuning": (
@@ -118,7 +118,7 @@ def test_a_file_that_lost_too_much_is_not_written_but_its_training_is_kept(
     options += ["--output", tmp_path / "f.tflite", "--calibration-images", 2]
     assert tflite.main([str(option) for option in options]) == 1
     assert "points of mIoU lost to the model before" in capsys.readouterr().out
-    assert [path.name for path in tmp_path.iterdir()] == [".f.tflite.shrink.npz"]
+    assert [path.name for path in tmp_path.iterdir()] == [".f.tflite.prune.npz"]
     monkeypatch.setattr(finetune, "_save", None)  # nothing is trained again
     assert tflite.main([str(option) for option in [*options, "--max-drop", 100]]) == 0
     assert "going on after epoch 1" in capsys.readouterr().err
