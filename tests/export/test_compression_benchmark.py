@@ -17,7 +17,10 @@ def test_every_way_has_a_row(run, tmp_path, fast, capsys):
     assert compression.main(arguments) == 0
     content = json.loads(out.read_text())
     rows = content["rows"]
-    assert list(rows) == ["float32", "int8", "qat 1", "prune 0.5", "prune 0.5 + qat 1", "cluster 8"]
+    assert list(rows) == [
+        "float32", "int8", "qat 1", "prune 0.5", "prune 0.5 + qat 1", "cluster 8",
+        "prune 0.5 + cluster 8",
+    ]  # fmt: skip
     for name, row in rows.items():
         stored = (files / f"{name.replace(' ', '_')}.tflite").read_bytes()
         assert row["bytes"] == len(stored) and row["wrong_pairs"] == 0
@@ -37,6 +40,7 @@ def test_the_rows_are_what_was_asked_for():
     assert made["float32"] is None and made["int8"] == Compression()
     assert made["prune 0.6 + qat 3"] == Compression(qat=3, prune=0.6, epochs=5)
     assert made["cluster 16"] == Compression(cluster=16, epochs=5)
+    assert made["prune 0.6 + cluster 16"] == Compression(prune=0.6, cluster=16, epochs=5)
 
 
 def test_bad_input_is_one_line(capsys, tmp_path):
@@ -45,3 +49,6 @@ def test_bad_input_is_one_line(capsys, tmp_path):
     assert compression.main(["--json", str(there)]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "--overwrite" in error
+    assert compression.main(["--only", "int8", "int9"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and error.endswith("Received: int9.\n")
