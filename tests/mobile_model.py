@@ -28,7 +28,8 @@ def build(num_classes=5, size=tiny_models.SIZE) -> keras.Model:
     small = layers.UpSampling2D(2, name="context_up")(small)
     x = layers.Concatenate(name="concat")([x, small])
     x = layers.Dropout(0.2, name="dropout")(x)
-    x = layers.Conv2D(6, 3, padding="same", name="bottom_conv")(x)
+    # Two values an index.
+    x = layers.Conv2D(12, 3, padding="same", name="bottom_conv")(x)
     x = MaxUnpooling2D(name="unpool")(x, argmax, output_size=before)
     logits = layers.Conv2D(num_classes, 1, name="classifier")(x)
     model = tiny_models.alive(keras.Model(image, logits, name="mobile"))

@@ -2,6 +2,7 @@
 
 import edited_tflite
 import lowered_pair
+import mobile_model
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -94,6 +95,17 @@ def test_network_is_exact_but_for_ties(runtime, order, custom):
     counts = delegate_checks.count(custom, images, runtime)
     # Two stages: 16x24 windows of 4 channels, 8x12 of 6.
     assert counts.windows == 16 * 24 * 4 + 8 * 12 * 6
+    assert counts.wrong == 0
+    assert counts.other_tie == 0 or order == BY_COLUMNS
+
+
+@pytest.mark.parametrize(("runtime", "order"), list(every_runtime()))
+def test_groups_of_channels_are_pairs_of_their_own(runtime, order):
+    content = convert.convert(mobile_model.build(), tiny_models.SIZE, unpool="custom")
+    assert delegate_checks.failures(flatbuffer.read(content), 1) == []
+    counts = delegate_checks.count(content, tiny_models.images(count=1), runtime)
+    # Two groups of 16x24 windows of 6 channels.
+    assert counts.windows == 2 * 16 * 24 * 6
     assert counts.wrong == 0
     assert counts.other_tie == 0 or order == BY_COLUMNS
 
