@@ -50,8 +50,11 @@ def convert_two(shape, pooled_range, value_range, *, ceil=False, groups=1, form=
     return convert_function(forward, [shape, small], form)
 
 
-def convert_function(forward, shapes, form) -> bytes:
-    """The file of a function of float32 tensors of `shapes`, in one of the exporter's formats."""
+def convert_function(forward, shapes, form, io=tf.int8) -> bytes:
+    """The file of a function of float32 tensors of `shapes`, in one of the exporter's formats.
+
+    `io` is the type of an int8 file's inputs and outputs.
+    """
     signature = [tf.TensorSpec(shape, tf.float32, f"input{i}") for i, shape in enumerate(shapes)]
     function = tf.function(forward, input_signature=signature, autograph=False)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
@@ -62,7 +65,7 @@ def convert_function(forward, shapes, form) -> bytes:
     if form == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if form == "int8":
-        converter.inference_input_type = converter.inference_output_type = tf.int8
+        converter.inference_input_type = converter.inference_output_type = io
     return converter.convert()
 
 

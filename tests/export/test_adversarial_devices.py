@@ -9,6 +9,7 @@ import adversarial_search
 import lowered_pair
 import numpy as np
 import pytest
+import tensorflow as tf
 from adversarial import Case
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -102,6 +103,39 @@ def look(case: Case, runtime: str, alphabets) -> int:
 
     run()
     return tried
+
+
+@on("aarch64", *GPU, *runtimes.BROWSER_RUNTIMES)
+@pytest.mark.parametrize("form", ["float32", "float16", "int8"])
+def test_each_group_of_channels_goes_where_the_same_masks_say(runtime, form):
+    """Two more groups hold the pooled map with its channels moved on by one and by two."""
+    span = (-3.0, 5.0) if form == "int8" else None
+    channels = 5
+
+    def forward(x):
+        x = x if span is None else lowering.fake_quantize(x, span)
+        pooled, argmax = lowering.max_pool(x, "same", span, "pool")
+        turned = [pooled] + [
+            tf.concat([pooled[..., by:], pooled[..., :by]], lowering.CHANNELS) for by in (1, 2)
+        ]
+        y = tf.concat(turned, lowering.CHANNELS)
+        y = lowering.max_unpool(y, argmax, span)
+        return y if span is None else lowering.fake_quantize(y, span)
+
+    shape = (1, 9, 7, channels)
+    # Browsers take no int8.
+    content = lowered_pair.convert_function(forward, [shape], form, io=tf.float32)
+    scale = np.float32(1 if span is None else lowering.quantum(span))
+    codes = np.random.default_rng(0).integers(-2, 3, (2, *shape)).astype(np.float32)
+    images = [x * scale for x in codes]
+    for x, (unpooled,) in zip(codes, runtimes.answers(content, runtime, images), strict=True):
+        wanted = np.zeros((*shape[:3], 3 * channels), np.float32)
+        for i, j, c in np.ndindex(5, 4, channels):
+            cells = x[0, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2]
+            y, k = divmod(int(cells[..., c].argmax()), cells.shape[1])
+            best = np.roll(cells.max((0, 1)), -c)
+            wanted[0, 2 * i + y, 2 * j + k, c::channels] = best[:3]
+        np.testing.assert_array_equal(np.rint(unpooled / scale), wanted)
 
 
 @on(*GPU)
