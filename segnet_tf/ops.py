@@ -66,9 +66,8 @@ def max_unpool(
     height, width = (tf.cast(side, tf.int64) for side in output_size)
     channels = pooled.shape[-1]
     batch = tf.shape(pooled, out_type=tf.int64)[0]
-    index = _of_groups(argmax, channels // argmax.shape[-1])
-    flat = _scatter(tf.reshape(pooled, (batch, -1)), tf.reshape(index, (batch, -1)),
-                    height * width * channels)  # fmt: skip
+    index = tf.reshape(_of_groups(argmax, channels // argmax.shape[-1]), (batch, -1))
+    flat = _scatter(tf.reshape(pooled, (batch, -1)), index, height * width * channels)
     unpooled = tf.reshape(flat, tf.stack([batch, height, width, channels]))
     unpooled.set_shape([pooled.shape[0], *static, channels])
     return unpooled
