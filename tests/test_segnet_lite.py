@@ -38,7 +38,11 @@ def test_it_is_a_segnet():
     assert [layer.output[0].shape[1:] for layer in pools] == [
         (180, 240, 32), (90, 120, 16), (45, 60, 24), (22, 30, 40), (11, 15, 112)
     ]  # fmt: skip
-    assert 3.2e6 < model.count_params() < 3.3e6
+    assert 3.3e6 < model.count_params() < 3.4e6
+    unpools = [layer for layer in model.layers if isinstance(layer, MaxUnpooling2D)]
+    assert [layer.output.shape[1:] for layer in unpools] == [
+        (22, 30, 112), (45, 60, 2 * 40), (90, 120, 3 * 24), (180, 240, 3 * 16), (360, 480, 32)
+    ]  # fmt: skip
     # The decoder gets indices of the encoder and the deepest map, nothing else.
     encoder = {layer.name for layer in model.layers if layer.name.startswith("encoder")}
     crossing = {
@@ -51,6 +55,12 @@ def test_it_is_a_segnet():
         and not isinstance(layer, MaxUnpooling2D)
     }
     assert crossing == {("encoder_block15_project_bn", keras.layers.Conv2D)}
+
+
+@pytest.mark.parametrize("option", ["decoder_widths", "unpool_groups"])
+def test_other_than_five_stages_is_one_line(option):
+    with pytest.raises(UserError, match=f"`{option}` must hold 5 numbers.*Received: .*1, 2"):
+        models.build("segnet_lite", 11, (64, 96, 3), **{option: (1, 2)})
 
 
 @pytest.mark.parametrize("form", PTH_FILES)

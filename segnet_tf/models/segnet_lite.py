@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from segnet_tf.errors import UserError
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 from segnet_tf.models import blocks
 
@@ -34,7 +35,10 @@ BLOCKS = (
 DEPTH = 5
 # Convolutions of the decoder's stages, from the bottom up, between two unpoolings. The deep ones
 # see few pixels and are nearly free; the last one sees them all.
-DECODER_WIDTHS = (128, 96, 64, 48, 32)
+DECODER_WIDTHS = (128, 96, 64, 48, 16)
+# How many values each index places. The maps that are pooled are narrow, 16 channels where a pixel
+# is a quarter of the image's: with one value an index that is all the decoder could hand on.
+UNPOOL_GROUPS = (1, 2, 3, 3, 1)
 
 
 def segnet_lite(
@@ -42,24 +46,36 @@ def segnet_lite(
     input_shape: tuple[int | None, int | None, int] = (360, 480, 3),
     *,
     decoder_widths: tuple[int, ...] = DECODER_WIDTHS,
+    unpool_groups: tuple[int, ...] = UNPOOL_GROUPS,
     name: str = "segnet_lite",
 ) -> keras.Model:
-    """A SegNet on a pretrained mobile encoder, 3.5 million parameters.
+    """A SegNet on a pretrained mobile encoder, 3.3 million parameters.
 
     SegNet in it: five 2x2 argmax poolings, one where EfficientNet-Lite0 has a stride of 2; a
     decoder that gets their indices and no feature map of the encoder. Not SegNet: inverted
     residual blocks for VGG16's convolutions, so pooled maps may be negative; the pooling stands
-    before the block that had the stride, whose wide inside thus never sees the large map.
+    before the block that had the stride, whose wide inside thus never sees the large map; an index
+    places up to three values, not one.
 
     Args:
         num_classes: logits a pixel; 1 is binary.
         input_shape: `(height, width, 3)`; `None` sides take any size.
         decoder_widths: channels of the decoder's stages, from the bottom up.
+        unpool_groups: values that each pooling index places in those stages, 1 in SegNet.
 
     Returns:
         A model from RGB 0..255 `(batch, height, width, 3)` to logits
         `(batch, height, width, num_classes)`.
+
+    Raises:
+        UserError: another number of stages than 5.
     """
+    for option, values in (("decoder_widths", decoder_widths), ("unpool_groups", unpool_groups)):
+        if len(values) != DEPTH:
+            raise UserError(
+                f"`{option}` must hold {DEPTH} numbers, one a stage from the bottom up. "
+                f"Received: {option}={tuple(values)}."
+            )
     inputs = keras.Input(input_shape, name="image")
     x = blocks.normalize(inputs, "lite")
     x = _conv(x, STEM, 3, "encoder_stem")
@@ -68,10 +84,11 @@ def segnet_lite(
         if halves:
             x, indices = _pool(x, indices)
         x = _inverted_residual(x, kernel, expansion, channels, f"encoder_block{number}")
-    for width, depth in zip(decoder_widths, range(DEPTH, 0, -1), strict=True):
+    stages = zip(decoder_widths, unpool_groups, range(DEPTH, 0, -1), strict=True)
+    for width, groups, depth in stages:
         argmax, before = indices[depth - 1]
         # Linear as the map that was pooled: a ReLU would forget half of these few channels.
-        x = _conv(x, before.shape[-1], 1, f"decoder{depth}_project", relu=False)
+        x = _conv(x, groups * before.shape[-1], 1, f"decoder{depth}_project", relu=False)
         x = MaxUnpooling2D(name=f"decoder{depth}_unpool")(x, argmax, output_size=before)
         x = _conv(x, width, 3, f"decoder{depth}")
     return keras.Model(inputs, blocks.classifier(x, num_classes), name=name)
