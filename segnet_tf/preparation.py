@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Iterable
 
 import keras
 import numpy as np
@@ -84,6 +85,7 @@ def compiled_model(config: TrainConfig, data: Data, weights: list[float] | None)
 
 def resolved_class_weights(config: TrainConfig, data: Data) -> list[float] | None:
     """`config.class_weights` as numbers, counted over the training images where need be."""
+    weights: Iterable[float]
     kind, _, constant = config.class_weights.partition(":")
     if kind == "none":
         return None
