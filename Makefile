@@ -46,7 +46,7 @@ demo: setup  ## train on drawn scenes, score, export to int8, verify, predict: 3
 	@echo 'Scenes, truth and answers:      $(DEMO)/predictions.png'
 	@echo "The exported file's answers:    $(DEMO)/predictions/"
 
-# Two runs, the second from the first one's encoder; each goes on where it was cut off.
+# Two runs, the second from the first one's weights; each goes on where it was cut off.
 train-camvid: setup  ## DATA=DIR: train segnet_lite as its shipped weights were: 2.5 hours
 	@test -n '$(DATA)' || { echo 'Pass CamVid: make train-camvid DATA=path/to/camvid' >&2; exit 2; }
 	for run in segnet_lite_camvid_first segnet_lite_camvid; do \
