@@ -7,6 +7,7 @@ encoding is not used, XNNPACK fails on it with int8.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -34,12 +35,13 @@ def prune(
     epochs: int,
     checkpoint: Path | None = None,
 ) -> keras.Model:
-    """Sets the smallest weights of every Conv2D filter to zero, gradually, while it trains.
+    """Sets the smallest weights of the Conv2D filters to zero, gradually, while it trains.
 
     Args:
         model: as `twin.build` takes it.
         how: data and loss.
-        sparsity: share of zeros in each filter, between 0 and 1.
+        sparsity: share of zeros in all the filters together, between 0 and 1; `shares` says how
+            many of them are in each.
         epochs: passes over the training images.
         checkpoint: see `finetune.fit`.
 
@@ -47,15 +49,18 @@ def prune(
         A model with the new weights.
     """
     last = max(1, int(PRUNING_STEPS * epochs * how.steps))
-    schedule = tfmot.sparsity.keras.PolynomialDecay(
-        initial_sparsity=0.0,
-        final_sparsity=sparsity,
-        begin_step=0,
-        end_step=last,
-        frequency=max(1, last // PRUNINGS),
-    )
+    names = [layer.name for layer in _convolutions(model)]
+    kernels = [np.asarray(layer.kernel) for layer in _convolutions(model)]
+    share_of = dict(zip(names, shares(kernels, sparsity), strict=True))
 
     def wrap(layer):
+        schedule = tfmot.sparsity.keras.PolynomialDecay(
+            initial_sparsity=0.0,
+            final_sparsity=share_of[layer.name],
+            begin_step=0,
+            end_step=last,
+            frequency=max(1, last // PRUNINGS),
+        )
         return tfmot.sparsity.keras.prune_low_magnitude(layer, schedule)
 
     network = _wrapped(model, wrap)
@@ -124,6 +129,34 @@ def cluster(
         if hasattr(layer, "update_clustered_weights_associations"):
             layer.update_clustered_weights_associations()
     return twin.get_weights(tfmot.clustering.keras.strip_clustering(network), model)
+
+
+def shares(kernels: Sequence[np.ndarray], sparsity: float) -> list[float]:
+    """How much of each filter to prune, so that the network's answer changes little.
+
+    By layer-adaptive magnitude-based pruning (LAMP, Lee et al. 2021, arXiv 2010.07611): a weight's
+    score is its square over the sum of the squares in its filter that are no smaller, and the
+    lowest scores of all filters go. Small filters and those without a weak weight keep nearly all.
+
+    Args:
+        kernels: the filters' weights, of any shape.
+        sparsity: share of all weights to prune, between 0 and 1.
+
+    Returns:
+        A share for each filter, below 1.
+    """
+    scores = []
+    for kernel in kernels:
+        squares = np.sort(kernel.astype(np.float64).ravel() ** 2)
+        no_smaller = np.cumsum(squares[::-1])[::-1]
+        # A weight of 0 has score 0, also where nothing but zeros is left.
+        scores.append(squares / np.where(no_smaller > 0, no_smaller, 1.0))
+    owner = np.repeat(np.arange(len(kernels)), [kernel.size for kernel in kernels])
+    lowest = np.argsort(np.concatenate(scores), kind="stable")[: round(sparsity * len(owner))]
+    pruned = np.bincount(owner[lowest], minlength=len(kernels))
+    # tfmot takes no share of 1: the greatest weight of a filter stays.
+    sizes = [kernel.size for kernel in kernels]
+    return [float(min(n, size - 1) / size) for n, size in zip(pruned, sizes, strict=True)]
 
 
 def zeros_share(model: keras.Model) -> float:
