@@ -68,6 +68,7 @@ def measure(model: str, data: str, name: str, how, folder: Path, limit: int | No
         data=data,
         output=path,
         compression=how,
+        checkpoints=folder / "training",  # rows that begin with the same pruning share it
         limit=min(CHECKED, limit or CHECKED),
         largest_drop=1.0,  # to be shown, not judged
         overwrite=True,

@@ -112,7 +112,7 @@ class Compression:
         Args:
             source: a `sources.Source`.
             data, seed: see `finetune.recipe`.
-            path: of the file to be written; checkpoints lie beside it.
+            path: what the checkpoints are named after, usually the file to be written.
         """
         if self.prune is None and self.cluster is None:
             return source

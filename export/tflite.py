@@ -40,6 +40,7 @@ def export(
     seed: int = 0,
     overwrite: bool = False,
     compression: Compression | None = None,
+    checkpoints: str | Path | None = None,
     debug: bool = False,
 ):
     """Exports a model, checks the file and only then gives it its name.
@@ -65,6 +66,8 @@ def export(
         seed: of the choice of calibration images.
         overwrite: replace an existing file.
         compression: what to train into the model first.
+        checkpoints: what the files that keep those trainings are named after, to be there for
+            the next export; `None` names them after the output and removes them once it is written.
         debug: with int8, measure what each layer loses: `layer_errors` in the report.
 
     Returns:
@@ -102,7 +105,8 @@ def export(
         "unpool": unpool,
     }
     compression.try_conversion(source.model, size, kind, **options)
-    source = compression.shrink(source, data, seed, path)
+    kept_as = Path(checkpoints) if checkpoints else path
+    source = compression.shrink(source, data, seed, kept_as)
     found = None
     if int8:
         if ranges is None and data is None:
@@ -111,7 +115,7 @@ def export(
             found = calibration.read_ranges(ranges)
         else:
             found = _calibrated(source, data, calibration_images, size, seed)
-        source, found = compression.train_int8(original, source, found, data, seed, path)
+        source, found = compression.train_int8(original, source, found, data, seed, kept_as)
     content = convert.convert(source.model, size, ranges=found, **options)
     content = metadata.attach(content, output_kind, names)
     drop = verify.LARGEST_DROP if largest_drop is None else largest_drop
@@ -134,7 +138,7 @@ def export(
             report = verify.Report(report.facts, (*report.failures, failure))
         if report.failures:
             raise CheckFailed(report)
-    if compression:
+    if compression and not checkpoints:
         clear_checkpoints(path)
     return path, report
 

@@ -10,7 +10,7 @@ from export.compression import Compression
 
 
 @pytest.mark.slow
-def test_every_way_has_a_row(run, tmp_path, fast, capsys):
+def test_every_way_has_a_row(run, tmp_path, fast, capfd):
     files, out = tmp_path / "files", tmp_path / "out.json"
     arguments = ["--model", run, "--data", "synthetic:8", "--clusters", 8, "--limit", 1]
     arguments = [str(a) for a in [*arguments, "--output", files, "--json", out]]
@@ -27,7 +27,11 @@ def test_every_way_has_a_row(run, tmp_path, fast, capsys):
         assert row["gzip_bytes"] == len(gzip.compress(stored, 9, mtime=0))
         assert 0 <= row["mean_iou"] <= 1 and 0 <= row["boundary_f1"] <= 1
     assert rows["prune 0.5"]["zeros"] == pytest.approx(0.5, abs=0.01)
-    assert len(capsys.readouterr().out.splitlines()) == 2 + len(rows)
+    shown = capfd.readouterr()
+    assert len(shown.out.splitlines()) == 2 + len(rows)
+    # Three rows begin with the same pruning, which is trained once.
+    assert shown.err.count("prune 0.5: epoch 1 of 1") == 1
+    assert shown.err.count("going on after epoch 1") == 2
     # Called again it takes what is there.
     times = {path: path.stat().st_mtime_ns for path in files.iterdir()}
     assert compression.main([*arguments, "--overwrite"]) == 0
