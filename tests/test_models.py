@@ -70,7 +70,7 @@ def test_segnet_basic_normalizes_as_caffe_does():
 
 
 @pytest.mark.parametrize("name", models.NAMES)
-@pytest.mark.parametrize("size", [(32, 48), (45, 61)])
+@pytest.mark.parametrize("size", [pytest.param((32, 48), marks=pytest.mark.slow), (45, 61)])
 def test_any_size_and_class_count_save_and_load(name, size, tmp_path):
     if name == "segnet_lite":
         options = {"decoder_widths": NARROW}

@@ -71,6 +71,7 @@ def assert_same_run(run, expected):
     assert log_of(run) == log_of(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_cut_within_an_epoch(variant, whole, tmp_path, monkeypatch):
     run = tmp_path / "run"
@@ -99,6 +100,7 @@ def test_best_is_not_the_last_only(whole):
     assert [callbacks.MONITOR in row for row in rows] == [False, True, True]
 
 
+@pytest.mark.slow
 def test_cut_in_the_first_epoch_starts_again(whole, tmp_path, monkeypatch):
     run = tmp_path / "run"
     with monkeypatch.context() as patched:

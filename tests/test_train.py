@@ -76,6 +76,7 @@ def test_overwrite_leaves_other_files(tmp_path, no_pictures):
     assert (tmp_path / "scores.json").exists()
 
 
+@pytest.mark.slow
 def test_minutes_become_epochs_of_the_same_run(tmp_path, no_pictures, capsys):
     train(tiny_run.config(minutes=1e-6), tmp_path / "timed")
     record = json.loads((tmp_path / "timed" / "config.json").read_text())
@@ -87,6 +88,7 @@ def test_minutes_become_epochs_of_the_same_run(tmp_path, no_pictures, capsys):
     assert tiny_run.same(timed, plain)
 
 
+@pytest.mark.slow
 def test_initial_weights_and_average(tmp_path, no_pictures):
     first = tmp_path / "first"
     train(tiny_run.config(epochs=1), first)
@@ -142,6 +144,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_two_classes_with_one_logit(tmp_path, no_pictures):
     rng = np.random.default_rng(0)
     for split in ("train", "val"):

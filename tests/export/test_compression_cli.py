@@ -85,6 +85,7 @@ def exported(run, tmp_path, *options):
     return json.loads((tmp_path / "r.json").read_text())
 
 
+@pytest.mark.slow
 def test_pruned_and_trained_for_int8_with_a_table_of_errors(run, tmp_path, fast, capsys):
     report = exported(
         run, tmp_path, "--int8", "--prune", 0.5, "--fine-tune-epochs", 1, "--qat", 1, "--debug"

@@ -175,6 +175,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(networks, "seeded_model", lambda *_: tiny_models.two_stages(size=EVEN))
 
 
+@pytest.mark.slow
 def test_the_report_has_both_formats(tiny, tmp_path, capsys):
     report = tmp_path / "out.json"
     arguments = ["--size", "32x64", "--seconds", "0.01", "--no-torch", "--json", str(report)]

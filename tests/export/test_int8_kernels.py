@@ -117,6 +117,7 @@ def test_a_wrong_code_is_found(int8_file, images, monkeypatch):
     assert errors["SUB"].worst <= 0.5
 
 
+@pytest.mark.slow
 def test_codes_are_those_of_the_file(narrow, int8_file, images):
     from export import calibration, convert
 

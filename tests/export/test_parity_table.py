@@ -18,6 +18,7 @@ def table(arguments, capsys) -> tuple[int, list[str], str]:
     return code, said.out.splitlines(), said.err
 
 
+@pytest.mark.slow
 def test_the_table_and_its_json(run, fast, tmp_path, capsys, monkeypatch):
     """A missing runtime is named with its command, one that refuses gets a row."""
     usual = runtimes.answers

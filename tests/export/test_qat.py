@@ -89,6 +89,7 @@ def test_the_file_has_the_learned_ranges(trained):
         assert len(scales) == 1 and scales.pop() == pytest.approx((high - low) / 255, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_training_learns_the_labels_and_the_teachers_answers(network, how):
     image = tiny_models.images()[0]
     wrong = [weight + 0.2 if weight.ndim == 4 else weight for weight in network.get_weights()]
@@ -113,6 +114,7 @@ def test_divergence_is_that_of_two_distributions():
     assert float(finetune.divergence(one, other)) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_a_pruned_filter_keeps_its_zeros(network, how):
     keep = np.random.default_rng(0)
     sparse = keras.models.clone_model(network)

@@ -25,6 +25,7 @@ def any_size(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_each_size_gets_a_file_and_a_report_named_after_it(any_size, tmp_path, fast, capsys):
     out, report = tmp_path / "road.tflite", tmp_path / "road.json"
     arguments = [*ARGUMENTS, "--model", any_size, "--output", out, "--json", report]

@@ -41,6 +41,7 @@ def command(*arguments):
     return verify.main([str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_the_script_passes_a_good_file_from_any_folder(files, run):
     arguments = ["--tflite", "int8.tflite", "--model", run, "--json", "out.json", "--limit", "1"]
     done = subprocess.run(
