@@ -17,9 +17,9 @@ import tf_keras
 
 from export import finetune, twin
 
-# Of the learning rate that the model was trained with. Pruning takes half of the weights away, the
-# rest has to find its place again; clustering moves them a little.
-PRUNING_RATE = 0.25
+# Of the learning rate that the model was trained with. Pruning takes the weights that matter least,
+# the rest has little to mend: at 0.25 SegNet-Lite lost twice as much. Clustering moves them less.
+PRUNING_RATE = 0.1
 CLUSTERING_RATE = 0.05
 # The share of the steps in which the zeros become more; the others mend what that cost.
 PRUNING_STEPS = 0.5
