@@ -28,8 +28,8 @@ help:  ## this list
 
 # Drawn scenes to train on, a quarter as many to validate and to test, and how often each is seen.
 DEMO := runs/demo
-DEMO_IMAGES ?= 240
-DEMO_EPOCHS ?= 4
+DEMO_IMAGES ?= 200
+DEMO_EPOCHS ?= 3
 
 demo: setup  ## train on drawn scenes, score, export to int8, verify, predict: 3 minutes
 	rm -rf $(DEMO)
