@@ -49,9 +49,8 @@ def prune(
         A model with the new weights.
     """
     last = max(1, int(PRUNING_STEPS * epochs * how.steps))
-    names = [layer.name for layer in _convolutions(model)]
-    kernels = [np.asarray(layer.kernel) for layer in _convolutions(model)]
-    share_of = dict(zip(names, shares(kernels, sparsity), strict=True))
+    kernels = {layer.name: np.asarray(layer.kernel) for layer in _convolutions(model)}
+    share_of = dict(zip(kernels, shares(list(kernels.values()), sparsity), strict=True))
 
     def wrap(layer):
         schedule = tfmot.sparsity.keras.PolynomialDecay(
