@@ -93,6 +93,7 @@ def test_gradient_is_that_of_pytorch(pooling, name, mode):
     np.testing.assert_array_equal(tape.gradient(total, x), case["gradient"])
 
 
+@pytest.mark.slow  # The next test has the same logits from one model.
 @pytest.mark.parametrize("size", SEGNET_SIZES)
 def test_segnet_with_weights_of_pytorch_gives_its_logits(segnet, state_dict, size):
     images, expected = segnet[f"{size}/images"], segnet[f"{size}/logits"]

@@ -100,6 +100,7 @@ def test_a_clustered_filter_has_that_many_values(network, how):
         assert max(len(np.unique(channel)) for channel in channels) <= 6
 
 
+@pytest.mark.slow
 def test_clustering_a_pruned_model_leaves_its_zeros(pruned, how):
     model = compress.cluster(pruned, how, clusters=6, epochs=2, keep_zeros=True)
     for kernel, before in zip(kernels_of(model), kernels_of(pruned), strict=True):
@@ -107,6 +108,7 @@ def test_clustering_a_pruned_model_leaves_its_zeros(pruned, how):
         assert (kernel[before == 0] == 0).all() and (kernel != 0).any()
 
 
+@pytest.mark.slow
 def test_more_clusters_than_weights_are_as_many_as_weights(how):
     model = tiny_models.two_stages(num_classes=11)
     again = compress.cluster(model, how, clusters=200, epochs=1)

@@ -153,8 +153,15 @@ def test_normalization_rounds_nothing(small, small_ranges, kernels):
     np.testing.assert_array_equal(values, image / 128 - 1)
 
 
-@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
-@pytest.mark.parametrize("channels", [1, 5])
+@pytest.mark.parametrize(
+    ("channels", "int8"),
+    [
+        pytest.param(1, True, id="1-int8"),
+        pytest.param(5, False, id="5-float32"),
+        pytest.param(1, False, id="1-float32", marks=pytest.mark.slow),
+        pytest.param(5, True, id="5-int8", marks=pytest.mark.slow),
+    ],
+)
 def test_output_kinds(channels, int8):
     model = tiny_models.two_stages(channels)
     ranges = ranges_of(model) if int8 else None

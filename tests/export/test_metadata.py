@@ -184,7 +184,9 @@ def test_the_exporter_puts_them_in(run, tmp_path, fast, capsys):
     assert "metadata     for MediaPipe; Sky, Building, Pole" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("io_type", "zero"), [("uint8", 0), ("int8", -128)])
+@pytest.mark.parametrize(
+    ("io_type", "zero"), [("uint8", 0), pytest.param("int8", -128, marks=pytest.mark.slow)]
+)
 def test_bytes_go_in_as_they_are(narrow, images, io_type, zero):
     """MediaPipe feeds RGB bytes and looks at no scale."""
     from export import calibration, convert

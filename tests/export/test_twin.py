@@ -23,7 +23,13 @@ def assert_same_answers(model, size=tiny_models.SIZE):
     return copy
 
 
-@pytest.mark.parametrize("name", tiny_models.WIDTHS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name == "segnet" else [])
+        for name in tiny_models.WIDTHS
+    ],
+)
 def test_an_architecture_has_a_twin(name):
     assert_same_answers(tiny_models.build(name))
 
