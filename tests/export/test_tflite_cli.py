@@ -1,5 +1,6 @@
 """`python export/tflite.py` and `export.tflite.export`: files, reports, exit codes."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 import tiny_models
 
-from export import calibration, flatbuffer, runtimes, tflite
+from export import calibration, flatbuffer, runtimes, sources, tflite
+from segnet_tf.checkpoints import shipped_names
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = {
@@ -147,8 +149,6 @@ def test_only_the_training_split_is_calibrated_on(run, tmp_path, fast, monkeypat
 
 
 def test_the_data_given_comes_before_the_runs_own(run, fast):
-    from export import sources
-
     source = sources.open_source(str(run))
     assert len(source.samples("synthetic:40", "val")) > len(source.samples(None, "val")) > 0
     assert len(source.samples(None, "train+val")) > len(source.samples(None, "train"))
@@ -193,8 +193,6 @@ def test_overwrite_replaces_both_files(run, tmp_path, fast):
 
 
 def test_the_shipped_ranges_serve_the_shipped_weights(run, monkeypatch, tmp_path):
-    from export import sources
-
     monkeypatch.setattr(sources, "ROOT", tmp_path)
     folder = tmp_path / "export" / "ranges"
     folder.mkdir(parents=True)
@@ -204,9 +202,15 @@ def test_the_shipped_ranges_serve_the_shipped_weights(run, monkeypatch, tmp_path
     assert sources.Source(str(run), None, None).shipped_ranges() is None
 
 
-def test_without_a_model_the_last_demo_is_taken_or_shipped_weights(run, monkeypatch, tmp_path):
-    from export import sources
+@pytest.mark.parametrize("name", shipped_names())
+def test_the_shipped_ranges_were_measured_on_these_weights(name):
+    weights = ROOT / "segnet_tf" / "weights" / f"{name.removeprefix('weights:')}.keras"
+    ranges = json.loads(sources.Source(name, None, None).shipped_ranges().read_text())
+    assert ranges["model"] == name
+    assert ranges["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
 
+
+def test_without_a_model_the_last_demo_is_taken_or_shipped_weights(run, monkeypatch, tmp_path):
     monkeypatch.setattr(sources, "DEMO", run)
     assert sources.open_source(None).name == str(run)
     monkeypatch.setattr(sources, "DEMO", tmp_path)
