@@ -98,7 +98,7 @@ mediapipe: runtimes-browser  ## MediaPipe, Python's and the browser's, kept apar
 		'$(PYTHON)' constraints-mediapipe.txt
 
 mediapipe-test: setup mediapipe  ## exported files in MediaPipe's ImageSegmenter, two clients
-	$(PY) -m pytest -m "" -rs tests/export/test_mediapipe.py
+	$(PY) -m pytest -m "" -rs tests/export/devices/test_mediapipe.py
 
 # The shipped weights that the app's files are made of; DATA=path/to/camvid scores them.
 MODEL ?= segnet_lite_camvid

@@ -30,7 +30,7 @@ SCORES = ("mean_iou", "global_accuracy", "class_average_accuracy", "boundary_f1"
 
 def ways(qat_epochs: int, epochs: int, sparsity: float, clusters: int) -> dict:
     """Name of a row -> the `Compression` that makes it; `None` is the float32 file."""
-    from export.compression import Compression
+    from export.compression.plan import Compression
 
     return {
         "float32": None,

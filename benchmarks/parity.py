@@ -60,7 +60,7 @@ def export_format(arguments: argparse.Namespace, name: str, size, folder: Path) 
 
 def measure_all(arguments: argparse.Namespace, truth, folder: Path, present: list[str]) -> dict:
     """Prints the table row by row; its rows as JSON."""
-    from export import parity, parity_table
+    from export.checks import parity, parity_table
 
     print(parity_table.HEADER, flush=True)
     found: dict[str, Any] = {"files": {}, "rows": [], "refused": []}
@@ -90,7 +90,7 @@ def measure_all(arguments: argparse.Namespace, truth, folder: Path, present: lis
 
 def images_for(runtime: str, arguments: argparse.Namespace, available: int) -> int:
     """How many images a runtime gets: the slow ones few."""
-    from export import parity
+    from export.checks import parity
 
     if runtime in parity.EMULATED_RUNTIMES:
         return min(arguments.emulated_images, available)
@@ -98,7 +98,7 @@ def images_for(runtime: str, arguments: argparse.Namespace, available: int) -> i
 
 
 def _refuse(found: dict, name: str, runtime: str, error: UserError) -> None:
-    from export import parity_table
+    from export.checks import parity_table
 
     print(parity_table.refused_row(name, runtime, str(error)), flush=True)
     found["refused"].append({"file_format": name, "runtime": runtime, "reason": str(error)})
@@ -109,7 +109,8 @@ def _forget(index: int, logits) -> None:
 
 
 def _keeper(codes: dict[str, list], content: bytes, runtime: str):
-    from export import flatbuffer, int8_kernels, runtimes
+    from export import flatbuffer, runtimes
+    from export.checks import int8_kernels
 
     if runtime not in (*runtimes.CPU_RUNTIMES, "aarch64"):
         return _forget
@@ -122,7 +123,7 @@ def compare_kernels(content: bytes, codes: dict[str, list], image) -> dict[str, 
     """Prints both tables of int8 kernels; their rows as JSON."""
     import dataclasses
 
-    from export import int8_kernels, parity_table
+    from export.checks import int8_kernels, parity_table
 
     found: dict[str, list] = {"pairs": [], "ops": []}
     if len(codes) > 1:
@@ -193,7 +194,8 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """The command line; 0 if all is well, 2 for bad input. Judges nothing."""
     arguments = _parser().parse_args(argv)
-    from export import parity, runtimes, sources
+    from export import runtimes, sources
+    from export.checks import parity
     from segnet_tf.quiet import start_tensorflow
 
     start_tensorflow()

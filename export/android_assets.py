@@ -52,14 +52,15 @@ def write(
     """
     from PIL import Image
 
-    from export import android_manifest, android_readme, sources
+    from export import sources
+    from export.android import asset_manifest, asset_readme
     from segnet_tf.data import Classes, synthetic
     from segnet_tf.runs import run_classes
 
     folder = Path(folder)
     source = sources.open_source(model)
     classes: Classes = _classes(source, run_classes)
-    earlier = android_manifest.earlier_scores(folder)
+    earlier = asset_manifest.earlier_scores(folder)
     with tempfile.TemporaryDirectory() as aside:
         made = Path(aside)
         entries = [
@@ -76,9 +77,9 @@ def write(
         (made / "labels.txt").write_text("".join(f"{label}\n" for label in labels), "utf-8")
         (made / "palette.json").write_text(_json(colours), "utf-8")
         sample = {"image": SAMPLE, "mask": MASK, "scene": SCENE}
-        manifest = android_manifest.manifest(source.name, entries, labels, palette, sample, made)
+        manifest = asset_manifest.manifest(source.name, entries, labels, palette, sample, made)
         (made / "manifest.json").write_text(_json(manifest), "utf-8")
-        (made / "README.md").write_text(android_readme.text(manifest), "utf-8")
+        (made / "README.md").write_text(asset_readme.text(manifest), "utf-8")
         _sums(made)
         folder.mkdir(parents=True, exist_ok=True)
         _remove(folder)
@@ -105,7 +106,8 @@ def _export(
     folder: Path, source: Any, kind: str, data: Any, size: Any, limit: Any, earlier: dict[str, Any]
 ) -> dict[str, Any]:
     """Exports and checks one file; its entry in the manifest."""
-    from export import android_manifest, flatbuffer, tflite
+    from export import flatbuffer, tflite
+    from export.android import asset_manifest
 
     path = folder / f"{source.record['config']['model']}_{kind}.tflite"
     path, report = tflite.export(
@@ -119,17 +121,17 @@ def _export(
     )
     content = path.read_bytes()
     graph = flatbuffer.read(content)
-    face = android_manifest.tensor(graph, graph.inputs[0])
-    digest = android_manifest.digest(path)
+    face = asset_manifest.tensor(graph, graph.inputs[0])
+    digest = asset_manifest.digest(path)
     return {
         "file": path.name,
         "format": kind,
         "bytes": len(content),
         "sha256": digest,
         "input": {**face, "range": [0, 255], "layout": "NHWC, RGB"},
-        "output": {**android_manifest.tensor(graph, graph.outputs[0]), "meaning": "logits, NHWC"},
-        "xnnpack": android_manifest.partitions(content),
-        "score": android_manifest.score(report.facts["scores"], earlier.get(digest)),
+        "output": {**asset_manifest.tensor(graph, graph.outputs[0]), "meaning": "logits, NHWC"},
+        "xnnpack": asset_manifest.partitions(content),
+        "score": asset_manifest.score(report.facts["scores"], earlier.get(digest)),
         "sample_mask": MASK if kind == FORMATS[0] else f"sample_mask_{kind}.png",
     }
 
@@ -151,9 +153,9 @@ def _json(content: Any) -> str:
 
 
 def _sums(made: Path) -> None:
-    from export import android_manifest
+    from export.android import asset_manifest
 
-    lines = [f"{android_manifest.digest(file)}  {file.name}\n" for file in sorted(made.iterdir())]
+    lines = [f"{asset_manifest.digest(file)}  {file.name}\n" for file in sorted(made.iterdir())]
     (made / SUMS).write_text("".join(lines), "utf-8")
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 if not __package__:  # run as a script: our own tflite.py would shadow a module of that name
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from export import gpu_drivers  # noqa: E402
+from export.devices import gpu_drivers  # noqa: E402
 from segnet_tf.errors import UserError  # noqa: E402
 
 # SwiftShader and the Vulkan loader come with Chromium. Bookworm's own lavapipe, 22.3, is too old

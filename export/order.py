@@ -10,7 +10,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import number_types
 
-from export import flatbuffer, masks
+from export import flatbuffer
+from export.checks import masks
 from export.flatbuffer import Graph
 
 # vtable slot of `operators` in schema.fbs: table SubGraph, field 3.

@@ -41,7 +41,7 @@ def unavailable(name: str) -> str | None:
         UserError: `name` is not in `RUNTIMES`.
     """
     # Imported when asked for: this file also runs under emulation, where they have no parts.
-    from export import aarch64_runtime, browser_runtime, gpu_runtime
+    from export.devices import aarch64_runtime, browser_runtime, gpu_runtime
 
     _check_name(name)
     if name in GPU_RUNTIMES:
@@ -67,7 +67,7 @@ def answers(content: bytes, name: str, images: list[np.ndarray]) -> list[list[np
         UserError: an unknown or missing runtime, one that refuses the file or, on the GPU, a
             single op of it; images of another shape.
     """
-    from export import aarch64_runtime, browser_runtime, gpu_runtime
+    from export.devices import aarch64_runtime, browser_runtime, gpu_runtime
 
     _check_name(name)
     if name in GPU_RUNTIMES:

@@ -12,7 +12,7 @@ from typing import Any
 if not __package__:  # run as a script: this file would shadow an installed module `tflite`
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from export.compression import Compression, clear_checkpoints, described  # noqa: E402
+from export.compression.plan import Compression, clear_checkpoints, described  # noqa: E402
 from export.options import CALIBRATION_IMAGES, jobs_of, parse_options, weights_of  # noqa: E402
 from segnet_tf.errors import UserError  # noqa: E402
 
@@ -77,7 +77,8 @@ def export(
         CheckFailed: the file broke a promise; it has been deleted.
         UserError: bad input; nothing has been written.
     """
-    from export import calibration, convert, layer_errors, metadata, sources, verify
+    from export import calibration, convert, metadata, sources, verify
+    from export.checks import layer_errors
     from segnet_tf.atomic import replacing
     from segnet_tf.sizes import check_size
 

@@ -15,7 +15,7 @@ from typing import Any
 if not __package__:  # run as a script: our own tflite.py would shadow a module of that name
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from export.report import Report  # noqa: E402
+from export.checks.report import Report  # noqa: E402
 from segnet_tf.errors import UserError  # noqa: E402
 
 # Pixels of a float32 file that must have Keras's class. Trained models reach 0.9999; with random
@@ -53,15 +53,8 @@ def verify(
     Raises:
         UserError: the file cannot be read or run at all.
     """
-    from export import (
-        agreement,
-        checks,
-        delegate_checks,
-        delegate_ops,
-        flatbuffer,
-        metadata,
-        runtimes,
-    )
+    from export import delegate_ops, flatbuffer, metadata, runtimes
+    from export.checks import agreement, delegate_pairs, rules
     from segnet_tf import tflite_model
     from segnet_tf.layers import MaxPoolingWithArgmax2D
 
@@ -73,24 +66,24 @@ def verify(
             f"`tflite` must be a readable file. Received: {path}: {error.strerror}."
         ) from error
     graph = flatbuffer.read(content)
-    file_format = checks.file_format(graph)
+    file_format = rules.file_format(graph)
     pools = [
         layer.name
         for layer in model._flatten_layers(include_self=False)
         if isinstance(layer, MaxPoolingWithArgmax2D)
     ]
-    failures = checks.op_failures(graph, delegate_ops.OPS if unpool == "custom" else ())
+    failures = rules.op_failures(graph, delegate_ops.OPS if unpool == "custom" else ())
     # Other custom ops have no kernel here, there is nothing to run.
     if failures:
-        way = " Check it with --unpool custom." if delegate_checks.find(graph) else ""
+        way = " Check it with --unpool custom." if delegate_pairs.find(graph) else ""
         raise UserError(f"`tflite` must have builtin ops only. Received: {failures[0]}.{way}")
     said = metadata.read(content, str(path))
-    failures += checks.input_failures(graph)
-    failures += checks.int8_failures(graph) if file_format == "int8" else []
+    failures += rules.input_failures(graph)
+    failures += rules.int8_failures(graph) if file_format == "int8" else []
     tflite_model.check_survives(path, argument="tflite")
     tflite_model.TFLiteModel(path)  # one line, unless it is from one image to one map
     partitions = runtimes.partitions(content)
-    failures += checks.partition_failures(partitions)
+    failures += rules.partition_failures(partitions)
 
     images = agreement.model_images(graph, samples, MASK_IMAGES)
     check = _check_pairs if unpool == "custom" else _check_masks
@@ -112,7 +105,7 @@ def verify(
         "file": shown_as or str(path),
         "bytes": len(content),
         "format": file_format,
-        **checks.describe(graph),
+        **rules.describe(graph),
         "metadata": None if said is None else said.to_json(),
         "partitions": dataclasses.asdict(partitions),
         "unpool": unpool,
@@ -132,12 +125,12 @@ def _check_masks(
     content: bytes, graph: Any, pools: list[str], images: list[Any]
 ) -> tuple[dict, list]:
     """The builtin form's facts and failures: as stored, and as the kernels compute them."""
-    from export import checks
+    from export.checks import rules
 
-    failures = checks.mask_failures(graph, len(pools), pools)
+    failures = rules.mask_failures(graph, len(pools), pools)
     counts = {}
     for runtime in CPU_RUNTIMES:
-        wrong, pairs = checks.count_mask_mismatches(content, images, runtime)
+        wrong, pairs = rules.count_mask_mismatches(content, images, runtime)
         counts[runtime] = {"wrong": wrong, "pairs": pairs}
         if wrong:
             failures.append(f"argmax masks: {wrong} of {pairs} pairs wrong on {runtime}")
@@ -149,10 +142,11 @@ def _check_pairs(
     content: bytes, graph: Any, pools: list[str], images: list[Any]
 ) -> tuple[dict, list]:
     """The custom ops' facts and failures. XNNPACK is the one runtime on a CPU that has them."""
-    from export import delegate_checks, delegate_ops
+    from export import delegate_ops
+    from export.checks import delegate_pairs
 
-    failures = delegate_checks.failures(graph, len(pools))
-    counts = delegate_checks.count(content, images)
+    failures = delegate_pairs.failures(graph, len(pools))
+    counts = delegate_pairs.count(content, images)
     if counts.wrong:
         failures.append(f"custom ops: {counts.wrong} of {counts.windows} windows wrong on xnnpack")
     facts = {

@@ -8,7 +8,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from export import flatbuffer, lowering, masks, order, runtimes
+from export import flatbuffer, lowering, order, runtimes
+from export.checks import masks
 
 FORMS = ("float32", "float16", "dynamic", "int8")
 CPU = tuple(runtimes.CPU_RUNTIMES)

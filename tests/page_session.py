@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from export import browser_runtime, serve_web
+from export import serve_web
+from export.devices import browser_runtime
 
 ROOT = Path(__file__).resolve().parents[1]
 DRIVER = Path(__file__).resolve().parent / "web" / "browser_session.mjs"

@@ -12,7 +12,8 @@ import tiny_models
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from export import android_assets, android_manifest, flatbuffer, metadata
+from export import android_assets, flatbuffer, metadata
+from export.android import asset_manifest
 from segnet_tf.data import camvid
 from segnet_tf.errors import UserError
 
@@ -145,7 +146,7 @@ def test_an_earlier_run_is_replaced_and_the_page_is_kept(written):
 def test_scores_are_measured_or_carried_over(written):
     entry = manifest_of(written)["models"][0]
     assert entry["score"]["mean_iou"] is not None
-    earlier = android_manifest.earlier_scores(written)
+    earlier = asset_manifest.earlier_scores(written)
     assert earlier[entry["sha256"]] == entry["score"]
     bare = {
         "tflite_mean_iou": None,
@@ -154,8 +155,8 @@ def test_scores_are_measured_or_carried_over(written):
         "images": 8,
         "data": "synthetic val",
     }
-    assert android_manifest.score(bare, earlier[entry["sha256"]]) == entry["score"]
-    assert android_manifest.score(bare, None)["mean_iou"] is None
+    assert asset_manifest.score(bare, earlier[entry["sha256"]]) == entry["score"]
+    assert asset_manifest.score(bare, None)["mean_iou"] is None
 
 
 def test_a_model_without_classes_is_one_line(run, tmp_path, capsys):

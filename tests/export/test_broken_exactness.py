@@ -8,7 +8,8 @@ import tensorflow as tf
 import tiny_models
 from ai_edge_litert import schema_py_generated as schema
 
-from export import calibration, checks, convert, flatbuffer, lowering
+from export import calibration, convert, flatbuffer, lowering
+from export.checks import rules
 from segnet_tf.layers import MaxPoolingWithArgmax2D
 
 
@@ -24,7 +25,7 @@ def pools(network):
 
 
 def failures(content, pools):
-    return checks.mask_failures(flatbuffer.read(content), len(pools), pools)
+    return rules.mask_failures(flatbuffer.read(content), len(pools), pools)
 
 
 def test_masks_as_they_are_have_no_failure(int8, pools):
@@ -95,7 +96,7 @@ def test_a_layer_without_its_masks_is_named(int8, pools):
 def test_a_layer_left_in_float_is_named(network):
     ranges = calibration.measure_ranges(network, tiny_models.images())
     content = convert.convert(network, tiny_models.SIZE, ranges=ranges)
-    assert checks.int8_failures(flatbuffer.read(content)) == []
+    assert rules.int8_failures(flatbuffer.read(content)) == []
 
     def change(model):
         graph = model.subgraphs[0]
@@ -104,6 +105,6 @@ def test_a_layer_left_in_float_is_named(network):
             if b"classifier" in tensor.name:
                 tensor.type = schema.TensorType.FLOAT32
 
-    found = checks.int8_failures(flatbuffer.read(edited_tflite.edit(content, change)))
+    found = rules.int8_failures(flatbuffer.read(edited_tflite.edit(content, change)))
     assert found
     assert any("classifier" in line and "float32" in line for line in found), found

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tiny_models
 
-from export import calibration, checks, convert, flatbuffer, runtimes
+from export import calibration, convert, flatbuffer, runtimes
+from export.checks import rules
 from segnet_tf.layers import MaxPoolingWithArgmax2D
 from segnet_tf.models import blocks
 
@@ -63,10 +64,10 @@ def test_float32_logits_are_keras(network):
     model, size = network
     content = convert.convert(model, size)
     graph = flatbuffer.read(content)
-    assert checks.op_failures(graph) == []
-    assert checks.file_format(graph) == "float32"
-    assert checks.mask_failures(graph, pools_of(model)) == []
-    assert checks.partition_failures(runtimes.partitions(content)) == []
+    assert rules.op_failures(graph) == []
+    assert rules.file_format(graph) == "float32"
+    assert rules.mask_failures(graph, pools_of(model)) == []
+    assert rules.partition_failures(runtimes.partitions(content)) == []
     image = tiny_models.images(size, 1, seed=5)[0]
     wanted = model(image).numpy()
     assert wanted.std() > 0.01
@@ -78,18 +79,18 @@ def test_int8_is_int8_all_through_with_exact_masks(network):
     model, size = network
     content = convert.convert(model, size, ranges=ranges_of(model, size))
     graph = flatbuffer.read(content)
-    assert checks.op_failures(graph) == []
-    assert checks.int8_failures(graph) == []
+    assert rules.op_failures(graph) == []
+    assert rules.int8_failures(graph) == []
     # Judged without `checks`: float32 only at the two ends, int32 only as constants.
     floating = {tensor.index for tensor in graph.tensors if tensor.dtype == "float32"}
     assert floating == {*graph.inputs, *graph.outputs}
     computed = {index for op in graph.ops for index in op.outputs}
     assert {graph.tensors[index].dtype for index in computed - floating} == {"int8"}
-    assert checks.mask_failures(graph, pools_of(model)) == []
-    assert checks.partition_failures(runtimes.partitions(content)) == []
+    assert rules.mask_failures(graph, pools_of(model)) == []
+    assert rules.partition_failures(runtimes.partitions(content)) == []
     images = tiny_models.images(size, 2, seed=5)
     for name in runtimes.CPU_RUNTIMES:
-        wrong, pairs = checks.count_mask_mismatches(content, images, name)
+        wrong, pairs = rules.count_mask_mismatches(content, images, name)
         assert wrong == 0 < pairs
     wanted = model(images[0]).numpy()
     got = answer(content, images[0])
@@ -105,7 +106,7 @@ def test_every_other_normalization_is_exact_in_float32_and_near_in_int8(normaliz
     wanted = model(image).numpy()
     assert_close(answer(convert.convert(model, tiny_models.SIZE), image), wanted, 1e-4)
     content = convert.convert(model, tiny_models.SIZE, ranges=ranges_of(model))
-    assert checks.int8_failures(flatbuffer.read(content)) == []
+    assert rules.int8_failures(flatbuffer.read(content)) == []
     assert np.corrcoef(answer(content, image).ravel(), wanted.ravel())[0, 1] > 0.98
 
 
@@ -113,8 +114,8 @@ def test_every_other_normalization_is_exact_in_float32_and_near_in_int8(normaliz
 def test_input_and_output_types_change_nothing_inside(small, small_ranges, io):
     content = convert.convert(small, tiny_models.SIZE, ranges=small_ranges, io=io)
     graph = flatbuffer.read(content)
-    assert checks.int8_failures(graph) == []
-    assert checks.partition_failures(runtimes.partitions(content)) == []
+    assert rules.int8_failures(graph) == []
+    assert rules.partition_failures(runtimes.partitions(content)) == []
     first, last = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     assert (first.dtype, last.dtype) == (io, io)
     if io != "float32":
@@ -171,8 +172,8 @@ def test_output_kinds(channels, int8):
         content = convert.convert(model, tiny_models.SIZE, ranges=ranges, output_kind=kind)
         graph = flatbuffer.read(content)
         if int8:
-            assert checks.int8_failures(graph) == []
-        assert checks.partition_failures(runtimes.partitions(content)) == []
+            assert rules.int8_failures(graph) == []
+        assert rules.partition_failures(runtimes.partitions(content)) == []
         answers[kind] = answer(content, image)
         dtype = "int32" if kind == "labels" else "float32"
         assert graph.tensors[graph.outputs[0]].dtype == dtype
@@ -201,8 +202,8 @@ def test_a_label_map_stays_int32_under_any_io(small, small_ranges):
     assert graph.tensors[graph.inputs[0]].dtype == "uint8"
     assert graph.tensors[graph.outputs[0]].dtype == "int32"
     assert graph.tensors[graph.outputs[0]].shape == (1, *tiny_models.SIZE)
-    assert checks.partition_failures(runtimes.partitions(content)) == []
-    assert checks.int8_failures(graph) == []
+    assert rules.partition_failures(runtimes.partitions(content)) == []
+    assert rules.int8_failures(graph) == []
 
 
 def test_a_batch_of_images_is_each_image_alone(small):

@@ -9,7 +9,8 @@ import tensorflow as tf
 import tiny_models
 from ai_edge_litert import schema_py_generated as schema
 
-from export import checks, convert, delegate_checks, delegate_ops, flatbuffer, runtimes, verify
+from export import convert, delegate_ops, flatbuffer, runtimes, verify
+from export.checks import delegate_pairs, rules
 from segnet_tf.data import synthetic
 from segnet_tf.errors import UserError
 
@@ -92,7 +93,7 @@ def test_pair_alone_is_exact(runtime, order, shape, padding):
 def test_network_is_exact_but_for_ties(runtime, order, custom):
     images = tiny_models.images(count=1)
     images[0][:, :16] = 255  # one colour: windows of equals
-    counts = delegate_checks.count(custom, images, runtime)
+    counts = delegate_pairs.count(custom, images, runtime)
     # Two stages: 16x24 windows of 4 channels, 8x12 of 6.
     assert counts.windows == 16 * 24 * 4 + 8 * 12 * 6
     assert counts.wrong == 0
@@ -102,8 +103,8 @@ def test_network_is_exact_but_for_ties(runtime, order, custom):
 @pytest.mark.parametrize(("runtime", "order"), list(every_runtime()))
 def test_groups_of_channels_are_pairs_of_their_own(runtime, order):
     content = convert.convert(mobile_model.build(), tiny_models.SIZE, unpool="custom")
-    assert delegate_checks.failures(flatbuffer.read(content), 1) == []
-    counts = delegate_checks.count(content, tiny_models.images(count=1), runtime)
+    assert delegate_pairs.failures(flatbuffer.read(content), 1) == []
+    counts = delegate_pairs.count(content, tiny_models.images(count=1), runtime)
     # Two groups of 16x24 windows of 6 channels.
     assert counts.windows == 2 * 16 * 24 * 6
     assert counts.wrong == 0
@@ -116,10 +117,10 @@ def test_count_by_hand():
     values = np.array([7, 7, 7, 7, 7], np.float32)
     places = np.array([[0, 7, 0, 0], [0, 0, 7, 0], [0, 0, 0, 7], [0, 7, 7, 0], [0, 7, 0, 0]])
     pooled = np.array([5, 5, 5, 5, 4], np.float32)
-    counts = delegate_checks.Counts()
+    counts = delegate_pairs.Counts()
     maps = [one.astype(np.float32).T.reshape(1, 2, 2, 5) for one in (source, places)]
     small = [one.reshape(1, 1, 1, 5) for one in (pooled, values)]
-    delegate_checks.compare(counts, maps[0], small[0], small[1], maps[1])
+    delegate_pairs.compare(counts, maps[0], small[0], small[1], maps[1])
     assert (counts.wrong, counts.other_tie, counts.windows) == (3, 1, 5)
 
 
@@ -143,8 +144,8 @@ def test_ops_have_the_delegates_options_and_a_float_index(custom):
 
 def test_only_these_two_are_allowed_and_only_by_name(custom, network, tmp_path, fast):
     graph = flatbuffer.read(custom)
-    assert checks.op_failures(graph, delegate_ops.OPS) == []
-    assert checks.op_failures(graph) == [
+    assert rules.op_failures(graph, delegate_ops.OPS) == []
+    assert rules.op_failures(graph) == [
         "ops that are not builtin: CUSTOM:MaxPoolingWithArgmax2D, CUSTOM:MaxUnpooling2D"
     ]
     path = tmp_path / "custom.tflite"
@@ -175,8 +176,8 @@ def test_report_says_ties_and_needs(custom, network, tmp_path, fast):
 
 def test_missing_pair_is_a_failure(custom, network, tmp_path, fast):
     graph = flatbuffer.read(custom)
-    assert delegate_checks.failures(graph, 2) == []
-    assert delegate_checks.failures(graph, 3) == [
+    assert delegate_pairs.failures(graph, 2) == []
+    assert delegate_pairs.failures(graph, 3) == [
         "2 pooling ops in pairs of custom ops for 3 pooling layers"
     ]
     path = tmp_path / "builtin.tflite"

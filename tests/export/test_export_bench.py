@@ -9,7 +9,8 @@ import tiny_models
 
 from benchmarks import export_bench
 from benchmarks.rivals import latency, memory, networks, torch_runner
-from export import flatbuffer, masks
+from export import flatbuffer
+from export.checks import masks
 from segnet_tf.errors import UserError
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 

@@ -9,7 +9,8 @@ import pytest
 import tiny_models
 from ai_edge_litert import schema_py_generated as schema
 
-from export import checks, flatbuffer, metadata, runtimes, sources, tflite
+from export import flatbuffer, metadata, runtimes, sources, tflite
+from export.checks import rules
 from segnet_tf import predict
 from segnet_tf.data import camvid
 from segnet_tf.errors import UserError
@@ -49,7 +50,7 @@ def test_the_model_is_the_same(request, file, images):
         assert all(np.array_equal(a[0], b[0]) for a, b in zip(expected, got, strict=True))
     assert runtimes.partitions(content) == runtimes.partitions(bare)
     # Inner tensors can still be shown, which packs the file anew.
-    wrong, pairs = checks.count_mask_mismatches(content, images[:1])
+    wrong, pairs = rules.count_mask_mismatches(content, images[:1])
     assert pairs and not wrong
     assert len(content) - len(bare) < 8000
 
@@ -196,7 +197,7 @@ def test_bytes_go_in_as_they_are(narrow, images, io_type, zero):
     graph = flatbuffer.read(content)
     face = graph.tensors[graph.inputs[0]]
     assert (face.dtype, list(face.scale), list(face.zero_point)) == (io_type, [1], [zero])
-    assert checks.input_failures(graph) == []
+    assert rules.input_failures(graph) == []
     face.scale[0] = 0.98
-    (failure,) = checks.input_failures(graph)
+    (failure,) = rules.input_failures(graph)
     assert "scale [0.98]" in failure and "not 1 and" in failure

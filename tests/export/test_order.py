@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tiny_models
 
-from export import calibration, convert, flatbuffer, masks, order, runtimes
+from export import calibration, convert, flatbuffer, order, runtimes
+from export.checks import masks
 from segnet_tf.models import blocks
 
 BYTES = {"float32": 4, "int32": 4, "int8": 1, "float16": 2}

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import gpu_runtime, runtimes
+from export import runtimes
+from export.devices import gpu_runtime
 from segnet_tf.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,5 +105,5 @@ def test_fetching_says_what_the_system_lacks(tmp_path):
 
 def test_worker_imports_no_tensorflow():
     # TensorFlow exports an LLVM of its own, which lavapipe would then call and crash.
-    code = "import sys, export.gpu_worker; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, export.devices.gpu_worker; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -7,7 +7,8 @@ import pytest
 import small_files
 import tiny_models
 
-from export import agreement, calibration, checks, convert, flatbuffer, runtimes, tflite
+from export import calibration, convert, flatbuffer, runtimes, tflite
+from export.checks import agreement, rules
 from segnet_tf.data import synthetic
 from segnet_tf.errors import UserError
 from segnet_tf.predictors import Predictor
@@ -96,7 +97,7 @@ def test_masks_of_a_batch_are_exact_and_its_images_do_not_mix(batches, network, 
     images = np.concatenate(tiny_models.images(count=BATCH))
     per_image = sum(c * (h * w // 2 + h * w // 4) for h, w, c in ((32, 48, 4), (16, 24, 6)))
     for runtime in runtimes.CPU_RUNTIMES:
-        counts = checks.count_mask_mismatches(content, [images], runtime)
+        counts = rules.count_mask_mismatches(content, [images], runtime)
         assert counts == (0, BATCH * per_image), runtime
         (answer,) = runtimes.answers(content, runtime, [images])[0]
         (turned,) = runtimes.answers(content, runtime, [images[::-1]])[0]
@@ -112,7 +113,7 @@ def test_masks_of_a_batch_on_the_other_runtimes(batches, runtime):
     if reason := runtimes.unavailable(runtime):
         pytest.skip(reason)
     images = np.concatenate(tiny_models.images(count=BATCH))
-    wrong, pairs = checks.count_mask_mismatches(batches["float32"], [images], runtime)
+    wrong, pairs = rules.count_mask_mismatches(batches["float32"], [images], runtime)
     assert (wrong, pairs > 0) == (0, True)
 
 

@@ -5,7 +5,8 @@ import json
 import page_assets
 import pytest
 
-from export import browser_runtime, web_folder
+from export import web_folder
+from export.devices import browser_runtime
 
 SIZE = (96, 128)
 

@@ -11,7 +11,8 @@ import page_session as session
 import pytest
 from PIL import Image
 
-from export import browser_runtime, web_folder
+from export import web_folder
+from export.devices import browser_runtime
 
 pytestmark = pytest.mark.slow
 DRAWN, MASK = session.DRAWN.format, session.MASK
