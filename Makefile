@@ -46,10 +46,10 @@ demo: setup  ## train on drawn scenes, score, export to int8, verify, predict: 3
 	@echo 'Scenes, truth and answers:      $(DEMO)/predictions.png'
 	@echo "The exported file's answers:    $(DEMO)/predictions/"
 
-# Two runs, the second from the first one's weights; each goes on where it was cut off.
-train-camvid: setup  ## DATA=DIR: train segnet_lite as its shipped weights were: 2.5 hours
+# Three runs, each from the weights of the one before; each goes on where it was cut off.
+train-camvid: setup  ## DATA=DIR: train segnet_lite as its shipped weights were: 3.5 hours
 	@test -n '$(DATA)' || { echo 'Pass CamVid: make train-camvid DATA=path/to/camvid' >&2; exit 2; }
-	for run in segnet_lite_camvid_first segnet_lite_camvid; do \
+	for run in segnet_lite_camvid_first segnet_lite_camvid_second segnet_lite_camvid; do \
 		if test -f "runs/$$run/config.json"; \
 			then $(BIN)/segnet-tf train --resume "runs/$$run" --data '$(DATA)'; \
 			else $(BIN)/segnet-tf train --config "$$run" --data '$(DATA)' --output "runs/$$run"; fi; \

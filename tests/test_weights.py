@@ -11,7 +11,7 @@ from segnet_tf.evaluate import evaluate
 
 # mIoU on the first scenes of the drawn validation split, which CamVid's weights have never seen.
 STORED_SCORES = {
-    "weights:segnet_lite_camvid": 0.2688,
+    "weights:segnet_lite_camvid": 0.2848,
     "weights:segnet_mini_camvid": 0.2893,
 }
 
