@@ -66,7 +66,7 @@ test-all: $(VENV)/.installed-torch  ## all tests, PyTorch as judge included (ins
 runtimes: runtimes-gpu runtimes-aarch64 runtimes-browser  ## all three: 450 MB
 
 runtimes-gpu: setup  ## two Vulkan drivers for the GPU tests, into .runtimes: 43 MB, 17 kept
-	$(PY) export/fetch_gpu_drivers.py
+	$(PY) -m export.fetch_gpu_drivers
 
 lint: setup  ## Ruff and mypy, nothing is changed
 	$(BIN)/ruff check
@@ -98,13 +98,13 @@ mediapipe: runtimes-browser  ## MediaPipe, Python's and the browser's, kept apar
 		'$(PYTHON)' constraints-mediapipe.txt
 
 mediapipe-test: setup mediapipe  ## exported files in MediaPipe's ImageSegmenter, two clients
-	$(PY) -m pytest -m "" -rs tests/export/devices/test_mediapipe.py
+	$(PY) -m pytest -m "" -rs tests/export/runtimes/test_mediapipe.py
 
 # The shipped weights that the app's files are made of; DATA=path/to/camvid scores them.
 MODEL ?= segnet_lite_camvid
 
 android-assets: setup  ## write android_demo_assets/ anew: MODEL=NAME, DATA=DIR to score
-	$(PY) export/android_assets.py --model 'weights:$(MODEL)' $(if $(DATA),--data '$(DATA)')
+	$(PY) -m export.android_assets --model 'weights:$(MODEL)' $(if $(DATA),--data '$(DATA)')
 
 android-kotlin: setup  ## compile the Kotlin of the app's README against stand-ins: 81 MB
 	export/android/compile.sh $(RUNTIMES)/kotlin $(PY)
@@ -114,10 +114,10 @@ WEB_OPTIONS ?=
 
 web:  ## serve the page for phones and desks, with LiteRT.js (npm, 38 MB); WEB_OPTIONS=--port 8000
 	export/devices/litertjs.sh $(RUNTIMES)/litertjs
-	$(PYTHON) export/serve_web.py $(WEB_OPTIONS)
+	$(PYTHON) -m export.serve_web $(WEB_OPTIONS)
 
 web-test: setup runtimes-browser  ## the page in headless Chromium; screenshots into runs/web
-	$(PY) -m pytest -m "" tests/web
+	$(PY) -m pytest -m "" tests/checkout/web
 
 clean:  ## remove caches and what demo and bench wrote; other runs, .venv, .runtimes stay
 	rm -rf runs/demo runs/bench build dist *.egg-info .venv-ci \

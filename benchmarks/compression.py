@@ -19,9 +19,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-if not __package__:
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
 SCENES = "synthetic:24"
 # Each file is checked on so many images by the exporter and scored on all of them here.
 CHECKED = 2
@@ -30,7 +27,7 @@ SCORES = ("mean_iou", "global_accuracy", "class_average_accuracy", "boundary_f1"
 
 def ways(qat_epochs: int, epochs: int, sparsity: float, clusters: int) -> dict:
     """Name of a row -> the `Compression` that makes it; `None` is the float32 file."""
-    from export.compression.plan import Compression
+    from segnet_tf.export.compression.plan import Compression
 
     return {
         "float32": None,
@@ -49,8 +46,8 @@ def ways(qat_epochs: int, epochs: int, sparsity: float, clusters: int) -> dict:
 
 def measure(model: str, data: str, name: str, how, folder: Path, limit: int | None) -> dict:
     """Exports one way and scores the file. A row that `folder` holds already is taken as it is."""
-    from export import sources, tflite
-    from segnet_tf.evaluate import evaluate
+    from segnet_tf.export import exporter, sources
+    from segnet_tf.inference.evaluate import evaluate
 
     path = folder / f"{name.replace(' ', '_')}.tflite"
     known = path.with_suffix(".json")
@@ -62,7 +59,7 @@ def measure(model: str, data: str, name: str, how, folder: Path, limit: int | No
     }
     if known.is_file() and (row := json.loads(known.read_text()))["made"] == made:
         return row
-    _, report = tflite.export(
+    _, report = exporter.export(
         model,
         int8=how is not None,
         data=data,
@@ -119,9 +116,9 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """The command line; 0 if all is well, 2 for bad input. Judges nothing."""
     arguments = _parser().parse_args(argv)
-    from export import sources
     from segnet_tf.errors import UserError
-    from segnet_tf.quiet import start_tensorflow
+    from segnet_tf.export import sources
+    from segnet_tf.system.tensorflow_start import start_tensorflow
 
     start_tensorflow()
     with (

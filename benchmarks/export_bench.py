@@ -2,10 +2,10 @@
 
     python benchmarks/export_bench.py --json OUT
 
-All are exported by export/convert.py in int8 and float32: SegNet with its indices, the same with
-plain max-pooling and nearest upsampling (what indices cost), a U-Net of the same channels, one with
-transpose convolutions, and SegNet again in eager PyTorch, where that is installed. `--model segnet
---widths own` is the full network.
+All are exported by `segnet_tf.export.conversion.convert` in int8 and float32: SegNet with its
+indices, the same with plain max-pooling and nearest upsampling (what indices cost), a U-Net of the
+same channels, one with transpose convolutions, and SegNet again in eager PyTorch, where that is
+installed. `--model segnet --widths own` is the full network.
 """
 
 from __future__ import annotations
@@ -18,10 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-if not __package__:
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-from segnet_tf.errors import UserError  # noqa: E402
+from segnet_tf.errors import UserError
 
 FORMATS = ("int8", "float32")
 THREADS = (1, 2)
@@ -42,8 +39,9 @@ pieces: XNNPACK's partitions."""
 
 def measure_file(content: bytes) -> dict[str, Any]:
     """What one .tflite file takes besides time, in bytes."""
-    from benchmarks.rivals import memory
-    from export import runtimes
+    from rivals import memory
+
+    from segnet_tf.export import runtimes
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "network.tflite")
@@ -66,7 +64,7 @@ def measure_latency(files: dict[str, bytes], torch: Any, seconds: float) -> dict
         torch: a `torch_runner.Runner`, or `None`.
         seconds: for each number of threads.
     """
-    from benchmarks.rivals import latency
+    from rivals import latency
 
     found: dict[str, dict] = {}
     for threads in THREADS:
@@ -86,7 +84,7 @@ def measure_latency(files: dict[str, bytes], torch: Any, seconds: float) -> dict
 
 def compare(model: Any, size: tuple[int, int], form: str, torch: Any, seconds: float) -> dict:
     """All figures of one format: name of a network -> what it takes."""
-    from benchmarks.rivals import networks
+    from rivals import networks
 
     files = {
         name: networks.exported(build(model), size, form == "int8")
@@ -131,7 +129,7 @@ def summary(rows: dict[str, dict]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from export.options import parse_size
+    from segnet_tf.export.options import parse_size
 
     parser = argparse.ArgumentParser(description="Speed and memory of a .tflite SegNet.")
     add = parser.add_argument
@@ -151,8 +149,8 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """The command line; 0 if all is well, 2 for bad input. Judges nothing."""
     arguments = _parser().parse_args(argv)
-    from export import sources
-    from segnet_tf.quiet import start_tensorflow
+    from segnet_tf.export import sources
+    from segnet_tf.system.tensorflow_start import start_tensorflow
 
     start_tensorflow()
     with sources.errors_in_one_line("export_bench") as outcome:
@@ -162,7 +160,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> dict[str, Any]:
-    from benchmarks.rivals import memory, networks, torch_runner
+    from rivals import memory, networks, torch_runner
 
     size = arguments.size
     model = networks.seeded_model(arguments.model, size, _widths(arguments.widths))

@@ -2,7 +2,7 @@
 
     python benchmarks/parity.py --data DIR --json OUT
 
-Exports the model by export/tflite.py in each format, runs each file on each runtime that is there
+Exports the model by export/exporter.py in each format, runs each file on each runtime that is there
 and prints a row for each, with the target it is held to. Judges nothing: the exit code does not
 depend on the figures.
 """
@@ -16,13 +16,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-if not __package__:
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-from segnet_tf.errors import UserError  # noqa: E402
+from segnet_tf.errors import UserError
 
 MODEL = "weights:segnet_mini_camvid"
-# name -> what export/tflite.py's `export` is told
+# name -> what export/exporter.py's `export` is told
 FORMATS: dict[str, dict[str, Any]] = {
     "float32": {"int8": False, "weights": "float32"},
     "float16": {"int8": False, "weights": "float16"},
@@ -41,10 +38,10 @@ def export_format(arguments: argparse.Namespace, name: str, size, folder: Path) 
     Raises:
         UserError: the exporter refuses, or the file fails its checks.
     """
-    from export import tflite
+    from segnet_tf.export import exporter
 
     try:
-        path, _ = tflite.export(
+        path, _ = exporter.export(
             arguments.model,
             data=arguments.data,
             output=folder / f"{name}.tflite",
@@ -53,14 +50,14 @@ def export_format(arguments: argparse.Namespace, name: str, size, folder: Path) 
             largest_drop=1.0,
             **FORMATS[name],
         )
-    except tflite.CheckFailed as error:
+    except exporter.CheckFailed as error:
         raise UserError(f"`format` must pass the exporter's checks. Received: {error}.") from error
     return path.read_bytes()
 
 
 def measure_all(arguments: argparse.Namespace, truth, folder: Path, present: list[str]) -> dict:
     """Prints the table row by row; its rows as JSON."""
-    from export.checks import parity, parity_table
+    from segnet_tf.export.checks import parity, parity_table
 
     print(parity_table.HEADER, flush=True)
     found: dict[str, Any] = {"files": {}, "rows": [], "refused": []}
@@ -90,7 +87,7 @@ def measure_all(arguments: argparse.Namespace, truth, folder: Path, present: lis
 
 def images_for(runtime: str, arguments: argparse.Namespace, available: int) -> int:
     """How many images a runtime gets: the slow ones few."""
-    from export.checks import parity
+    from segnet_tf.export.checks import parity
 
     if runtime in parity.EMULATED_RUNTIMES:
         return min(arguments.emulated_images, available)
@@ -98,7 +95,7 @@ def images_for(runtime: str, arguments: argparse.Namespace, available: int) -> i
 
 
 def _refuse(found: dict, name: str, runtime: str, error: UserError) -> None:
-    from export.checks import parity_table
+    from segnet_tf.export.checks import parity_table
 
     print(parity_table.refused_row(name, runtime, str(error)), flush=True)
     found["refused"].append({"file_format": name, "runtime": runtime, "reason": str(error)})
@@ -109,8 +106,9 @@ def _forget(index: int, logits) -> None:
 
 
 def _keeper(codes: dict[str, list], content: bytes, runtime: str):
-    from export import flatbuffer, runtimes
-    from export.checks import int8_kernels
+    from segnet_tf.export import runtimes
+    from segnet_tf.export.checks import int8_kernels
+    from segnet_tf.export.tflite_file import flatbuffer
 
     if runtime not in (*runtimes.CPU_RUNTIMES, "aarch64"):
         return _forget
@@ -123,7 +121,7 @@ def compare_kernels(content: bytes, codes: dict[str, list], image) -> dict[str, 
     """Prints both tables of int8 kernels; their rows as JSON."""
     import dataclasses
 
-    from export.checks import int8_kernels, parity_table
+    from segnet_tf.export.checks import int8_kernels, parity_table
 
     found: dict[str, list] = {"pairs": [], "ops": []}
     if len(codes) > 1:
@@ -148,9 +146,9 @@ def compare_kernels(content: bytes, codes: dict[str, list], image) -> dict[str, 
 
 def open_images(arguments: argparse.Namespace, source):
     """What to run on: of `--data`, of the run's own, or drawn; and the size of the files."""
-    from export.tflite import image_size
-    from segnet_tf.data import synthetic
-    from segnet_tf.sizes import check_size
+    from segnet_tf.data.scenes import synthetic
+    from segnet_tf.export.exporter import image_size
+    from segnet_tf.models.input_size import check_size
 
     samples = source.samples(arguments.data, arguments.split, arguments.limit)
     if samples is None:
@@ -169,8 +167,8 @@ def open_images(arguments: argparse.Namespace, source):
 
 
 def _parser() -> argparse.ArgumentParser:
-    from export.options import parse_size
-    from export.runtimes import RUNTIMES
+    from segnet_tf.export.options import parse_size
+    from segnet_tf.export.runtimes import RUNTIMES
 
     parser = argparse.ArgumentParser(description="Every format on every runtime against Keras.")
     add = parser.add_argument
@@ -194,9 +192,9 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """The command line; 0 if all is well, 2 for bad input. Judges nothing."""
     arguments = _parser().parse_args(argv)
-    from export import runtimes, sources
-    from export.checks import parity
-    from segnet_tf.quiet import start_tensorflow
+    from segnet_tf.export import runtimes, sources
+    from segnet_tf.export.checks import parity
+    from segnet_tf.system.tensorflow_start import start_tensorflow
 
     start_tensorflow()
     with sources.errors_in_one_line("parity") as outcome:

@@ -17,10 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-if not __package__:
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-from segnet_tf.errors import UserError  # noqa: E402
+from segnet_tf.errors import UserError
 
 # How XNNPACK's operator names begin, for each op of TFLite that a network of ours can have.
 XNNPACK_NAMES = {
@@ -88,8 +85,9 @@ def attribute(ops: Sequence[str], events: Sequence[Any]) -> list[float]:
 
 def measure(path: Path, threads: int, runs: int) -> dict[str, Any]:
     """The profile of a file as it is written to JSON; times in microseconds."""
-    from export import flatbuffer, profiler
-    from segnet_tf.tflite_model import check_survives
+    from segnet_tf.export.runtimes import profiler
+    from segnet_tf.export.tflite_file import flatbuffer
+    from segnet_tf.inference.tflite_model import check_survives
 
     try:
         graph = flatbuffer.read(path.read_bytes())
@@ -164,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """The command line; 0 if all is well, 2 for bad input."""
     arguments = _parser().parse_args(argv)
-    from export import sources
+    from segnet_tf.export import sources
 
     with sources.errors_in_one_line("profile_tflite") as outcome:
         for name in ("threads", "runs", "nodes"):
@@ -182,10 +180,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _default(folder: Path) -> Path:
-    from segnet_tf.quiet import start_tensorflow
+    from segnet_tf.system.tensorflow_start import start_tensorflow
 
     start_tensorflow()
-    from benchmarks.rivals import networks
+    from rivals import networks
 
     size = (192, 256)
     path = folder / "segnet_float32.tflite"

@@ -1,6 +1,6 @@
 """Writes android_demo_assets/: all that an app developer copies, and what is true of it.
 
-python export/android_assets.py [--model weights:NAME] [--data DIR] [--output FOLDER]
+python -m export.android_assets [--model weights:NAME] [--data DIR] [--output FOLDER]
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
-
-if not __package__:  # run as a script: our own tflite.py would shadow a module of that name
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "android_demo_assets"
@@ -52,10 +49,11 @@ def write(
     """
     from PIL import Image
 
-    from export import sources
     from export.android import asset_manifest, asset_readme
-    from segnet_tf.data import Classes, synthetic
-    from segnet_tf.runs import run_classes
+    from segnet_tf.data import Classes
+    from segnet_tf.data.scenes import synthetic
+    from segnet_tf.export import sources
+    from segnet_tf.runs.records import run_classes
 
     folder = Path(folder)
     source = sources.open_source(model)
@@ -106,11 +104,12 @@ def _export(
     folder: Path, source: Any, kind: str, data: Any, size: Any, limit: Any, earlier: dict[str, Any]
 ) -> dict[str, Any]:
     """Exports and checks one file; its entry in the manifest."""
-    from export import flatbuffer, tflite
     from export.android import asset_manifest
+    from segnet_tf.export import exporter
+    from segnet_tf.export.tflite_file import flatbuffer
 
     path = folder / f"{source.record['config']['model']}_{kind}.tflite"
-    path, report = tflite.export(
+    path, report = exporter.export(
         source,
         int8=kind == "int8",
         weights="float32" if kind == "int8" else kind,
@@ -141,7 +140,7 @@ def _mask(path: Path, image: Any, classes: Any) -> Any:
     import numpy as np
     from PIL import Image
 
-    from segnet_tf.tflite_model import TFLiteModel
+    from segnet_tf.inference.tflite_model import TFLiteModel
 
     mask = Image.fromarray(TFLiteModel(path)(image).argmax(axis=-1).astype(np.uint8))
     mask.putpalette(classes.palette().tobytes())
@@ -178,8 +177,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, metavar="N", help="score on the first N images only")
     parser.add_argument("--output", metavar="FOLDER", default=str(FOLDER), help="where to")
     arguments = parser.parse_args(argv)
-    from export import sources, tflite
-    from segnet_tf.quiet import start_tensorflow
+    from segnet_tf.export import exporter, sources
+    from segnet_tf.system.tensorflow_start import start_tensorflow
 
     start_tensorflow()
     with sources.errors_in_one_line("android_assets") as outcome:
@@ -187,7 +186,7 @@ def main(argv: list[str] | None = None) -> int:
             manifest = write(
                 arguments.output, model=arguments.model, data=arguments.data, limit=arguments.limit
             )
-        except tflite.CheckFailed as error:
+        except exporter.CheckFailed as error:
             print(f"android_assets: a check failed, nothing was written: {error}", file=sys.stderr)
             return 1
         for entry in manifest["models"]:

@@ -1,6 +1,6 @@
 """Fetches the two Vulkan drivers that compute on the CPU: 43 MB to load, 17 MB kept.
 
-python export/fetch_gpu_drivers.py
+python -m export.fetch_gpu_drivers
 
 takes them out of Debian's packages, with apt-get and dpkg-deb, into a folder of this checkout.
 Nothing is installed, no root is needed, and the system's own package lists stay as they are.
@@ -20,11 +20,8 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-if not __package__:  # run as a script: our own tflite.py would shadow a module of that name
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-from export.devices import gpu_drivers  # noqa: E402
-from segnet_tf.errors import UserError  # noqa: E402
+from segnet_tf.errors import UserError
+from segnet_tf.export.runtimes import gpu_drivers
 
 # SwiftShader and the Vulkan loader come with Chromium. Bookworm's own lavapipe, 22.3, is too old
 # for the delegate.

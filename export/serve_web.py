@@ -1,7 +1,7 @@
 """Serves the page of `android_demo_assets/web/` with its models and LiteRT.js.
 
-    python export/serve_web.py
-    python export/serve_web.py --port 8000 --host 0.0.0.0 --certificate FILE --key FILE
+    python -m export.serve_web
+    python -m export.serve_web --port 8000 --host 0.0.0.0 --certificate FILE --key FILE
 
 Browsers give camera, WebGPU and threads to https and to localhost only. So a phone opens the page
 by a cable, with `adb reverse tcp:8000 tcp:8000` and http://localhost:8000, or over the network
@@ -17,11 +17,8 @@ import ssl
 import sys
 from pathlib import Path
 
-if not __package__:  # run as a script: our own tflite.py would shadow a module of that name
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-from export import web_folder  # noqa: E402
-from segnet_tf.errors import UserError  # noqa: E402
+from export import web_folder
+from segnet_tf.errors import UserError
 
 PORT = 8000
 OUTPUT = web_folder.ROOT / "build" / "web"

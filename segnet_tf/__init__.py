@@ -1,6 +1,6 @@
 """SegNet in Keras 3: argmax pooling and unpooling layers, models, data, training, scores.
 
-`import segnet_tf` costs nothing: `segnet_tf.models` and the other modules (and with them
+`import segnet_tf` costs nothing: `segnet_tf.models` and the other rooms (and with them
 TensorFlow) are imported when first used.
 """
 
@@ -9,25 +9,22 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-# The one home of the version; setup.cfg reads it from here without importing.
-__version__ = "0.1.0"
+from segnet_tf.version import __version__ as __version__
 
 _MODULES = (
-    "boundary",
-    "callbacks",
-    "class_weights",
     "config",
     "data",
     "errors",
-    "evaluate",
+    "export",
+    "inference",
     "layers",
     "losses",
     "metrics",
     "models",
     "ops",
     "plots",
-    "predict",
-    "train",
+    "runs",
+    "training",
 )
 
 

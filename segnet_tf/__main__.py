@@ -2,6 +2,6 @@
 
 import sys
 
-from segnet_tf.cli import main
+from segnet_tf.cli.main import main
 
 sys.exit(main())

@@ -1,13 +1,13 @@
 """The configuration of a training run: one frozen dataclass, JSON in and out."""
 
 import dataclasses
-import json
 import math
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from segnet_tf.errors import UserError
+from segnet_tf.system.json_files import read_json
 
 # Of the weights in the package: how to train them again.
 RECIPES = Path(__file__).parent / "recipes"
@@ -186,19 +186,6 @@ def read_config(name: str | Path) -> dict[str, Any]:
         raise UserError(f"`{path}` must be a readable TOML file. Received: {error}.") from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"`{path}` must be valid TOML. Received: {error}.") from error
-
-
-def read_json(path: str | Path) -> dict[str, Any]:
-    """A JSON object out of a file; UserError if it is missing or no JSON object."""
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"`{path}` must be a readable JSON file. Received: {error}.") from error
-    except json.JSONDecodeError as error:
-        raise UserError(f"`{path}` must be valid JSON. Received: {error}.") from error
-    if not isinstance(content, dict):
-        raise UserError(f"`{path}` must hold a JSON object. Received: {type(content).__name__}.")
-    return content
 
 
 def _refuse(name: str, rule: str, value: Any) -> None:

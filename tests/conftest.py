@@ -8,6 +8,8 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+pytest_plugins = ["exported_files"]
+
 
 @pytest.fixture(scope="session")
 def camvid_dir() -> Path:

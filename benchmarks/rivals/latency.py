@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from export import runtimes
+from segnet_tf.export import runtimes
 
 LEAST_ROUNDS = 10
 

@@ -1,4 +1,4 @@
-"""Memory that a .tflite file takes. `python -m benchmarks.rivals.memory [FILE]` prints a peak.
+"""Memory that a .tflite file takes. `python -m rivals.memory [FILE]` prints a peak.
 
 Imports LiteRT and no TensorFlow, since its own process is what is measured.
 """
@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.rivals.resident import resident_peak
-from export import flatbuffer, runtimes
+from rivals.resident import resident_peak
 from segnet_tf.errors import UserError
+from segnet_tf.export import runtimes
+from segnet_tf.export.tflite_file import flatbuffer
 
-ROOT = Path(__file__).resolve().parents[2]
+BENCHMARKS = Path(__file__).resolve().parents[1]
 
 
 def peak_arena(content: bytes) -> int:
@@ -71,10 +72,10 @@ def peak_process(path: str | Path | None, seconds: float = 600) -> int:
         path: of the file; `None` for the imports alone.
         seconds: to wait at most.
     """
-    command = [sys.executable, "-m", "benchmarks.rivals.memory"]
+    command = [sys.executable, "-m", "rivals.memory"]
     done = subprocess.run(
         [*command, str(path)] if path else command,
-        cwd=ROOT,
+        cwd=BENCHMARKS,
         capture_output=True,
         text=True,
         timeout=seconds,

@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from export import calibration, convert, graph
 from segnet_tf import models
-from segnet_tf.data import synthetic
+from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
+from segnet_tf.export.conversion import calibration, convert, graph
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 
 CLASSES = 11

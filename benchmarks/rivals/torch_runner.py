@@ -1,6 +1,6 @@
 """The same network in eager PyTorch, float32, in a process of its own.
 
-`python -m benchmarks.rivals.torch_runner` reads a line of JSON with the layers and the size, then
+`python -m rivals.torch_runner` reads a line of JSON with the layers and the size, then
 "THREADS SECONDS" a line, and answers each with a line of JSON. It imports no TensorFlow.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from segnet_tf.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[2]
+BENCHMARKS = Path(__file__).resolve().parents[1]
 
 
 # OpenMP's threads go on spinning for as long, and would take the next one's processor.
@@ -40,8 +40,8 @@ class Runner:
 
     def __init__(self, layers: list[tuple[str, int]], size: tuple[int, int]) -> None:
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.rivals.torch_runner"],
-            cwd=ROOT,
+            [sys.executable, "-m", "rivals.torch_runner"],
+            cwd=BENCHMARKS,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -121,7 +121,7 @@ def network(layers: list[tuple[str, int]]) -> Any:
 def _serve() -> None:
     import torch
 
-    from benchmarks.rivals.resident import resident_peak
+    from rivals.resident import resident_peak
 
     base = resident_peak()
     asked = json.loads(sys.stdin.readline())

@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from export import runtimes
-from segnet_tf import __version__
+from segnet_tf.export import runtimes
+from segnet_tf.version import __version__
 
 
 def digest(path: Path) -> str:
@@ -72,7 +72,7 @@ def manifest(
     """All of it; the files must be in `folder`."""
     masks = [entry["sample_mask"] for entry in models]
     files = sorted([sample["image"], "labels.txt", "palette.json", *masks])
-    drawn_by = f"segnet_tf.data.synthetic.scene({sample['scene']}, size=(height, width))"
+    drawn_by = f"segnet_tf.data.scenes.synthetic.scene({sample['scene']}, size=(height, width))"
     return {
         "exporter": f"segnet_tf {__version__}",
         "weights": weights,

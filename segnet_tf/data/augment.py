@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from segnet_tf.data.labels import VOID
+from segnet_tf.data.classes import VOID
 from segnet_tf.errors import UserError
 
 # ITU-R BT.601 luma: what a colour is in grey.

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from segnet_tf.data.labels import VOID, Classes
+from segnet_tf.data.classes import VOID, Classes
 from segnet_tf.data.samples import (
     Samples,
     pair_by_stem,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segnet_tf.data.labels import VOID, Classes, Colour, default_colours
+from segnet_tf.data.classes import VOID, Classes, Colour, default_colours
 from segnet_tf.errors import UserError
 
 NAMES = ("classes.json", "classes.csv", "classes.txt")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from segnet_tf.data.class_file import ClassFile, find, load
-from segnet_tf.data.labels import Colour
+from segnet_tf.data.classes import Colour
 from segnet_tf.data.samples import (
     Samples,
     pair_by_stem,

@@ -8,14 +8,15 @@ from typing import Any
 
 import keras
 
-from segnet_tf import shipped
 from segnet_tf.errors import UserError
 from segnet_tf.models import segnet as _segnet
 from segnet_tf.models import segnet_basic as _segnet_basic
 from segnet_tf.models import segnet_lite as _segnet_lite
 from segnet_tf.models import segnet_mini as _segnet_mini
-from segnet_tf.models.lite0_weights import copy_lite0, imagenet_file
-from segnet_tf.models.torch_weights import load_torch_state_dict
+from segnet_tf.models.pretrained import shipped
+from segnet_tf.models.pretrained.lite0 import copy_lite0, imagenet_file
+from segnet_tf.models.pretrained.torch_state_dict import load_torch_state_dict
+from segnet_tf.models.pretrained.vgg16 import copy_vgg16
 
 __all__ = ["NAMES", "build", "load_torch_state_dict"]
 
@@ -114,7 +115,7 @@ def load_weights(model: keras.Model, weights: str, name: str) -> None:
                 "`weights` must be VGG16's, downloadable or a whole file as Keras stores them. "
                 f"Received: {weights}: {(str(error).splitlines() or [type(error).__name__])[0]}"
             ) from error
-        _segnet.copy_vgg16(model, vgg16)
+        copy_vgg16(model, vgg16)
         return
     path = shipped.path(f"{name}_{weights}") or Path(weights)
     if not path.is_file():

@@ -3,41 +3,12 @@
 from __future__ import annotations
 
 import keras
-import tensorflow as tf
 
+from segnet_tf.layers import LocalResponseNormalization
 from segnet_tf.models import blocks
 
 WIDTHS = (64, 64, 64, 64)
 DEPTH = len(WIDTHS)
-
-
-@keras.saving.register_keras_serializable(package="segnet_tf")
-class LocalResponseNormalization(keras.layers.Layer):
-    """Caffe's LRN across channels, as SegNet-Basic has it on its input.
-
-    Divides by `(1 + alpha / size * sum of squares over size channels) ** beta`; shape and dtype
-    stay. TFLite has no int8 form of it.
-    """
-
-    def __init__(self, size=5, alpha=1e-4, beta=0.75, **kwargs):
-        super().__init__(**kwargs)
-        self.size = size
-        self.alpha = alpha
-        self.beta = beta
-
-    def call(self, inputs):
-        # TensorFlow's alpha is not divided by the window's size, Caffe's is.
-        return tf.nn.local_response_normalization(
-            inputs, depth_radius=self.size // 2, alpha=self.alpha / self.size, beta=self.beta
-        )
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "size": self.size,
-            "alpha": self.alpha,
-            "beta": self.beta,
-        }
 
 
 def segnet_basic(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segnet_tf.data import VOID, Classes, Samples, colourize, open_samples
-from segnet_tf.data.labels import default_colours
+from segnet_tf.data.classes import default_colours
 from segnet_tf.data.samples import pair_by_stem, relabel
 from segnet_tf.errors import UserError
 

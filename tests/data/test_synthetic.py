@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segnet_tf.data import VOID, camvid, open_samples, synthetic
+from segnet_tf.data import VOID, camvid, open_samples
+from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
 
 COUNT = len(camvid.CLASSES)

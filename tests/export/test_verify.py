@@ -11,8 +11,10 @@ import pytest
 import tensorflow as tf
 import tiny_models
 
-from export import calibration, convert, flatbuffer, verify
-from segnet_tf.data import synthetic
+from segnet_tf.data.scenes import synthetic
+from segnet_tf.export import verify
+from segnet_tf.export.conversion import calibration, convert
+from segnet_tf.export.tflite_file import flatbuffer
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tiny_models
 
-from export import calibration, convert
-from export.checks import agreement
-from segnet_tf.data import synthetic
+from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
+from segnet_tf.export.checks import agreement
+from segnet_tf.export.conversion import calibration, convert
 
 
 @pytest.fixture(scope="module")

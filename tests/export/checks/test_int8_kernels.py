@@ -7,9 +7,10 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
-from export import flatbuffer, runtimes
-from export.checks import int8_kernels
-from export.flatbuffer import Graph, Op, Tensor
+from segnet_tf.export import runtimes
+from segnet_tf.export.checks import int8_kernels
+from segnet_tf.export.tflite_file import flatbuffer
+from segnet_tf.export.tflite_file.flatbuffer import Graph, Op, Tensor
 
 RELU = schema.ActivationFunctionType.RELU
 NONE = schema.ActivationFunctionType.NONE
@@ -120,7 +121,7 @@ def test_a_wrong_code_is_found(int8_file, images, monkeypatch):
 
 @pytest.mark.slow
 def test_codes_are_those_of_the_file(narrow, int8_file, images):
-    from export import calibration, convert
+    from segnet_tf.export.conversion import calibration, convert
 
     graph = flatbuffer.read(int8_file)
     (values,) = runtimes.answers(int8_file, "xnnpack", images[:1])[0]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tiny_models
 
-from export import calibration, convert
-from export.checks import layer_errors
+from segnet_tf.export.checks import layer_errors
+from segnet_tf.export.conversion import calibration, convert
 
 
 def measured(model, ranges, size=tiny_models.SIZE):

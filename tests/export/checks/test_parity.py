@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tiny_models
 
-from export import runtimes
-from export.checks import parity
-from segnet_tf.data import synthetic
+from segnet_tf.data.scenes import synthetic
+from segnet_tf.export import runtimes
+from segnet_tf.export.checks import parity
 
 CLASSES = 11
 COUNT = 3
@@ -23,7 +23,7 @@ def truth(network, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def content(network):
-    from export import convert
+    from segnet_tf.export.conversion import convert
 
     return convert.convert(network, tiny_models.SIZE)
 

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export import flatbuffer, lowering, runtimes
-from export.checks import rules
 from segnet_tf.errors import UserError
-from segnet_tf.tflite_model import check_survives
+from segnet_tf.export import runtimes
+from segnet_tf.export.checks import rules
+from segnet_tf.export.conversion import lowering
+from segnet_tf.export.tflite_file import flatbuffer
+from segnet_tf.inference.tflite_model import check_survives
 
 SHAPE = (1, 6, 8, 4)
 SPAN = (-3.0, 5.0)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import tiny_models
 
-from export import calibration, convert, flatbuffer, sources
-from export.checks import rules
-from export.compression import compress, finetune, qat
+from segnet_tf.export import sources
+from segnet_tf.export.checks import rules
+from segnet_tf.export.compression import compress, finetune, qat
+from segnet_tf.export.conversion import calibration, convert
+from segnet_tf.export.tflite_file import flatbuffer
 
 
 @pytest.fixture(scope="module")

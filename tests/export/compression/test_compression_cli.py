@@ -1,4 +1,4 @@
-"""`--qat`, `--prune`, `--cluster` and `--debug` of export/tflite.py: files, reports, refusals."""
+"""`--qat`, `--prune`, `--cluster` and `--debug` of export/exporter.py: files, reports, refusals."""
 
 import json
 import os
@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import tiny_models
 
-from export import tflite
-from export.checks import agreement
-from export.compression import finetune
+from segnet_tf.export import exporter
+from segnet_tf.export.checks import agreement
+from segnet_tf.export.compression import finetune
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -43,7 +43,7 @@ REFUSED = {
 
 
 def refused(capsys, *arguments):
-    assert tflite.main([str(argument) for argument in arguments]) == 2
+    assert exporter.main([str(argument) for argument in arguments]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and error.startswith("tflite: error: "), error
     return error
@@ -81,7 +81,7 @@ def exported(run, tmp_path, *options):
     arguments += ["--max-drop", 100, *options]
     if "--int8" in options:
         arguments += ["--calibration-images", 2]
-    assert tflite.main([str(argument) for argument in arguments]) == 0
+    assert exporter.main([str(argument) for argument in arguments]) == 0
     # Checkpoints are gone once the file is there.
     assert {path.name for path in tmp_path.iterdir()} == {"f.tflite", "r.json"}
     return json.loads((tmp_path / "r.json").read_text())
@@ -119,11 +119,11 @@ def test_a_file_that_lost_too_much_is_not_written_but_its_training_is_kept(
     monkeypatch.setattr(agreement, "mean_iou", lambda *arguments: 1.0)
     options = ["--int8", "--prune", 0.5, "--fine-tune-epochs", 1, "--model", run]
     options += ["--output", tmp_path / "f.tflite", "--calibration-images", 2]
-    assert tflite.main([str(option) for option in options]) == 1
+    assert exporter.main([str(option) for option in options]) == 1
     assert "points of mIoU lost to the model before" in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == [".f.tflite.prune.npz"]
     monkeypatch.setattr(finetune, "_save", None)  # nothing is trained again
-    assert tflite.main([str(option) for option in [*options, "--max-drop", 100]]) == 0
+    assert exporter.main([str(option) for option in [*options, "--max-drop", 100]]) == 0
     assert "going on after epoch 1" in capsys.readouterr().err
 
 

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import tiny_models
 
-from export import calibration, convert, flatbuffer, runtimes, sources
-from export.checks import rules
-from export.compression import fake_quant, finetune, qat
-from segnet_tf.data import synthetic
+from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
+from segnet_tf.export import runtimes, sources
+from segnet_tf.export.checks import rules
+from segnet_tf.export.compression import fake_quant, finetune, qat
+from segnet_tf.export.conversion import calibration, convert
+from segnet_tf.export.tflite_file import flatbuffer
 
 
 def ranges_of(model):

@@ -7,10 +7,10 @@ import pytest
 import tf_keras
 import tiny_models
 
-from export.compression import twin
 from segnet_tf import models
-from segnet_tf.checkpoints import load_model
 from segnet_tf.errors import UserError
+from segnet_tf.export.compression import twin
+from segnet_tf.runs.checkpoints import load_model
 
 
 def assert_same_answers(model, size=tiny_models.SIZE):

@@ -1,0 +1,1 @@
+"""Synthetic road scenes, drawn from a seed."""

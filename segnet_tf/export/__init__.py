@@ -1,0 +1,1 @@
+"""A trained Keras model in, a verified .tflite file out."""

@@ -1,0 +1,213 @@
+"""How far int8 kernels lie from each other, and each from exact arithmetic on its own inputs.
+
+Kernels round in their own ways: XNNPACK multiplies in float32, the optimized and the reference
+ones in integers, rounding twice. One code of difference in one convolution is therefore no defect;
+more is, and so is any in an op that only moves values.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from segnet_tf.export import runtimes
+from segnet_tf.export.checks.parity import label_map
+from segnet_tf.export.tflite_file import flatbuffer
+from segnet_tf.export.tflite_file.flatbuffer import Graph, Op
+
+# Codes that a kernel may lie from the exact value; right rounding is within 0.5.
+LARGEST_ERROR = 1.0
+_ARITHMETIC = {"SUB": np.subtract, "ADD": np.add, "MUL": np.multiply}
+COMPUTED_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", *_ARITHMETIC)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """Two runtimes' answers: `codes` that are equal, `worst` difference, `pixels` of one class."""
+
+    first: str
+    second: str
+    images: int
+    codes: float
+    worst: int
+    pixels: float
+
+
+@dataclasses.dataclass(frozen=True)
+class OpError:
+    """The ops of one kind on one runtime, against exact arithmetic on the same input codes.
+
+    Attributes:
+        runtime, op: which.
+        count: ops of the kind that were checked.
+        rounded: the part of the codes that is the exact value rounded.
+        worst: the furthest that a code lies from the exact value, in codes.
+        where: the name of the tensor with the worst.
+    """
+
+    runtime: str
+    op: str
+    count: int
+    rounded: float
+    worst: float
+    where: str
+
+
+def output_codes(graph: Graph, values: np.ndarray) -> np.ndarray:
+    """The int8 codes behind an int8 file's output, whatever dtype the file gives it in.
+
+    Args:
+        graph: of the file.
+        values: its output in real numbers.
+
+    Returns:
+        int16, the zero point taken off, so that one logit is foreground above 0 here too.
+    """
+    tensor = graph.tensors[graph.outputs[0]]
+    if not tensor.scale.size:
+        maker = graph.maker(tensor.index)
+        if maker is None or maker.name != "DEQUANTIZE":
+            raise ValueError("The file's output is not quantized, it has no codes.")
+        tensor = graph.tensors[maker.inputs[0]]
+    return np.rint(values / tensor.scale[0]).astype(np.int16)
+
+
+def pairs(answers: Mapping[str, list[np.ndarray]]) -> Iterator[Pair]:
+    """Holds the runtimes against each other, on the images that both have.
+
+    Args:
+        answers: runtime -> for each image its `output_codes`, `(height, width, classes)`.
+    """
+    for first, second in itertools.combinations(answers, 2):
+        both = list(zip(answers[first], answers[second], strict=False))
+        gaps = [np.abs(a.astype(int) - b) for a, b in both]
+        maps = [label_map(a) == label_map(b) for a, b in both]
+        yield Pair(
+            first,
+            second,
+            len(both),
+            float(np.mean([(gap == 0).mean() for gap in gaps])),
+            int(max(gap.max() for gap in gaps)),
+            float(np.mean([same.mean() for same in maps])),
+        )
+
+
+def op_errors(content: bytes, runtime: str, image: np.ndarray) -> list[OpError]:
+    """Recomputes each op that computes, in exact arithmetic from the kernel's own input codes.
+
+    Args:
+        content: of an int8 .tflite file.
+        runtime: one of `runtimes.RUNTIMES`.
+        image: float32 `(1, height, width, 3)`, RGB 0..255.
+    """
+    graph = flatbuffer.read(content)
+    checked = [op for op in graph.ops if op.name in COMPUTED_OPS and _is_int8(graph, op)]
+    inputs = {i for op in checked for i in op.inputs if i >= 0 and graph.tensors[i].data is None}
+    wanted = sorted(inputs | {op.outputs[0] for op in checked})
+    shown = flatbuffer.with_outputs(content, wanted)
+    values = runtimes.answers(shown, runtime, [image])[0][len(graph.outputs) :]
+    codes = {
+        i: _codes(graph, i, value).astype(np.int16) for i, value in zip(wanted, values, strict=True)
+    }
+    found = []
+    for name in COMPUTED_OPS:
+        ops = [op for op in checked if op.name == name]
+        worst, where, right, total = 0.0, "", 0, 0
+        for op in ops:
+            error = np.abs(codes[op.outputs[0]] - exact(graph, op, codes))
+            # Half a code is right whichever way it went.
+            right += int((error <= 0.5 + 1e-6).sum())
+            total += error.size
+            if error.max() >= worst:
+                worst, where = float(error.max()), graph.tensors[op.outputs[0]].name
+        if ops:
+            found.append(OpError(runtime, name, len(ops), right / total, worst, where[:60]))
+    return found
+
+
+def exact(graph: Graph, op: Op, codes: Mapping[int, np.ndarray]) -> np.ndarray:
+    """An op's output in codes before rounding, clipped to what int8 and its activation allow.
+
+    Args:
+        graph: of the file.
+        op: one of `COMPUTED_OPS`.
+        codes: tensor number -> int8 codes, of every input that is not a constant.
+
+    Returns:
+        float64. Sums of products of int8 stay far below 2**53: they are exact.
+    """
+    target = graph.tensors[op.outputs[0]]
+    scale, zero = target.scale[0], target.zero_point[0]
+    if op.name in _ARITHMETIC:
+        first, second = (_real(graph, i, codes) for i in op.inputs)
+        result = _ARITHMETIC[op.name](first, second) / scale + zero
+    else:
+        source, kernel = (graph.tensors[i] for i in op.inputs[:2])
+        if kernel.data is None:
+            raise ValueError(f"The kernel of {target.name} is not a constant.")
+        total = _convolved(op, codes[source.index] - float(source.zero_point[0]), kernel.data)
+        if len(op.inputs) > 2 and op.inputs[2] >= 0:
+            bias = graph.tensors[op.inputs[2]].data
+            total = total + (0 if bias is None else bias.astype(np.float64))
+        result = total * (source.scale[0] * kernel.scale / scale) + zero
+    low, high = _limits(op, scale, zero)
+    return np.clip(result, low, high)
+
+
+def _convolved(op: Op, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Whole-number sums of products, `(batch, h, w, channels)`."""
+    options = op.options
+    if (options.dilationHFactor, options.dilationWFactor) != (1, 1):
+        raise ValueError(f"{op.name} is dilated, which this arithmetic does not know.")
+    strides, window = (options.strideH, options.strideW), kernel.shape[1:3]
+    same = options.padding == schema.Padding.SAME
+    sizes, edges = [], []
+    for side, stride, length in zip(x.shape[1:3], strides, window, strict=True):
+        size = -(-side // stride) if same else (side - length) // stride + 1
+        lack = max((size - 1) * stride + length - side, 0) if same else 0
+        sizes.append(size)
+        edges.append((lack // 2, lack - lack // 2))
+    x = np.pad(x, ((0, 0), *edges, (0, 0)))
+    weights = kernel.astype(np.float64)
+    total: np.ndarray | float = 0.0
+    for i, j in itertools.product(*map(range, window)):
+        rows = slice(i, i + (sizes[0] - 1) * strides[0] + 1, strides[0])
+        columns = slice(j, j + (sizes[1] - 1) * strides[1] + 1, strides[1])
+        tap = x[:, rows, columns]
+        if op.name == "CONV_2D":
+            total = total + tap @ weights[:, i, j].T
+        else:
+            total = total + np.repeat(tap, options.depthMultiplier, -1) * weights[0, i, j]
+    return np.asarray(total)
+
+
+def _limits(op: Op, scale: float, zero: int) -> tuple[float, float]:
+    kinds = schema.ActivationFunctionType
+    spans = {
+        kinds.NONE: (-np.inf, np.inf),
+        kinds.RELU: (0.0, np.inf),
+        kinds.RELU6: (0.0, 6.0),
+        kinds.RELU_N1_TO_1: (-1.0, 1.0),
+    }
+    low, high = spans[op.options.fusedActivationFunction]
+    return max(-128.0, np.rint(low / scale) + zero), min(127.0, np.rint(high / scale) + zero)
+
+
+def _real(graph: Graph, index: int, codes: Mapping[int, np.ndarray]) -> np.ndarray:
+    tensor = graph.tensors[index]
+    if tensor.data is not None:
+        return tensor.values()
+    return (codes[index].astype(np.float64) - tensor.zero_point[0]) * tensor.scale[0]
+
+
+def _codes(graph: Graph, index: int, values: np.ndarray) -> np.ndarray:
+    tensor = graph.tensors[index]
+    return np.rint(values / tensor.scale[0]) + tensor.zero_point[0]
+
+
+def _is_int8(graph: Graph, op: Op) -> bool:
+    return graph.tensors[op.outputs[0]].dtype == "int8"

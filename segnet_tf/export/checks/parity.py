@@ -1,0 +1,218 @@
+"""One cell of the parity table: one file on one runtime, held against the Keras model."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from segnet_tf.data import Samples
+from segnet_tf.export import runtimes
+from segnet_tf.export.tflite_file import flatbuffer
+from segnet_tf.metrics import SegmentationScores
+from segnet_tf.system.progress import counted
+
+# On a driver that computes on the CPU, seconds an image; and emulated, a minute.
+SLOW_RUNTIMES = (*runtimes.GPU_RUNTIMES, "browser-webgpu")
+EMULATED_RUNTIMES = ("aarch64",)
+# They have no delegate: nothing else of this project runs on the CPU without XNNPACK.
+PLAIN_KERNELS = ("optimized", "reference")
+# Fractions of pixels, and points of mIoU as a fraction.
+FLOAT32_PIXELS = 0.9999
+FLOAT16_PIXELS = 0.995
+INT8_DROP = 0.003
+# Images that one call to a runtime gets: its answers are in memory together.
+TOGETHER = 8
+
+Keep = Callable[[int, np.ndarray], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """What a file gave on a runtime.
+
+    Attributes:
+        file_format, runtime: which cell it is.
+        images: how many were run.
+        delegated: nodes that a delegate took, `None` where the runtime only says "not all".
+        nodes: of the file.
+        pixels: the part of the pixels that has Keras's class.
+        mean_iou, keras_mean_iou: fractions, on the images that were run.
+        worst, mean: difference to Keras's logits.
+        seconds: that all of it took.
+        target: the promise this cell is held to, empty for none.
+        met: whether it is kept; `None` without one.
+    """
+
+    file_format: str
+    runtime: str
+    images: int
+    delegated: int | None
+    nodes: int
+    pixels: float
+    mean_iou: float
+    keras_mean_iou: float
+    worst: float
+    mean: float
+    seconds: float
+    target: str = ""
+    met: bool | None = None
+
+    @property
+    def all_delegated(self) -> bool | None:
+        """Whether one delegate took every node; `None` for kernels that run without one."""
+        return None if self.runtime in PLAIN_KERNELS else self.delegated == self.nodes
+
+
+class KerasAnswers:
+    """Images at the size of the files, and Keras's logits for them, which are kept on disk.
+
+    Args:
+        model: from RGB 0..255 to logits.
+        samples: images and labels.
+        size: `(height, width)` in pixels that the files take.
+        folder: that exists; 4 bytes a logit go into it.
+    """
+
+    def __init__(
+        self, model: keras.Model, samples: Samples, size: tuple[int, int], folder: Path
+    ) -> None:
+        self.samples, self.size = samples, size
+        shape = (len(samples), *size, model.output_shape[-1])
+        self.logits = np.lib.format.open_memmap(folder / "keras.npy", "w+", np.float32, shape)
+        for index in counted(range(len(samples)), len(samples), "Keras"):
+            self.logits[index] = model.predict_on_batch(self.image(index))[0]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def image(self, index: int) -> np.ndarray:
+        """float32 `(1, height, width, 3)`, RGB 0..255."""
+        image = tf.cast(self.samples.read(index)[0], tf.float32)[tf.newaxis]
+        return tf.image.resize(image, self.size).numpy()
+
+    def score(self, metric: SegmentationScores, index: int, logits: np.ndarray) -> None:
+        """Counts an answer at the size of the labels, as `segnet-tf evaluate` does."""
+        truth = self.samples.read(index)[1]
+        found = label_map(tf.image.resize(logits[np.newaxis], truth.shape[:2]).numpy())
+        metric.update_state(truth[np.newaxis], tf.one_hot(found, len(self.samples.classes)))
+
+
+def label_map(logits: np.ndarray) -> np.ndarray:
+    """Class ids of logits `(..., classes)`; one logit is foreground above 0."""
+    return (logits[..., 0] > 0).astype(int) if logits.shape[-1] == 1 else logits.argmax(-1)
+
+
+def measure(
+    content: bytes,
+    file_format: str,
+    runtime: str,
+    truth: KerasAnswers,
+    count: int,
+    keep: Keep = lambda index, logits: None,
+) -> Cell:
+    """Runs a file on the first images.
+
+    Args:
+        content: of the .tflite file, which gives logits.
+        file_format: what it is called in the table.
+        runtime: one of `runtimes.RUNTIMES`.
+        truth: images and Keras's answers.
+        count: images to run, at most those that there are.
+        keep: called with the number of each image and its logits.
+
+    Raises:
+        UserError: the runtime is missing or refuses the file.
+    """
+    count = min(count, len(truth))
+    metrics = [SegmentationScores(len(truth.samples.classes)) for _ in range(2)]
+    worst, same, differences, pixels, values = 0.0, 0, 0.0, 0, 0
+    began = time.perf_counter()
+    delegated: int | None = None
+    done = counted(range(count), count, f"{file_format} on {runtime}")
+    for start in range(0, count, TOGETHER):
+        images = [truth.image(index) for index in range(start, min(start + TOGETHER, count))]
+        found, delegated = answers(content, runtime, images)
+        for outputs in found:
+            index, logits = next(done), outputs[0][0]
+            expected = truth.logits[index]
+            difference = np.abs(logits - expected)
+            # NaN is the worst there is, and `max` of two would pass over it.
+            worst = float(np.maximum(worst, difference.max()))
+            differences += float(difference.sum(dtype=np.float64))
+            same += int((label_map(logits) == label_map(expected)).sum())
+            pixels += logits.shape[0] * logits.shape[1]
+            values += logits.size
+            for metric, answer in zip(metrics, (logits, expected), strict=True):
+                truth.score(metric, index, answer)
+            keep(index, logits)
+    next(done, None)
+    mean_iou, keras_mean_iou = (float(metric.result()["mean_iou"]) for metric in metrics)
+    cell = Cell(
+        file_format,
+        runtime,
+        count,
+        delegated,
+        len(flatbuffer.read(content).ops),
+        same / pixels,
+        mean_iou,
+        keras_mean_iou,
+        worst,
+        differences / values,
+        time.perf_counter() - began,
+    )
+    return judged(cell, len(truth))
+
+
+def answers(
+    content: bytes, runtime: str, images: list[np.ndarray]
+) -> tuple[list[list[np.ndarray]], int | None]:
+    """As `runtimes.answers`, and how many nodes a delegate took."""
+    from segnet_tf.export.runtimes import aarch64_runtime, browser_runtime
+
+    nodes = len(flatbuffer.read(content).ops)
+    if runtime in runtimes.BROWSER_RUNTIMES:
+        accelerator = runtimes.BROWSER_RUNTIMES[runtime]
+        browser = browser_runtime.run_in_browser(content, images, accelerator=accelerator)
+        return browser.outputs, nodes if browser.fully_accelerated else None
+    if runtime == "aarch64":
+        phone = aarch64_runtime.run_emulated(content, images)
+        return phone.outputs, phone.delegated
+    found = runtimes.answers(content, runtime, images)
+    if runtime in PLAIN_KERNELS:
+        return found, 0
+    if runtime == "xnnpack":
+        return found, runtimes.partitions(content).delegated
+    return found, nodes  # the GPU ones raise if a single node is elsewhere
+
+
+def judged(cell: Cell, available: int) -> Cell:
+    """The cell with its target.
+
+    Args:
+        cell: as measured.
+        available: images in the split. A score on a few of them is no score to judge by.
+    """
+    target, met = "", None
+    if cell.runtime == "gpu-float16":
+        if cell.file_format in ("float32", "float16"):
+            target = f"pixels >= {100 * FLOAT16_PIXELS:g} %"
+            met = cell.pixels >= FLOAT16_PIXELS
+    elif cell.file_format == "float32":
+        target = f"pixels >= {100 * FLOAT32_PIXELS:g} %"
+        met = cell.pixels >= FLOAT32_PIXELS
+    elif cell.file_format == "int8" and cell.images == available:
+        target = f"mIoU lost <= {100 * INT8_DROP:g}"
+        met = cell.keras_mean_iou - cell.mean_iou <= INT8_DROP
+    return dataclasses.replace(cell, target=target, met=met)
+
+
+def to_json(cell: Cell) -> dict[str, Any]:
+    """The cell as JSON types."""
+    return {**dataclasses.asdict(cell), "all_delegated": cell.all_delegated}

@@ -1,0 +1,1 @@
+"""Training for fewer weights, fewer values and int8."""

@@ -1,0 +1,176 @@
+"""What tensorflow-model-optimization's quantization-aware training imitates of our int8 files.
+
+Its own defaults imitate another converter's: one scale for all of a depthwise filter, activations
+that start at +-6 and follow each batch's extremes. Ours has one scale a channel, and ranges that
+clip outliers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+import tf_keras
+
+from segnet_tf.export.conversion.calibration import IMAGE_RANGE, Ranges
+
+_quantization: Any = tfmot.quantization.keras
+# Adam moves a number by about the learning rate a step: a range's logarithm moves this much
+# faster than a weight, else a few hundred steps at 1e-4 would leave it where it was.
+RANGE_RATE = 10.0
+
+
+class LearnedRange(_quantization.quantizers.Quantizer):
+    """8 bits between two ends that training moves, `low <= 0 <= high`.
+
+    Args:
+        low, high: where they begin. Each keeps its sign; an end at 0 stays there.
+    """
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high = low, high
+
+    def build(self, tensor_shape, name, layer):
+        return {
+            end: layer.add_weight(f"{name}_{end}", shape=(), initializer="zeros", trainable=True)
+            for end in ("low", "high")
+        }
+
+    def __call__(self, inputs, training, weights, **kwargs):
+        low, high = self.ends(weights)
+        return tf.quantization.fake_quant_with_min_max_vars(inputs, low, high, num_bits=8)
+
+    def ends(self, weights: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
+        """The range now."""
+        return (
+            self.low * tf.exp(RANGE_RATE * weights["low"]),
+            self.high * tf.exp(RANGE_RATE * weights["high"]),
+        )
+
+    def get_config(self):
+        return {"low": self.low, "high": self.high}
+
+
+class PerChannel(_quantization.quantizers.Quantizer):
+    """A filter in 8 bits, symmetric, one scale for each output channel, as files store it.
+
+    Args:
+        depthwise: the filter is `(height, width, channels, multiplier)` and each of the last two
+            is an output, not only the last.
+    """
+
+    def __init__(self, depthwise: bool) -> None:
+        self.depthwise = depthwise
+
+    def build(self, tensor_shape, name, layer):
+        return {}
+
+    def __call__(self, inputs, training, weights, **kwargs):
+        shape = inputs.shape
+        flat = tf.reshape(inputs, (-1, shape[2] * shape[3] if self.depthwise else shape[3]))
+        largest = tf.stop_gradient(tf.reduce_max(tf.abs(flat), axis=0))
+        # A channel of zeros needs a range too.
+        largest = tf.where(largest > 0, largest, 1.0)
+        flat = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+            flat, -largest, largest, num_bits=8, narrow_range=True
+        )
+        return tf.reshape(flat, shape)
+
+    def get_config(self):
+        return {"depthwise": self.depthwise}
+
+
+class LayerConfig(_quantization.QuantizeConfig):
+    """What of one layer becomes int8: its filter, if it has one, and its output, if asked.
+
+    Args:
+        output: `(low, high)` that the output's range begins with; `None` leaves the output alone,
+            because the next layer fuses with this one or its range follows from its input's.
+    """
+
+    def __init__(self, output: tuple[float, float] | None = None) -> None:
+        self.output = None if output is None else tuple(output)
+
+    def get_weights_and_quantizers(self, layer):
+        name = _filter_name(layer)
+        if name is None:
+            return []
+        return [(getattr(layer, name), PerChannel(name == "depthwise_kernel"))]
+
+    def set_quantize_weights(self, layer, quantize_weights):
+        name = _filter_name(layer)
+        if name is not None:
+            setattr(layer, name, quantize_weights[0])
+
+    def get_activations_and_quantizers(self, layer):
+        return []
+
+    def set_quantize_activations(self, layer, quantize_activations):
+        pass
+
+    def get_output_quantizers(self, layer):
+        return [] if self.output is None else [LearnedRange(*self.output)]
+
+    def get_config(self):
+        return {"output": self.output}
+
+
+def _filter_name(layer: tf_keras.layers.Layer) -> str | None:
+    if isinstance(layer, tf_keras.layers.DepthwiseConv2D):  # a Conv2D for tf_keras
+        return "depthwise_kernel"
+    return "kernel" if isinstance(layer, tf_keras.layers.Conv2D) else None
+
+
+def quantized(
+    twin: tf_keras.Model, ranges: Ranges, bare: tuple[type, ...], custom: dict[str, type]
+) -> tf_keras.Model:
+    """`twin` with fake quantization where the exported file quantizes.
+
+    Args:
+        twin: the model.
+        ranges: of each output to quantize, by layer.
+        bare: layers that are not touched.
+        custom: name -> class of the layers in `twin` that are not tf_keras's own.
+    """
+
+    def annotate(layer):
+        if isinstance(layer, (*bare, tf_keras.layers.InputLayer)):
+            return layer
+        return _quantization.quantize_annotate_layer(layer, LayerConfig(ranges.get(layer.name)))
+
+    known = {cls.__name__: cls for cls in (LayerConfig, LearnedRange, PerChannel)}
+    with _quantization.quantize_scope(known | custom):
+        annotated = tf_keras.models.clone_model(twin, clone_function=annotate)
+        network = _quantization.quantize_apply(annotated)
+    # tfmot quantizes the image too, between the extremes of the images seen so far.
+    for layer in network.layers:
+        if hasattr(layer, "quantizer_vars"):
+            layer.quantizer_vars["min_var"].assign(IMAGE_RANGE[0])
+            layer.quantizer_vars["max_var"].assign(IMAGE_RANGE[1])
+    return network
+
+
+def learned(network: tf_keras.Model) -> tuple[dict[str, list[Any]], Ranges]:
+    """What training made of a `quantized` network.
+
+    Returns:
+        Layer -> its weights, not quantized, in the order of `layer.get_weights()` of the twin;
+        and layer -> range of its output.
+    """
+    weights, ranges = {}, {}
+    for wrapper in network.layers:
+        if not isinstance(wrapper, _quantization.QuantizeWrapperV2):
+            continue
+        layer = wrapper.layer
+        # The layer itself now holds the quantized filter, the wrapper the filter.
+        found = [filter_.numpy() for filter_, _, _ in wrapper._weight_vars]
+        weights[layer.name] = found + [
+            variable.numpy()
+            for variable in layer.weights
+            if all(variable is not filter_ for filter_, _, _ in wrapper._weight_vars)
+        ]
+        for quantizer in wrapper._output_quantizers:
+            ends = quantizer.ends(wrapper._output_quantizer_vars)
+            ranges[layer.name] = (float(ends[0]), float(ends[1]))
+    return weights, ranges

@@ -1,0 +1,205 @@
+"""A tf_keras copy of a Keras 3 model: tensorflow-model-optimization takes no other.
+
+Both run in one process. A twin has the layers of its model under the same names, so that weights
+go over and come back layer by layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tf_keras
+
+from segnet_tf import ops
+from segnet_tf.errors import UserError
+from segnet_tf.export.conversion import graph
+from segnet_tf.layers import LocalResponseNormalization, MaxPoolingWithArgmax2D, MaxUnpooling2D
+
+
+class TwinPool(tf_keras.layers.Layer):
+    """`MaxPoolingWithArgmax2D`: `(pooled, argmax)` of a map."""
+
+    def __init__(self, pool_size, strides, padding, **kwargs):
+        super().__init__(**kwargs)
+        self.options = {"pool_size": pool_size, "strides": strides, "padding": padding}
+
+    def call(self, inputs):
+        return ops.max_pool_with_argmax(inputs, **self.options)
+
+    def get_config(self):
+        return {**super().get_config(), **self.options}
+
+
+class TwinUnpool(tf_keras.layers.Layer):
+    """`MaxUnpooling2D` of `[pooled, argmax]` or `[pooled, argmax, the map that was pooled]`.
+
+    A flat list: tf_keras's `clone_model` loses arguments that come one by one.
+    """
+
+    def __init__(self, output_size=None, **kwargs):
+        super().__init__(**kwargs)
+        self.output_size = output_size
+
+    def call(self, inputs):
+        pooled, argmax, *before = inputs
+        if before:
+            size = tf.shape(before[0])
+            known = before[0].shape[1:3]
+            output_size = [size[i + 1] if side is None else side for i, side in enumerate(known)]
+        else:
+            output_size = self.output_size
+        return ops.max_unpool(pooled, argmax, output_size)
+
+    def get_config(self):
+        return {**super().get_config(), "output_size": self.output_size}
+
+
+class TwinNormalization(tf_keras.layers.Layer):
+    """`LocalResponseNormalization`, by the Keras 3 layer's own arithmetic."""
+
+    def __init__(self, size, alpha, beta, **kwargs):
+        super().__init__(**kwargs)
+        self.options = {"size": size, "alpha": alpha, "beta": beta}
+
+    def call(self, inputs):
+        return LocalResponseNormalization.call(_Options(self.options), inputs)
+
+    def get_config(self):
+        return {**super().get_config(), **self.options}
+
+
+class _Options:
+    def __init__(self, options):
+        self.__dict__.update(options)
+
+
+class FrozenStatistics(tf_keras.layers.BatchNormalization):
+    """Batch normalization by its moving statistics in training too; scale and offset are trained.
+
+    An exported file has these statistics folded into its filters: fine-tuning for it must see
+    them, and not those of each small batch.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        return super().call(inputs, training=False, mask=mask)
+
+
+_CONV = ("kernel_size", "strides", "padding", "dilation_rate", "use_bias", "activation")
+_POOL = ("pool_size", "strides", "padding")
+# Keras 3 layer -> its twin and the arguments they share.
+_TWINS: dict[type, tuple[type, tuple[str, ...]]] = {
+    keras.layers.Conv2D: (tf_keras.layers.Conv2D, ("filters", "groups", *_CONV)),
+    keras.layers.DepthwiseConv2D: (
+        tf_keras.layers.DepthwiseConv2D,
+        ("depth_multiplier", *_CONV),
+    ),
+    keras.layers.BatchNormalization: (
+        tf_keras.layers.BatchNormalization,
+        ("axis", "momentum", "epsilon", "center", "scale"),
+    ),
+    keras.layers.ReLU: (tf_keras.layers.ReLU, ("max_value", "negative_slope", "threshold")),
+    keras.layers.Activation: (tf_keras.layers.Activation, ("activation",)),
+    keras.layers.Add: (tf_keras.layers.Add, ()),
+    keras.layers.Multiply: (tf_keras.layers.Multiply, ()),
+    keras.layers.Concatenate: (tf_keras.layers.Concatenate, ("axis",)),
+    keras.layers.Rescaling: (tf_keras.layers.Rescaling, ("scale", "offset")),
+    keras.layers.ZeroPadding2D: (tf_keras.layers.ZeroPadding2D, ("padding",)),
+    keras.layers.Cropping2D: (tf_keras.layers.Cropping2D, ("cropping",)),
+    keras.layers.UpSampling2D: (tf_keras.layers.UpSampling2D, ("size", "interpolation")),
+    keras.layers.Resizing: (tf_keras.layers.Resizing, ("height", "width", "interpolation")),
+    keras.layers.MaxPooling2D: (tf_keras.layers.MaxPooling2D, _POOL),
+    keras.layers.AveragePooling2D: (tf_keras.layers.AveragePooling2D, _POOL),
+    keras.layers.GlobalAveragePooling2D: (
+        tf_keras.layers.GlobalAveragePooling2D,
+        ("keepdims",),
+    ),
+    keras.layers.Dropout: (tf_keras.layers.Dropout, ("rate",)),
+    keras.layers.SpatialDropout2D: (tf_keras.layers.SpatialDropout2D, ("rate",)),
+    MaxPoolingWithArgmax2D: (TwinPool, _POOL),
+    MaxUnpooling2D: (TwinUnpool, ("output_size",)),
+    LocalResponseNormalization: (TwinNormalization, ("size", "alpha", "beta")),
+}
+# What tf_keras must be told of to copy a twin.
+CUSTOM: dict[str, type] = {
+    cls.__name__: cls for cls in (TwinPool, TwinUnpool, TwinNormalization, FrozenStatistics)
+}
+
+
+def build(model: keras.Model, *, frozen_statistics: bool = False) -> tf_keras.Model:
+    """The twin of `model`: same graph, same names, same weights, same answers in float32.
+
+    Args:
+        model: as `graph.walk` takes it.
+        frozen_statistics: whether batch normalizations keep their statistics in training.
+
+    Raises:
+        UserError: a layer has no twin.
+    """
+    made: dict[int, Any] = {}
+
+    def layer_of(operation):
+        if id(operation) not in made:  # a layer may be called twice
+            made[id(operation)] = _twin_layer(operation, frozen_statistics)
+        return made[id(operation)]
+
+    def one(operation, x, **_):
+        return layer_of(operation)(x)
+
+    def unpool(operation, pooled, argmax, output_size=None):
+        size = operation.output_size if output_size is None else output_size
+        if hasattr(size, "shape"):
+            return layer_of(operation)([pooled, argmax, size])
+        layer_of(operation).output_size = tuple(size)
+        return layer_of(operation)([pooled, argmax])
+
+    handlers = {
+        type(operation): unpool if isinstance(operation, MaxUnpooling2D) else one
+        for operation in _operations(model)
+    }
+    image = tf_keras.Input(model.input_shape[1:], name=graph.INPUT)
+    twin = tf_keras.Model(image, graph.walk(model, image, handlers, lambda name, value: value))
+    set_weights(twin, model)
+    return twin
+
+
+def _operations(model: keras.Model) -> Iterator[Any]:
+    """All layers of a model that compute something; UserError for one without a twin."""
+    functional = getattr(model, "_functional", None) or model
+    for operation in getattr(functional, "operations", ()):
+        if isinstance(operation, keras.Model):
+            yield from _operations(operation)
+        elif not isinstance(operation, keras.layers.InputLayer):
+            if type(operation) not in _TWINS:
+                raise UserError(
+                    "`model` must have layers that tensorflow-model-optimization can be shown in "
+                    f"tf_keras. Received: {type(operation).__name__} at {operation.name}. "
+                    "Export it without --qat, --prune and --cluster."
+                )
+            yield operation
+
+
+def _twin_layer(operation: Any, frozen_statistics: bool) -> tf_keras.layers.Layer:
+    cls, names = _TWINS[type(operation)]
+    if frozen_statistics and cls is tf_keras.layers.BatchNormalization:
+        cls = FrozenStatistics
+    config = operation.get_config()
+    return cls(name=operation.name, **{name: config[name] for name in names if name in config})
+
+
+def set_weights(twin: tf_keras.Model, model: keras.Model) -> None:
+    """Copies the weights of `model` into its twin."""
+    layers = {layer.name: layer for layer in twin.layers}
+    for operation in _operations(model):
+        layers[operation.name].set_weights(operation.get_weights())
+
+
+def get_weights(twin: tf_keras.Model, model: keras.Model) -> keras.Model:
+    """A copy of `model` with the weights of its twin; `model` stays as it is."""
+    layers = {layer.name: layer for layer in twin.layers}
+    copy = keras.models.clone_model(model)
+    for operation in _operations(copy):
+        operation.set_weights(layers[operation.name].get_weights())
+    return copy

@@ -1,0 +1,1 @@
+"""From Keras layers to builtin TFLite ops."""

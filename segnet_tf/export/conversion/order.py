@@ -1,0 +1,69 @@
+"""Puts a file's mask ops where their map is made, so that the map need not be kept.
+
+The converter places them next to their use, in the decoder. The encoder's maps then stay in
+memory until the end, which is what pooling indices are there to avoid.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from flatbuffers import number_types
+
+from segnet_tf.export.conversion import masks
+from segnet_tf.export.tflite_file import flatbuffer
+from segnet_tf.export.tflite_file.flatbuffer import Graph
+
+# vtable slot of `operators` in schema.fbs: table SubGraph, field 3.
+_OPERATORS = 4 + 2 * 3
+
+
+def masks_first(content: bytes) -> bytes:
+    """The same .tflite file, each argmax mask made as soon as the map it compares is there."""
+    graph = flatbuffer.read(content)
+    early = _mask_ops(graph)
+    order: list[int] = []
+    waiting = [index for index in range(len(graph.ops)) if index in early]
+    missing = {tensor for op in graph.ops for tensor in op.outputs}
+
+    def run(index: int) -> None:
+        order.append(index)
+        missing.difference_update(graph.ops[index].outputs)
+
+    for index in range(len(graph.ops)):
+        if index not in early:
+            run(index)
+        for mask in list(waiting):  # in file order, so a chain of them runs in one go
+            if missing.isdisjoint(graph.ops[mask].inputs):
+                waiting.remove(mask)
+                run(mask)
+    return _permuted(content, order)
+
+
+def _mask_ops(graph: Graph) -> set[int]:
+    """Numbers of the ops between each compared map and its mask."""
+    makers = {tensor: index for index, op in enumerate(graph.ops) for tensor in op.outputs}
+    found = set()
+    for mask in masks.find(graph):
+        stack = [mask.mask]
+        while stack:
+            tensor = stack.pop()
+            if tensor != mask.source and tensor in makers:
+                found.add(makers[tensor])
+                stack += [i for i in graph.ops[makers[tensor]].inputs if i >= 0]
+    return found
+
+
+def _permuted(content: bytes, order: list[int]) -> bytes:
+    """Reorders the table of ops in place: writing the file anew would lose its alignment."""
+    subgraph = schema.Model.GetRootAs(content, 0).Subgraphs(0)
+    start = subgraph._tab.Vector(
+        number_types.UOffsetTFlags.py_type(subgraph._tab.Offset(_OPERATORS))
+    )
+    places = start + 4 * np.arange(len(order))
+    # An element holds the distance from its own place to its op.
+    distances = np.frombuffer(content, "<u4", len(order), start)
+    moved = (places + distances)[order] - places
+    if not (moved > 0).all():
+        raise ValueError("The file has an op before the table of ops, it cannot be reordered.")
+    return content[:start] + moved.astype("<u4").tobytes() + content[start + 4 * len(order) :]

@@ -1,0 +1,221 @@
+"""TFLite Metadata in a file: what goes in, what comes out and the classes' names.
+
+MediaPipe's ImageSegmenter then opens the file with no further option, and Android Studio shows it.
+The names are a text file in a zip archive behind the model, which TFLite runtimes don't look at.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from segnet_tf.data import class_file
+from segnet_tf.errors import UserError
+from segnet_tf.export.tflite_file import flatbuffer, metadata_tables
+from segnet_tf.inference.tflite_labels import LABELS, read_labels
+from segnet_tf.version import __version__
+
+BUFFER = "TFLITE_METADATA"
+IDENTIFIER = b"M001"
+SEGMENTER, SEGMENTER_IDENTIFIER = "SEGMENTER_METADATA", b"V001"
+OUTPUT = "segmentation_masks"
+# SEGMENTER_METADATA is in the schema since then.
+SCHEMA_VERSION = "1.5.0"
+# What a client has to do to the output for probabilities.
+ACTIVATIONS = ("none", "sigmoid", "softmax")
+# Enums of metadata_schema.fbs.
+_RGB, _GREY, _IMAGE, _NORMALIZATION, _AXIS_LABELS = map(np.int8, (1, 2, 2, 1, 2))
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says of itself.
+
+    Attributes:
+        labels: class names in order of their ids; `None` if it has none.
+        normalization: `(mean, std)` that a client subtracts and divides by; `None` if not said.
+        activation: one of `ACTIVATIONS`; `None` for no segmenter.
+        input: name of the input.
+        output: name of the output.
+        description: of the model, for a person.
+    """
+
+    labels: tuple[str, ...] | None
+    normalization: tuple[float, float] | None = None
+    activation: str | None = None
+    input: str | None = None
+    output: str | None = None
+    description: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON types."""
+        return asdict(self)
+
+
+def attach(content: bytes, output_kind: str, labels: Sequence[str] | None) -> bytes:
+    """Puts the metadata into a file that `convert.convert` made; the same bytes each time.
+
+    Args:
+        content: of the file; its numbers stay where they are, aligned.
+        output_kind: `"logits"`, `"probabilities"` or `"labels"`. A label map gets its class names
+            only: MediaPipe would take the ids for scores and show a mask of nonsense.
+        labels: as `check_labels` lets them pass, or `None`.
+
+    Raises:
+        UserError: the file has metadata already.
+    """
+    if output_kind != "labels":
+        with flatbuffer.damage_in_one_line():
+            if _buffer(content) is not None:
+                raise UserError(
+                    "`tflite` must be a file without metadata to get some. "
+                    "Received: one that has it. Export it again."
+                )
+            graph = flatbuffer.read(content)
+        tables = _model(graph, output_kind, labels)
+        data = metadata_tables.write(tables, IDENTIFIER)
+        content = metadata_tables.with_buffer(content, BUFFER, data)
+    if labels is None:
+        return content
+    archive = io.BytesIO(content)
+    with zipfile.ZipFile(archive, "a", zipfile.ZIP_STORED) as packed:
+        # Its date and system would otherwise be of here and now.
+        entry = zipfile.ZipInfo(LABELS, (1980, 1, 1, 0, 0, 0))
+        entry.create_system = 3
+        entry.external_attr = 0o644 << 16
+        packed.writestr(entry, labels_text(labels))
+    return archive.getvalue()
+
+
+def labels_text(labels: Sequence[str]) -> str:
+    """The content of labels.txt: a class a line, in order of the ids."""
+    return "".join(f"{label}\n" for label in labels)
+
+
+def _model(graph: flatbuffer.Graph, kind: str, labels: Sequence[str] | None) -> dict[int, Any]:
+    image, maps = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    height, width = image.shape[1:3]
+    channels = maps.shape[-1]
+    activation = "none" if kind == "probabilities" else "sigmoid" if channels == 1 else "softmax"
+    described_input = {
+        0: "image",
+        1: f"RGB, 0..255, {height}x{width} (height x width): normalization is in the model.",
+        3: {0: _IMAGE, 1: {0: _RGB, 1: {0: np.uint32(width), 1: np.uint32(height)}}},
+        4: [{0: _NORMALIZATION, 1: {0: [0.0], 1: [1.0]}}],
+        5: {0: [255.0], 1: [0.0]},
+    }
+    described_output = {
+        0: OUTPUT,
+        1: f"{kind.capitalize()} of each pixel's classes, {channels} a pixel.",
+        3: {0: _IMAGE, 1: {0: _GREY}},
+    }
+    if labels is not None:
+        file = {0: LABELS, 1: "The classes' names, in order of their ids.", 2: _AXIS_LABELS}
+        described_output[6] = [file]
+    options = {0: np.int8(ACTIVATIONS.index(activation)), 1: "1.0.0"}
+    segmenter = metadata_tables.write(options, SEGMENTER_IDENTIFIER)
+    return {
+        0: "SegNet",
+        1: f"Semantic segmentation of images. Exported by segnet_tf {__version__}.",
+        3: [{2: [described_input], 3: [described_output], 9: [{0: SEGMENTER, 1: segmenter}]}],
+        7: SCHEMA_VERSION,
+    }
+
+
+def _buffer(content: bytes) -> bytes | None:
+    model = schema.Model.GetRootAs(content, 0)
+    for index in range(model.MetadataLength()):
+        entry = model.Metadata(index)
+        if entry.Name() == BUFFER.encode():
+            data = model.Buffers(entry.Buffer()).DataAsNumpy()
+            return b"" if isinstance(data, int) else data.tobytes()
+    return None
+
+
+def read(content: bytes, name: str = "the file") -> Metadata | None:
+    """What a .tflite file says of itself, whoever wrote it; `None` if it says nothing.
+
+    Args:
+        content: of the file.
+        name: of the file, for messages.
+
+    Raises:
+        UserError: the metadata is damaged.
+    """
+    labels = read_labels(content, name)
+    with flatbuffer.damage_in_one_line():
+        data = _buffer(content)
+        if data is None:
+            return None if labels is None else Metadata(labels)
+        if data[4:8] != IDENTIFIER:
+            raise ValueError("metadata without its identifier")
+        root = metadata_tables.Table(data)
+        graphs = root.tables(3)
+        if not graphs:
+            return Metadata(labels, description=root.text(1))
+        inputs, outputs = graphs[0].tables(2), graphs[0].tables(3)
+        return Metadata(
+            labels,
+            _normalization(inputs[0]) if inputs else None,
+            _activation(graphs[0]),
+            inputs[0].text(0) if inputs else None,
+            outputs[0].text(0) if outputs else None,
+            root.text(1),
+        )
+
+
+def _normalization(tensor: metadata_tables.Table) -> tuple[float, float] | None:
+    for unit in tensor.tables(4):
+        options = unit.table(1)
+        if unit.byte(0) == _NORMALIZATION and options is not None:
+            return options.floats(0)[0], options.floats(1)[0]
+    return None
+
+
+def _activation(graph: metadata_tables.Table) -> str | None:
+    for custom in graph.tables(9):
+        if custom.text(0) == SEGMENTER:
+            return ACTIVATIONS[metadata_tables.Table(custom.bytes(1)).byte(0)]
+    return None
+
+
+def label_file(path: str | Path) -> tuple[str, ...]:
+    """Class names out of a file in one of the forms of `segnet_tf.data.class_file`.
+
+    Raises:
+        UserError: it cannot be read as one.
+    """
+    path = Path(path)
+    if path.suffix not in (".txt", ".csv", ".json"):
+        raise UserError(
+            f"`labels` must be a .txt, .csv or .json file. Received: {path}. "
+            "Write labels.txt with one class name a line."
+        )
+    return class_file.load(path).classes.names
+
+
+def check_labels(labels: Sequence[str], channels: int, source: str) -> tuple[str, ...]:
+    """`labels`, if they fit a model with `channels` logits a pixel.
+
+    Raises:
+        UserError: there are too many or too few, or one is more than a line.
+    """
+    count = max(channels, 2)
+    if len(labels) != count:
+        raise UserError(
+            f"`labels` must name the {count} classes of the model, one each. "
+            f"Received: {len(labels)} names in {source}. Name every class once, void not."
+        )
+    for label in labels:
+        if label.splitlines() != [label] or not label.strip():
+            raise UserError(
+                f"`labels` must be one line each. Received: {label!r} in {source}. Rename it."
+            )
+    return tuple(labels)

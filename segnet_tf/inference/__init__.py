@@ -1,0 +1,1 @@
+"""Models in use: predictions, scores, video."""

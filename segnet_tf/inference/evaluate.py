@@ -1,0 +1,141 @@
+"""Scores of a model on a split: each image at its own size, one confusion matrix for all."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from segnet_tf.data import Samples
+from segnet_tf.data.pipeline import evaluation_dataset
+from segnet_tf.errors import UserError
+from segnet_tf.inference.predictors import Predictor, open_predictor
+from segnet_tf.metrics import SegmentationScores, scores
+from segnet_tf.metrics.boundary import BoundaryF1
+from segnet_tf.runs.checkpoints import read_record
+from segnet_tf.runs.records import versions
+
+TOLERANCE = 0.0075
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found.
+
+    Args:
+        summary: JSON types: `mean_iou`, `global_accuracy`, `class_average_accuracy`,
+            `boundary_f1` as fractions; `per_class_iou` and `per_class_accuracy`, name ->
+            fraction or None for a class that is in neither truth nor prediction;
+            `images`; `protocol`, what was measured and how.
+        matrix: int64 `(n, n)`, pixels by true class (rows) and predicted class.
+    """
+
+    summary: dict[str, Any]
+    matrix: np.ndarray
+
+
+def evaluate(
+    model: str | Path | Predictor,
+    samples: Samples,
+    *,
+    batch_size: int = 1,
+    size: tuple[int, int] | None = None,
+    flip: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Scores a model. Void is left out, labels are never resized.
+
+    Args:
+        model: a run folder, a `.keras` or `.tflite` file, "weights:NAME", or an open one.
+        samples: the images and labels to score on.
+        batch_size: images at once, where they are of one size.
+        size: `(height, width)` in pixels that images are resized to for the model; the
+            logits are resized back to the labels. None for the size that the model is
+            fixed to, or else each image's own.
+        flip: average with the answer to the mirrored image.
+        progress: called with (images done, images).
+    Raises:
+        UserError: another number of classes, a size the model cannot take.
+    """
+    predictor = model if isinstance(model, Predictor) else open_predictor(model)
+    ids = len(samples.classes)
+    predictor.check_classes(ids)
+    region, boundary = SegmentationScores(ids), BoundaryF1(ids, tolerance=TOLERANCE)
+    done = 0
+    for images, labels in evaluation_dataset(samples, batch_size=batch_size):
+        predicted = predictor.labels(images.numpy(), size=size, flip=flip)
+        if predicted.max() >= ids:
+            raise UserError(
+                f"`model` must have the {ids} classes of the data. "
+                f"Received: class {predicted.max()} from {predictor.name}."
+            )
+        # The metrics take logits; those of a label map are its one-hot form.
+        logits = tf.one_hot(predicted, ids)
+        region.update_state(labels, logits)
+        boundary.update_state(labels, logits)
+        done += len(predicted)
+        if progress:
+            progress(done, len(samples))
+    found = scores(region.matrix())
+    names = samples.classes.names
+    summary = {
+        "mean_iou": found["mean_iou"],
+        "global_accuracy": found["global_accuracy"],
+        "class_average_accuracy": found["class_average_accuracy"],
+        "boundary_f1": float(boundary.result()),
+        "per_class_iou": dict(zip(names, found["per_class_iou"], strict=True)),
+        "per_class_accuracy": dict(zip(names, found["per_class_accuracy"], strict=True)),
+        "images": len(samples),
+        "protocol": _protocol(predictor, samples, size, flip),
+    }
+    return Evaluation(summary, region.matrix())
+
+
+def _protocol(
+    predictor: Predictor, samples: Samples, size: tuple[int, int] | None, flip: bool
+) -> dict[str, Any]:
+    seen = size or predictor.input_size
+    record = read_record(predictor.name) or {}
+    config = record.get("config", {})
+    return {
+        "model": predictor.name,
+        "architecture": config.get("model"),
+        "data": samples.source,
+        "split": samples.split,
+        "input_size": list(seen) if seen else "each image's own",
+        "scored_at": "the size of the labels; logits are resized bilinearly where they differ",
+        "void": "left out of truth and prediction",
+        "mean": "over the classes in truth or prediction, one confusion matrix for the split",
+        "boundary_tolerance": f"{TOLERANCE} of the image's diagonal, rounded up to whole pixels",
+        "flip": flip,
+        "training_images": record.get("training_images"),
+        "seed": config.get("seed"),
+        "versions": versions(),
+    }
+
+
+def table(summary: dict[str, Any]) -> str:
+    """The scores of `Evaluation.summary` as text, one row a class, in percent."""
+
+    def percent(value: float | None) -> str:
+        return "     -" if value is None else f"{100 * value:6.2f}"
+
+    width = max(len(name) for name in [*summary["per_class_iou"], "class average accuracy"])
+    lines = [f"{'class':{width}}     IoU  accuracy"]
+    for name, iou in summary["per_class_iou"].items():
+        lines.append(
+            f"{name:{width}}  {percent(iou)}    {percent(summary['per_class_accuracy'][name])}"
+        )
+    lines.append("")
+    for label, key in (
+        ("mean IoU", "mean_iou"),
+        ("global accuracy", "global_accuracy"),
+        ("class average accuracy", "class_average_accuracy"),
+        ("boundary F1", "boundary_f1"),
+    ):
+        lines.append(f"{label:{width}}  {percent(summary[key])}")
+    protocol = summary["protocol"]
+    lines.append(f"{summary['images']} images, {protocol['data']} {protocol['split']}, percent")
+    return "\n".join(lines)

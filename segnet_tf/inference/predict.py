@@ -1,0 +1,254 @@
+"""Masks and overlays of images, from any model."""
+
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from segnet_tf import plots
+from segnet_tf.data import Classes, Samples, camvid
+from segnet_tf.data.classes import default_colours
+from segnet_tf.data.samples import IMAGE_SUFFIXES, read_image
+from segnet_tf.data.scenes import synthetic
+from segnet_tf.errors import UserError
+from segnet_tf.inference.predictors import Predictor, open_predictor
+from segnet_tf.runs.checkpoints import read_record
+from segnet_tf.runs.records import run_classes
+from segnet_tf.system.atomic_files import replacing
+
+# Suffixes of files that are worth a try, beside those that data sets are made of.
+_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".jfif", ".ppm", ".pgm", ".avif")
+_DRAWN = 8
+
+Named = tuple[str, Callable[[], np.ndarray]]
+
+
+def predict(
+    model: str | Path | Predictor,
+    images: Sequence[Named],
+    output: str | Path,
+    *,
+    size: tuple[int, int] | None = None,
+    flip: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Path]:
+    """Writes NAME_mask.png, NAME_overlay.png for each image, and legend.png.
+
+    A mask is a palette PNG of the image's size whose pixels are class ids.
+
+    Args:
+        model: a run folder, a `.keras` or `.tflite` file, "weights:NAME", or an open one.
+        images: names and functions that read uint8 `(H, W, 3)`; see `find_images`.
+        output: the folder, made if missing.
+        size: `(height, width)` in pixels that images are resized to for the model.
+        flip: average with the answer to the mirrored image.
+        overwrite: replace files that are there.
+        progress: called with (images done, images).
+    Returns:
+        The files written.
+    Raises:
+        UserError: a file is there, or images that cannot be read. The good ones are
+            written first, the message names the bad ones.
+    """
+    predictor = model if isinstance(model, Predictor) else open_predictor(model)
+    classes = find_classes(predictor)
+    folder = Path(output)
+    check_output(folder, _files_of([name for name, _ in images]), overwrite)
+    written: list[Path] = []
+    faults: list[UserError] = []
+    for done, (name, read) in enumerate(images, start=1):
+        try:
+            image = read()
+            labels = label_map(predictor, classes, image, size=size, flip=flip)
+        except UserError as fault:
+            faults.append(fault)
+        else:
+            make_folder(folder)
+            for ending, picture in (
+                ("mask", _mask(labels, classes)),
+                ("overlay", Image.fromarray(plots.overlay(image, labels, classes))),
+            ):
+                path = folder / f"{name}_{ending}.png"
+                with replacing(path) as aside:
+                    picture.save(aside)
+                written.append(path)
+        if progress:
+            progress(done, len(images))
+    if written:
+        with replacing(folder / "legend.png") as aside:
+            plots.legend(classes, aside)
+        written.append(folder / "legend.png")
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        # Once each: a size that doesn't suit the model is wrong for every image.
+        texts = dict.fromkeys(str(fault) for fault in faults)
+        raise UserError(f"{len(faults)} images: " + " ".join(texts))
+    return written
+
+
+def find_images(
+    source: str, limit: int | None = None, size: tuple[int, int] | None = None
+) -> list[Named]:
+    """Names and readers of the images that `--input` means, in order of the name.
+
+    Args:
+        source: an image file, a folder of them, or "synthetic".
+        limit: the first so many only.
+        size: `(height, width)` of drawn scenes in pixels.
+    Raises:
+        UserError: nothing there.
+    """
+    if source == "synthetic":
+        drawn = synthetic.samples("test", size=size or synthetic.SIZE, count=limit or _DRAWN)
+        return [(stem, partial(_drawn, drawn, i)) for i, stem in enumerate(drawn.stems)]
+    path = Path(source)
+    if path.is_file():
+        return [(path.stem, partial(read_image, path))]
+    if not path.is_dir():
+        raise UserError(
+            "`--input` must be an image, a folder of images or synthetic. "
+            f"Received: {source}, which does not exist."
+        )
+    files = sorted(
+        file
+        for file in path.iterdir()
+        if file.suffix.lower() in _SUFFIXES and file.is_file() and not file.name.startswith(".")
+    )
+    if not files:
+        raise UserError(
+            f"`--input` must hold images ({', '.join(_SUFFIXES)}). Received: {source}, "
+            "which has none. Choose the folder that has them."
+        )
+    stems = [file.stem for file in files]
+    return [
+        # a.png and a.jpg must not write the same mask.
+        (file.stem if stems.count(file.stem) == 1 else file.name, partial(read_image, file))
+        for file in itertools.islice(files, limit)
+    ]
+
+
+def label_map(
+    predictor: Predictor,
+    classes: Classes,
+    image: np.ndarray,
+    *,
+    size: tuple[int, int] | None = None,
+    flip: bool = False,
+) -> np.ndarray:
+    """Class ids, int32 `(H, W)`, of one image, uint8 RGB `(H, W, 3)`.
+
+    Raises:
+        UserError: the size doesn't suit the model, or it gives an id that has no class.
+    """
+    labels = predictor.labels(image[None].astype(np.float32), size=size, flip=flip)[0]
+    if labels.max() >= len(classes):
+        raise UserError(
+            f"`model` must have {len(classes)} classes. "
+            f"Received: class {labels.max()} from {predictor.name}."
+        )
+    return labels
+
+
+def _drawn(samples: Samples, index: int) -> np.ndarray:
+    return samples.read(index)[0]
+
+
+def find_classes(predictor: Predictor) -> Classes:
+    """Names and colours of a model's classes.
+
+    Those in a `.tflite` file, its run's, CamVid's if it has 11, or numbers. Names that the run or
+    CamVid has too get the colours from there.
+
+    Raises:
+        UserError: a `.tflite` file names more or fewer classes than it has.
+    """
+    count = None if predictor.channels is None else max(predictor.channels, 2)
+    names = predictor.model.labels if predictor.is_tflite else None
+    if names is not None and count not in (None, len(names)):
+        raise UserError(
+            f"`model` must name each of its {count} classes, or none. Received: {predictor.name} "
+            f"with {len(names)} names in it. Export it again with --labels FILE."
+        )
+    record = read_record(predictor.name)
+    known = [camvid.CLASSES] if record is None else [run_classes(record), camvid.CLASSES]
+    if names is not None:
+        colours = next((c.colours for c in known if c.names == names), default_colours(len(names)))
+        return Classes(names, colours)
+    if count is None:
+        return known[0]
+    for classes in known:
+        if count == len(classes):
+            return classes
+    if predictor.channels == 1:
+        return Classes(("background", "foreground"), ((64, 64, 64), default_colours(1)[0]))
+    return Classes(tuple(f"class {i}" for i in range(count)), default_colours(count))
+
+
+def run(arguments: dict[str, Any]) -> int:
+    """`segnet-tf predict`; `arguments` are all of the command line's."""
+    predictor = open_predictor(arguments["model"])
+    source, output = arguments["input"], arguments["output"]
+    if Path(output).exists() and Path(source).exists() and Path(source).samefile(output):
+        raise UserError(
+            f"`--output` must be another folder than `--input`. Received: {output} for both, "
+            "where masks would be taken for images the next time."
+        )
+    images = find_images(source, arguments["limit"], arguments["size"] or predictor.input_size)
+    written = predict(
+        predictor,
+        images,
+        output,
+        size=arguments["size"],
+        flip=arguments["flip"],
+        overwrite=arguments["overwrite"],
+        progress=_progress if sys.stderr.isatty() else None,
+    )
+    print(f"{len(written)} files written to {output}")
+    return 0
+
+
+def _progress(done: int, total: int) -> None:
+    end = "\n" if done == total else ""
+    print(f"\r{done}/{total} images", end=end, file=sys.stderr, flush=True)
+
+
+def _files_of(names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        yield f"{name}_mask.png"
+        yield f"{name}_overlay.png"
+    yield "legend.png"
+
+
+def check_output(folder: Path, files: Iterable[str], overwrite: bool) -> None:
+    """Raises UserError if `folder` is none, or holds one of `files` that may not be replaced."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"`output` must be a folder. Received: {folder}, which is a file.")
+    there = [name for name in files if (folder / name).exists()]
+    if there and not overwrite:
+        raise UserError(
+            f"`output` must not hold the files to write. Received: {folder} with {there[0]}. "
+            "Pass --overwrite or another folder."
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """Makes the folder of the output if it is missing; a UserError if it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"`output` must be a folder that can be written. Received: {folder}: {error.strerror}."
+        ) from error
+
+
+def _mask(labels: np.ndarray, classes: Classes) -> Image.Image:
+    mask = Image.fromarray(labels.astype(np.uint8))
+    mask.putpalette(classes.palette().tobytes())
+    return mask

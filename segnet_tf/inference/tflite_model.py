@@ -1,0 +1,187 @@
+"""A `.tflite` file as a function of an image."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from segnet_tf.errors import UserError
+from segnet_tf.inference.tflite_labels import read_labels
+from segnet_tf.system import places, subprocesses
+
+# What a converter may put behind the op that says what the numbers mean.
+_WRAPPERS = {"DEQUANTIZE", "QUANTIZE", "CAST", "RESHAPE", "DELEGATE"}
+_PROBABILITIES = {"SOFTMAX", "LOGISTIC"}
+_LABELS = {"ARG_MAX", "ARG_MIN"}
+# The exit code of a child whose last line says in full what is wrong.
+_REFUSED = 2
+
+
+class TFLiteModel:
+    """A segmentation model in TFLite form, run by `ai_edge_litert` on the CPU.
+
+    Args:
+        path: of the `.tflite` file.
+        threads: of the interpreter.
+    Attributes:
+        input_size: `(height, width)` in pixels, which is fixed.
+        batch: images that the file takes at a time.
+        kind: "logits", "probabilities" or "labels".
+        channels: values a pixel, None for labels.
+        labels: class names in the file, None if it has none.
+    Call arguments:
+        image: `(height, width, 3)`, RGB 0..255, any dtype.
+    Returns:
+        float32 `(h, w, channels)`, or int32 `(h, w)` for a label map; at the file's own
+        output size.
+    Raises:
+        UserError: not a TFLite file, or not one from an image to a map.
+    """
+
+    def __init__(self, path: str | Path, threads: int = 1):
+        self._interpreter = _opened(Path(path), threads)
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        self.labels = read_labels(Path(path).read_bytes(), str(path))
+        shape = tuple(inputs[0]["shape"])
+        out = tuple(outputs[0]["shape"])
+        if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4 or shape[3] != 3:
+            raise UserError(
+                "`model` must take images (batch, height, width, 3) and give one map each. "
+                f"Received: {path} with {len(inputs)} inputs, the first {shape}, and "
+                f"{len(outputs)} outputs."
+            )
+        if len(out) not in (3, 4) or out[0] != shape[0]:
+            raise UserError(
+                "`model` must give maps (batch, height, width) or (batch, height, width, classes). "
+                f"Received: {path}, which gives {out} for {shape}."
+            )
+        self._input, self._output = inputs[0], outputs[0]
+        self.input_size = (int(shape[1]), int(shape[2]))
+        self.batch = int(shape[0])
+        self.kind = self._find_kind()
+        self.channels = None if self.kind == "labels" else int(out[3])
+
+    def _find_kind(self) -> str:
+        if len(self._output["shape"]) == 3:
+            return "labels"
+        ops = [op["op_name"] for op in self._interpreter._get_ops_details()]
+        last = next((name for name in reversed(ops) if name not in _WRAPPERS), "")
+        # An integer output without a scale can only be ids, whatever made them.
+        bare = self._output["quantization"][0] == 0 and self._output["dtype"] != np.float32
+        if last in _LABELS or bare:
+            return "labels"
+        return "probabilities" if last in _PROBABILITIES else "logits"
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        image = np.asarray(image)
+        if image.shape != (*self.input_size, 3):
+            raise UserError(
+                f"`image` must be {(*self.input_size, 3)}, which the file is fixed to. "
+                f"Received: {image.shape}. Resize it."
+            )
+        return self.on_batch(image[None])[0]
+
+    def on_batch(self, images: np.ndarray) -> np.ndarray:
+        """The answers to `(count, height, width, 3)`, stacked; any count, whatever the batch."""
+        answers = []
+        for start in range(0, len(images), self.batch):
+            part = images[start : start + self.batch]
+            # The last images may not fill a batch: the rest is computed for nothing.
+            filled = np.concatenate([part, part[-1:].repeat(self.batch - len(part), axis=0)])
+            self._interpreter.set_tensor(self._input["index"], self._quantized(filled))
+            self._interpreter.invoke()
+            answers.append(self._interpreter.get_tensor(self._output["index"])[: len(part)])
+        answer = np.concatenate(answers)
+        if self.kind == "labels":
+            answer = answer[..., 0] if answer.ndim == 4 else answer
+            return answer.astype(np.int32)
+        scale, zero_point = self._output["quantization"]
+        if scale:
+            answer = (answer.astype(np.float32) - zero_point) * np.float32(scale)
+        return answer.astype(np.float32)
+
+    def _quantized(self, image: np.ndarray) -> np.ndarray:
+        dtype = self._input["dtype"]
+        if np.issubdtype(dtype, np.floating):
+            return image.astype(dtype)
+        scale, zero_point = self._input["quantization"]
+        scale = scale or 1.0  # a raw uint8 input without parameters takes 0..255 as it is
+        steps = np.round(image.astype(np.float32) / np.float32(scale)) + zero_point
+        limits = np.iinfo(dtype)
+        return np.clip(steps, limits.min, limits.max).astype(dtype)
+
+
+def _opened(path: Path, threads: int):
+    """A LiteRT interpreter with its tensors allocated; UserError if it takes no such file."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise UserError(
+            f"`model` {path} needs the TFLite runtime. Received: {error}. "
+            "Install it: pip install ai-edge-litert."
+        ) from error
+    try:
+        # Read here: the runtime's own message for a file it cannot map names no file.
+        content = path.read_bytes()
+        if content[4:8] != b"TFL3":
+            raise ValueError("no TFLite identifier in it")
+        interpreter = Interpreter(model_content=content, num_threads=threads)
+        interpreter.allocate_tensors()
+        interpreter._get_ops_details()  # it decodes names, which damage may reach
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(
+            f"`model` must be a whole .tflite file with builtin ops. Received: {path}: {reason[0]}"
+        ) from error
+    return interpreter
+
+
+def check_survives(path: str | Path, seconds: float = 900, argument: str = "model") -> None:
+    """Runs a file once in a process of its own: what LiteRT mishandles ends it, uncaught.
+
+    Args:
+        path: of any `.tflite` file.
+        seconds: to wait at most.
+        argument: the name that an error gives it.
+
+    Raises:
+        UserError: it is no such file, or it ended that process or took longer than `seconds`.
+    """
+    path = Path(path).resolve()
+    ended = subprocesses.run(
+        [sys.executable, "-m", "segnet_tf.inference.tflite_model", str(path)],
+        seconds=seconds,
+        how="once",
+        advice="Export it at a smaller size.",
+        cwd=places.IMPORT_ROOT,
+    )
+    said = f"{ended.said}."
+    if ended.code and ended.code != _REFUSED:
+        said = _unrunnable(path, f"it ends the process with code {ended.code}, saying: {said}")
+    if ended.code:
+        raise UserError(said.replace("`model`", f"`{argument}`", 1))
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the one file named, on grey."""
+    try:
+        interpreter = _opened(Path(arguments[0]), threads=1)
+        for detail in interpreter.get_input_details():
+            grey = np.full(detail["shape"], 127).astype(detail["dtype"])
+            interpreter.set_tensor(detail["index"], grey)
+        interpreter.invoke()
+    except (UserError, RuntimeError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        refused = isinstance(error, UserError)
+        print(reason if refused else _unrunnable(arguments[0], reason), file=sys.stderr)
+        return _REFUSED
+    return 0
+
+
+def _unrunnable(path: str | Path, reason: str) -> str:
+    return f"`model` must be a .tflite file that LiteRT can run. Received: {path}: {reason}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,189 @@
+"""Overlays of a video's frames, as a video."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segnet_tf import plots
+from segnet_tf.data.samples import spans
+from segnet_tf.errors import UserError
+from segnet_tf.inference.predict import check_output, find_classes, label_map, make_folder
+from segnet_tf.inference.predictors import Predictor, open_predictor
+from segnet_tf.inference.video_reader import VideoReader, import_av, is_camera
+from segnet_tf.inference.video_writer import VideoWriter
+from segnet_tf.system.atomic_files import replacing
+from segnet_tf.system.progress import clock
+
+_SUFFIXES = set(
+    ".3gp .asf .avi .flv .m2ts .m4v .mjpeg .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv"
+    " .y4m".split()
+)
+
+
+@dataclass(frozen=True)
+class VideoReport:
+    """What `predict_video` did.
+
+    Attributes:
+        path: of the overlay video.
+        frames: in it.
+        seconds: that they took, reading and writing included.
+        lost: numbers, from 1, of the frames that could not be decoded and were skipped.
+        doubtful: numbers of the frames that were decoded on top of a lost one.
+        end: why it ended too early, None if it did not.
+        interrupted: by Ctrl-C.
+    """
+
+    path: Path
+    frames: int
+    seconds: float
+    lost: tuple[int, ...] = ()
+    doubtful: tuple[int, ...] = ()
+    end: str | None = None
+    interrupted: bool = False
+
+    def __str__(self) -> str:
+        return (
+            f"{self.frames} frames written to {self.path}, "
+            f"{self.frames / self.seconds:.1f} frames a second"
+        )
+
+
+def is_video(source: str) -> bool:
+    """Whether `--input` means a camera or, by its ending, a video file."""
+    return is_camera(source) or (
+        Path(source).suffix.lower() in _SUFFIXES and not Path(source).is_dir()
+    )
+
+
+def predict_video(
+    model: str | Path | Predictor,
+    source: str,
+    output: str | Path,
+    *,
+    size: tuple[int, int] | None = None,
+    flip: bool = False,
+    limit: int | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int | None, float], None] | None = None,
+) -> VideoReport:
+    """Writes NAME_overlay.mp4, H.264 without sound, at the video's times, and legend.png.
+
+    Until it is finished it is called NAME_overlay.partial.mp4, which stays, and can be played,
+    when the process is killed. Ctrl-C finishes it at once.
+
+    Args:
+        model: as for `predict.predict`.
+        source: a video file, or "camera:N", which ends with `limit` or Ctrl-C.
+        output: the folder, made if missing.
+        size: `(height, width)` in pixels that frames are resized to for the model.
+        flip: average with the answer to the mirrored frame.
+        limit: the first so many frames only.
+        overwrite: replace files that are there.
+        progress: called with (frames done, frames or None, seconds).
+    Raises:
+        UserError: no such video or camera, none of its frames can be decoded, a file is there
+            or cannot be written, or PyAV is missing.
+    """
+    import_av()  # a missing one is said first
+    if not is_camera(source) and not Path(source).is_file():
+        raise UserError(
+            f"`--input` must be a video that exists. Received: {source}. Correct the path."
+        )
+    folder = Path(output)
+    path = folder / f"{source.replace(':', '') if is_camera(source) else Path(source).stem}"
+    path = path.with_name(f"{path.name}_overlay.mp4")
+    partial = path.with_name(f"{path.stem}.partial.mp4")
+    writer = None
+    done, interrupted = 0, False
+    with VideoReader(source) as video:
+        check_output(folder, [path.name, "legend.png"], overwrite)
+        predictor = model if isinstance(model, Predictor) else open_predictor(model)
+        classes = find_classes(predictor)
+        total = min(filter(None, (limit, video.total)), default=None)
+        began = time.monotonic()
+        try:
+            for image, seconds in video.frames():
+                labels = label_map(predictor, classes, image, size=size, flip=flip)
+                if writer is None:
+                    make_folder(folder)
+                    writer = VideoWriter(partial, image.shape[:2], video.rate)
+                writer.write(plots.overlay(image, labels, classes), seconds)
+                done += 1
+                if progress:
+                    progress(done, total, time.monotonic() - began)
+                if done == limit:
+                    break
+        except KeyboardInterrupt:
+            interrupted = True
+        if writer is None:
+            if interrupted:
+                raise KeyboardInterrupt
+            raise UserError(
+                f"`--input` must hold a frame that can be decoded. Received: {source} with none"
+                f"{f': {video.end}' if video.end else ''}. Copy or record it again."
+            )
+        writer.close()
+    os.replace(partial, path)
+    with replacing(folder / "legend.png") as aside:
+        plots.legend(classes, aside)
+    seconds = time.monotonic() - began
+    return VideoReport(path, done, seconds, video.lost, video.doubtful, video.end, interrupted)
+
+
+def run(arguments: dict[str, Any]) -> int:
+    """`segnet-tf predict` on a video; `arguments` are all of the command line's."""
+    options = {name: arguments[name] for name in ("size", "flip", "limit", "overwrite")}
+    report = predict_video(
+        arguments["model"],
+        arguments["input"],
+        arguments["output"],
+        progress=_Line() if sys.stderr.isatty() else None,
+        **options,
+    )
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    for warning in _warnings(report):
+        print(f"segnet-tf: {arguments['input']}: {warning}", file=sys.stderr)
+    # Ctrl-C is the way to end a camera; a file it cuts short.
+    if report.interrupted and not is_camera(arguments["input"]):
+        raise KeyboardInterrupt(f"interrupted: {report}")
+    print(report)
+    return 0
+
+
+def _warnings(report: VideoReport) -> list[str]:
+    found = []
+    if report.lost:
+        text = f"skipped {_numbered(report.lost)}, which cannot be decoded"
+        if report.doubtful:
+            text += f"; what they changed may be missing in {_numbered(report.doubtful)}"
+        found.append(f"{text}.")
+    if report.end:
+        found.append(f"ended after {report.frames} frames: {report.end}.")
+    return found
+
+
+def _numbered(frames: tuple[int, ...]) -> str:
+    return f"frame{'s' if len(frames) > 1 else ''} {spans(frames)}"
+
+
+class _Line:
+    """Prints how far it is, at most five times a second."""
+
+    def __init__(self):
+        self._next = 0.0
+
+    def __call__(self, done: int, total: int | None, seconds: float) -> None:
+        if seconds < self._next and done != total:
+            return
+        self._next = seconds + 0.2
+        text = f"{done}{f'/{total}' if total else ''} frames  {done / seconds:.1f} frames/s"
+        if total:
+            text += f"  ETA {clock(seconds / done * (total - done))}"
+        # Spaces over the rest of a longer line before.
+        print(f"\r{text:<50}", end="", file=sys.stderr, flush=True)

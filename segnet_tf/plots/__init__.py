@@ -1,0 +1,10 @@
+"""Pictures of a run: curves, confusion matrix, predictions beside the truth, overlays, legend.
+
+Figures are made without pyplot, so nothing is shown, kept or left set for the caller's own
+plots; matplotlib is imported where a figure is drawn, because overlays don't need it.
+"""
+
+from segnet_tf.plots.charts import confusion, curves
+from segnet_tf.plots.pictures import legend, overlay, predictions
+
+__all__ = ["confusion", "curves", "legend", "overlay", "predictions"]

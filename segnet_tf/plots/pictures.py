@@ -1,0 +1,146 @@
+"""Pictures of a run: curves, confusion matrix, predictions beside the truth, overlays, legend.
+
+Figures are made without pyplot, so nothing is shown, kept or left set for the caller's own
+plots; matplotlib is imported where a figure is drawn, because overlays don't need it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from segnet_tf.data.classes import VOID, Classes, colourize
+from segnet_tf.plots.charts import INK, QUIET, Path, confusion, curves, new_figure, save
+
+__all__ = ["confusion", "curves", "legend", "overlay", "predictions"]
+
+_WRONG = np.array([220, 38, 38], np.float32)
+
+
+def predictions(
+    images: Sequence[np.ndarray],
+    truths: Sequence[np.ndarray],
+    predictions: Sequence[np.ndarray],
+    classes: Classes,
+    out: Path,
+) -> None:
+    """Draws a row per image: the image, the truth, the prediction, and where it is wrong.
+
+    Args:
+        images: RGB 0..255, `(H, W, 3)`; sizes may differ from row to row.
+        truths: class ids, `(H, W)`, 255 = void.
+        predictions: class ids, `(H, W)`.
+        classes: names and colours, for the maps and the legend.
+        out: the PNG to write.
+    Raises:
+        ValueError: there is no image, or the three lists differ in length.
+    """
+    if not len(images) or not len(images) == len(truths) == len(predictions):
+        raise ValueError(
+            "`images`, `truths` and `predictions` must hold the same number, at least 1. "
+            f"Received: {len(images)}, {len(truths)} and {len(predictions)}. Pair them up."
+        )
+    heights = [image.shape[0] / image.shape[1] for image in images]
+    columns = min(len(classes) + 1, 6)
+    legend_rows = math.ceil((len(classes) + 1) / columns)
+    width = 3.0
+    figure = new_figure(4 * width + 0.2, width * sum(heights) + 0.5 + 0.27 * legend_rows)
+    grid = figure.subplots(len(images), 4, squeeze=False, height_ratios=heights)
+    for axes, title in zip(grid[0], ("image", "truth", "prediction", "wrong pixels"), strict=True):
+        axes.set_title(title, fontsize=11, color=INK, fontweight="bold")
+    for row, image, truth, guess in zip(grid, images, truths, predictions, strict=True):
+        shown = (
+            np.clip(image, 0, 255).astype(np.uint8),
+            colourize(truth, classes),
+            colourize(guess, classes),
+            _errors(image, truth, guess),
+        )
+        for axes, picture in zip(row, shown, strict=True):
+            axes.imshow(picture, interpolation="nearest")
+            axes.set_axis_off()
+        counted = truth != VOID
+        if counted.any():
+            share = np.mean(truth[counted] == guess[counted])
+            row[3].text(
+                0.98,
+                0.03,
+                f"{100 * share:.1f} % right",
+                transform=row[3].transAxes,
+                ha="right",
+                va="bottom",
+                fontsize=9,
+                color=INK,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2},
+            )
+    figure.legend(
+        handles=_swatches(classes),
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+        labelcolor=INK,
+    )
+    save(figure, out)
+
+
+def overlay(
+    image: np.ndarray, labels: np.ndarray, classes: Classes, alpha: float = 0.5
+) -> np.ndarray:
+    """Lays the class colours over an image; void pixels stay as they are.
+
+    Args:
+        image: RGB 0..255, `(H, W, 3)`.
+        labels: class ids, `(H, W)`, 255 = void.
+        alpha: share of the colour, 0 to 1.
+    Returns:
+        uint8 `(H, W, 3)`.
+    """
+    image = np.asarray(image, np.float32)
+    if image.shape[:2] != labels.shape:
+        raise ValueError(
+            "`labels` must have the height and width of `image`. "
+            f"Received: labels.shape={labels.shape}, image.shape={image.shape}. Resize the labels."
+        )
+    share = np.where(labels == VOID, 0.0, alpha)[..., None].astype(np.float32)
+    mixed = (1 - share) * image + share * colourize(labels, classes)
+    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+
+
+def legend(classes: Classes, out: Path) -> None:
+    """Draws the colour and name of each class and of void, as a PNG of its own."""
+    columns = math.ceil((len(classes) + 1) / 24)
+    rows = math.ceil((len(classes) + 1) / columns)
+    longest = max(len(name) for name in classes.names)
+    figure = new_figure(0.1 + columns * (0.8 + 0.085 * longest), 0.3 + 0.24 * rows)
+    figure.legend(
+        handles=_swatches(classes),
+        loc="center",
+        ncols=columns,
+        frameon=False,
+        fontsize=11,
+        labelcolor=INK,
+        labelspacing=0.55,
+    )
+    save(figure, out)
+
+
+def _swatches(classes: Classes) -> list[Any]:
+    from matplotlib.patches import Patch
+
+    shown = [*zip(classes.names, classes.colours, strict=True), ("void", (0, 0, 0))]
+    return [
+        Patch(facecolor=(r / 255, g / 255, b / 255), edgecolor=QUIET, linewidth=0.4, label=name)
+        for name, (r, g, b) in shown
+    ]
+
+
+def _errors(image: np.ndarray, truth: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """The image in pale grey, wrong pixels red, void black."""
+    grey = np.asarray(image, np.float32).mean(axis=-1, keepdims=True)
+    picture = np.repeat(128 + grey / 2, 3, axis=-1)
+    picture[truth != guess] = 0.25 * picture[truth != guess] + 0.75 * _WRONG
+    picture[truth == VOID] = 0
+    return np.clip(picture, 0, 255).astype(np.uint8)

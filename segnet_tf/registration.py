@@ -1,0 +1,7 @@
+"""Registers with Keras every class that a saved file may hold: importing this is enough.
+
+Keras finds a class of ours by its registered name, so its module must have been imported before
+a file is loaded.
+"""
+
+from segnet_tf import layers, losses, metrics, schedules  # noqa: F401

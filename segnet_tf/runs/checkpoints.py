@@ -1,0 +1,90 @@
+"""Models by what a user calls them: a run folder, a `.keras` or `.tflite` file, `weights:NAME`."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+# Loading a file looks up its classes by name, so they must have been registered.
+from segnet_tf import registration  # noqa: F401
+from segnet_tf.errors import UserError
+from segnet_tf.models.pretrained import shipped
+from segnet_tf.runs.records import read_run
+
+SHIPPED = "weights:"
+_FORMS = "a run folder, a .keras file, a .tflite file or weights:NAME"
+
+
+def resolve(model: str | Path) -> Path:
+    """The file that a model argument means; a run folder means its `best.keras`.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    name = str(model)
+    if name.startswith(SHIPPED):
+        return _shipped(name)
+    path = Path(name)
+    if path.is_dir():
+        best = path / "best.keras"
+        if not best.is_file():
+            raise UserError(
+                f"`model` must be {_FORMS}. Received: {model}, a folder with no best.keras. "
+                "Its run has not finished an epoch."
+            )
+        return best
+    if not path.is_file():
+        raise UserError(f"`model` must be {_FORMS}. Received: {model}, which does not exist.")
+    return path
+
+
+def load_model(model: str | Path) -> keras.Model:
+    """Loads a Keras model for inference (uncompiled).
+
+    Args:
+        model: a run folder, a `.keras` file or "weights:NAME".
+    Raises:
+        UserError: no such file, or not one of a segmentation model.
+    """
+    path = resolve(model)
+    if path.suffix != ".keras":
+        raise UserError(f"`model` must be a .keras file here. Received: {path}.")
+    try:
+        loaded = keras.models.load_model(path, compile=False)
+    except MemoryError:
+        raise
+    except Exception as error:  # zipfile, h5py and Keras each have their own
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(
+            f"`model` must be a whole .keras file of this package. Received: {path}: {reason[0]}"
+        ) from error
+    shape = loaded.output_shape
+    if not (isinstance(shape, tuple) and len(shape) == 4 and shape[-1]):
+        raise UserError(
+            "`model` must give logits of shape (batch, height, width, classes). "
+            f"Received: {path} with outputs {shape}."
+        )
+    return loaded
+
+
+def read_record(model: str | Path) -> dict[str, Any] | None:
+    """What is known of the run that a model comes from: its `config.json`, or None."""
+    name = str(model)
+    if name.startswith(SHIPPED):
+        return read_run(_shipped(name).with_suffix(".json"))
+    return read_run(name)
+
+
+def shipped_names() -> list[str]:
+    """The names of the weights that come with the package, as `load_model` takes them."""
+    return [SHIPPED + name for name in shipped.names()]
+
+
+def _shipped(name: str) -> Path:
+    path = shipped.path(name.removeprefix(SHIPPED))
+    if path is None:
+        raise UserError(
+            "`model` must be one of the weights in the package: "
+            f"{', '.join(shipped_names()) or 'none are'}. Received: {name}."
+        )
+    return path

@@ -1,0 +1,85 @@
+"""Makes the files of `weights/` out of a run: half the size, and no path of the machine."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from segnet_tf.system.atomic_files import replacing
+from segnet_tf.system.json_files import write_json
+from segnet_tf.runs.checkpoints import read_record, resolve
+from segnet_tf.errors import UserError
+
+_WEIGHTS = "model.weights.h5"
+
+
+def pack(model: str | Path, output: str | Path, *, overwrite: bool = False) -> None:
+    """Writes a model for others: kernels in float16, its run's configuration beside it.
+
+    A file that is loaded again computes in float32 as before. Vectors, so biases and batch
+    statistics, stay float32: a variance can be smaller than any float16.
+
+    Args:
+        model: a run folder or a `.keras` file.
+        output: the `.keras` file to write; the configuration becomes a `.json` of that name.
+        overwrite: replace files that are there.
+
+    Raises:
+        UserError: no such model, an `output` that is there, a weight beyond float16's 65504.
+    """
+    source, target = resolve(model), Path(output)
+    if source.suffix != ".keras" or target.suffix != ".keras":
+        raise UserError(
+            "`model` and `output` must be .keras files (a run folder has one). "
+            f"Received: {source} and {target}."
+        )
+    record = read_record(model)
+    files = [target, *([target.with_suffix(".json")] if record else [])]
+    for file in files:
+        if file.exists() and not overwrite:
+            raise UserError(
+                f"`output` must be new. Received: {file}, which is there. Use --overwrite."
+            )
+    with (
+        replacing(target) as aside,
+        zipfile.ZipFile(source) as old,
+        zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            content = old.read(name)
+            new.writestr(name, _halved(content) if name == _WEIGHTS else content)
+    if record:
+        # Where the images and the first weights lay is nobody's business, and of no use.
+        config = record["config"] | {"data": None}
+        start = config["initial_weights"] or ""
+        if start != "imagenet" and not start.startswith("weights:"):
+            config["initial_weights"] = None
+        write_json(files[1], record | {"config": config})
+
+
+def _halved(content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with h5py.File(io.BytesIO(content)) as old, h5py.File(packed, "w") as new:
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Group):
+                made = new.require_group(name)
+            else:
+                value = item[()]
+                if value.ndim > 1 and value.dtype == np.float32:
+                    if np.abs(value).max() > np.finfo(np.float16).max:
+                        raise UserError(
+                            "`model` must have weights that float16 can hold, up to 65504. "
+                            f"Received: {np.abs(value).max():g} in {name}."
+                        )
+                    value = value.astype(np.float16)
+                made = new.create_dataset(name, data=value)
+            for key, attribute in item.attrs.items():
+                made.attrs[key] = attribute
+
+        for key, attribute in old.attrs.items():
+            new.attrs[key] = attribute
+        old.visititems(copy)
+    return packed.getvalue()

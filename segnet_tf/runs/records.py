@@ -1,0 +1,110 @@
+"""What a run folder holds, and the data splits it is made from."""
+
+import dataclasses
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from segnet_tf.version import __version__
+from segnet_tf.config import TrainConfig
+from segnet_tf.system.json_files import read_json
+from segnet_tf.data import Classes, Samples, open_samples
+from segnet_tf.errors import UserError
+
+RUN_FILES = (
+    "config.json",
+    "log.csv",
+    "last.keras",
+    "best.keras",
+    "curves.png",
+    "confusion.png",
+    "predictions.png",
+    "scores.json",
+)
+
+
+def open_split(
+    data: str, split: str, size: tuple[int, int] | None = None, limit: int | None = None
+) -> Samples:
+    """As `segnet_tf.data.open_samples`; a split "a+b" is the images of both, a's first."""
+    parts = [open_samples(data, name, size=size) for name in split.split("+")]
+    samples = parts[0] if len(parts) == 1 else _joined(parts, split)
+    return samples if limit is None else samples.subset(limit)
+
+
+def _joined(parts: Sequence[Samples], split: str) -> Samples:
+    where = [(part, index) for part in parts for index in range(len(part))]
+
+    def read(position: int):
+        part, index = where[position]
+        return part.read(index)
+
+    stems = tuple(stem for part in parts for stem in part.stems)
+    return dataclasses.replace(parts[0], split=split, stems=stems, read=read)
+
+
+def describe(
+    config: TrainConfig,
+    train: Samples,
+    val: Samples,
+    num_classes: int,
+    class_weights: list[float] | None,
+) -> dict[str, Any]:
+    """The content of a run's `config.json`: the configuration and all it resolved to."""
+    return {
+        "config": config.to_json(),
+        "source": train.source,
+        "training_images": len(train),
+        "validation_images": len(val),
+        "steps_per_epoch": len(train) // config.batch_size,
+        "num_classes": num_classes,
+        "classes": [
+            {"name": name, "colour": list(colour)}
+            for name, colour in zip(train.classes.names, train.classes.colours, strict=True)
+        ],
+        "class_weights": class_weights,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on."""
+    found = {"python": platform.python_version(), "segnet_tf": __version__}
+    for name in ("tensorflow", "keras", "numpy"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def read_run(model: str | Path) -> dict[str, Any] | None:
+    """The `config.json` of the run that a model argument names or lies in, if there is one.
+
+    Args:
+        model: a run folder, a file in one, or the JSON file itself.
+    """
+    path = Path(model)
+    file = path
+    if path.suffix != ".json":
+        file = (path if path.is_dir() else path.parent) / "config.json"
+    if not file.is_file():
+        return None
+    content = read_json(file)
+    # Many programs call a file config.json.
+    known = ("config", "classes", "class_weights", "num_classes", "training_images")
+    return content if all(name in content for name in known) else None
+
+
+def run_classes(record: dict[str, Any]) -> Classes:
+    """The classes in a run's `config.json`."""
+    try:
+        names = tuple(entry["name"] for entry in record["classes"])
+        colours = tuple(tuple(entry["colour"]) for entry in record["classes"])
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"`config.json` must list classes with name and colour. Received: {error}."
+        ) from error
+    return Classes(names, colours)

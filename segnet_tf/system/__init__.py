@@ -1,0 +1,1 @@
+"""What talks to the machine: files, subprocesses, progress, TensorFlow's start."""

@@ -1,0 +1,30 @@
+"""JSON objects, read and written whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from segnet_tf.errors import UserError
+from segnet_tf.system.atomic_files import replacing
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """A JSON object out of a file; UserError if it is missing or no JSON object."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"`{path}` must be a readable JSON file. Received: {error}.") from error
+    except json.JSONDecodeError as error:
+        raise UserError(f"`{path}` must be valid JSON. Received: {error}.") from error
+    if not isinstance(content, dict):
+        raise UserError(f"`{path}` must hold a JSON object. Received: {type(content).__name__}.")
+    return content
+
+
+def write_json(path: str | os.PathLike, content: Any) -> None:
+    """Writes `content` as indented JSON, all of it or nothing (see `replacing`)."""
+    with replacing(path) as aside:
+        aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,165 @@
+"""From a configuration to data, model and time: all that a run needs before its first step."""
+
+import dataclasses
+import time
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from segnet_tf import losses, metrics, models
+from segnet_tf.config import TrainConfig
+from segnet_tf.data import Samples
+from segnet_tf.data.augment import NONE, STANDARD
+from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch, training_dataset
+from segnet_tf.errors import UserError
+from segnet_tf.layers import FusedBatchNormalization
+from segnet_tf.losses.class_weights import count_pixels, enet_weights, median_frequency_weights
+from segnet_tf.runs.records import open_split
+from segnet_tf.training.optimizers import make_optimizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """The samples of a run, and how many logits a pixel its model gives for them."""
+
+    train: Samples
+    val: Samples
+    num_classes: int
+
+    @classmethod
+    def open(cls, config: TrainConfig) -> "Data":
+        """Opens both splits; UserError if they or the number of classes don't fit."""
+        train = open_split(config.data, config.train_split, config.size, config.limit_train)
+        val = open_split(config.data, config.val_split, config.size, config.limit_val)
+        classes = len(train.classes)
+        num_classes = config.num_classes or classes
+        if config.num_classes is None and config.loss == "binary":
+            num_classes = 1
+        if num_classes != classes and not (num_classes == 1 and classes == 2):
+            raise UserError(
+                "`num_classes` must be the number of classes of the data, or 1 for one logit "
+                f"where it has two. Received: num_classes={num_classes}, {classes} classes in "
+                f"{config.data}. Leave it out or choose another loss than `binary`."
+            )
+        return cls(train, val, num_classes)
+
+
+def size_of(samples: Samples) -> tuple[int, int]:
+    """`(height, width)` in pixels of the first image."""
+    height, width = samples.read(0)[1].shape
+    return height, width
+
+
+def be_repeatable(config: TrainConfig) -> None:
+    """Sets every seed, and TensorFlow to ops that give the same bits each time."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(config.seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def new_model(config: TrainConfig, num_classes: int) -> keras.Model:
+    """The network of a run with fresh weights, for images of any size."""
+    return models.build(
+        config.model, num_classes, input_shape=(None, None, 3), **config.model_options
+    )
+
+
+def fused(model: keras.Model) -> keras.Model:
+    """A copy of `model` to train, with fresh weights in the same order.
+
+    Args:
+        model: a Functional one whose batch normalizations scale and centre the last axis.
+    """
+
+    def copy(layer):
+        cls = type(layer)
+        if cls is keras.layers.BatchNormalization:
+            cls = FusedBatchNormalization
+        return cls.from_config(layer.get_config())
+
+    return keras.models.clone_model(model, clone_function=copy)
+
+
+def compiled_model(config: TrainConfig, data: Data, weights: list[float] | None) -> keras.Model:
+    """`new_model` made to train: in the run's precision, fused, compiled, its optimizer built."""
+    policy = config.mixed_precision
+    keras.config.set_dtype_policy(policy if policy == "float32" else f"mixed_{policy}")
+    try:
+        model = fused(new_model(config, data.num_classes))
+        model.compile(
+            optimizer=make_optimizer(config, steps_per_epoch(data.train, config.batch_size)),
+            loss=losses.get(config.loss, data.num_classes, class_weights=weights),
+            metrics=[metrics.SegmentationScores(data.num_classes)],
+        )
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def resolved_class_weights(config: TrainConfig, data: Data) -> list[float] | None:
+    """`config.class_weights` as numbers, counted over the training images where need be."""
+    weights: Iterable[float]
+    kind, _, constant = config.class_weights.partition(":")
+    if kind == "none":
+        return None
+    if config.loss == "dice" and kind in ("median", "enet"):  # which counts every class alike
+        return None
+    try:
+        if kind == "enet":
+            strength = {"c": float(constant)} if constant else {}
+            weights = enet_weights(count_pixels(data.train, data.num_classes)[0], **strength)
+        elif config.class_weights == "median":
+            weights = median_frequency_weights(count_pixels(data.train, data.num_classes)[0])
+        else:
+            weights = [float(text) for text in config.class_weights.split(",")]
+    except UserError:
+        raise
+    except ValueError:
+        raise UserError(
+            "`class_weights` must be median, enet, enet:C, none or one number a class with commas "
+            f"between. Received: {config.class_weights}."
+        ) from None
+    return [float(weight) for weight in weights]
+
+
+def make_dataset(config: TrainConfig, samples: Samples, start_epoch: int) -> tf.data.Dataset:
+    """The endless training stream of a run from an epoch on."""
+    augmentation = STANDARD if config.augment == "standard" else NONE
+    if config.scale is not None:
+        augmentation = dataclasses.replace(augmentation, scale=config.scale)
+    if config.rotation is not None:
+        augmentation = dataclasses.replace(augmentation, rotation=config.rotation)
+    return training_dataset(
+        samples,
+        batch_size=config.batch_size,
+        crop=config.crop,
+        augmentation=augmentation,
+        seed=config.seed,
+        start_epoch=start_epoch,
+    )
+
+
+def epochs_in(config: TrainConfig, data: Data, weights: list[float] | None) -> int:
+    """How many epochs `config.minutes` hold, from a few timed steps on throwaway weights."""
+    assert config.minutes is not None
+    batches = list(make_dataset(config, data.train, 0).take(5))
+    few = data.val.subset(min(4, len(data.val)))
+    model = compiled_model(config, data, weights)
+
+    def timed(run, *arguments) -> float:
+        began = time.monotonic()
+        run(*arguments)
+        return time.monotonic() - began
+
+    # The first call traces and allocates; an epoch hardly notices it.
+    model.train_on_batch(*batches[0])
+    step = np.median([timed(model.train_on_batch, *batch) for batch in batches[1:]])
+    validation = list(evaluation_dataset(few, batch_size=1))
+    model.test_on_batch(*validation[0])
+    image = np.median([timed(model.test_on_batch, *batch) for batch in validation])
+    epoch = step * steps_per_epoch(data.train, config.batch_size)
+    epoch += image * len(data.val) / config.val_every
+    return max(1, int(config.minutes * 60 / epoch))

@@ -1,0 +1,45 @@
+"""What a run leaves to look at: scores and pictures of its best weights."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segnet_tf.data import Samples
+from segnet_tf.inference.evaluate import evaluate, table
+from segnet_tf.inference.predictors import open_predictor
+from segnet_tf.system.atomic_files import replacing
+from segnet_tf.system.json_files import write_json
+
+_PICTURES = 4
+
+
+def write_reports(folder: Path, samples: Samples) -> dict[str, Any]:
+    """Writes `scores.json`, `curves.png`, `confusion.png` and `predictions.png` of a run.
+
+    Args:
+        folder: of the run, with `best.keras` and `log.csv`.
+        samples: the validation split.
+    Returns:
+        The scores, as `segnet_tf.evaluate.Evaluation.summary`.
+    """
+    from segnet_tf import plots
+
+    predictor = open_predictor(folder)
+    found = evaluate(predictor, samples)
+    with replacing(folder / "curves.png") as aside:
+        plots.curves(folder / "log.csv", aside)
+    with replacing(folder / "confusion.png") as aside:
+        plots.confusion(found.matrix, samples.classes, aside)
+    # Spread over the split: neighbours in a video look alike.
+    chosen = np.unique(np.linspace(0, len(samples) - 1, _PICTURES).round().astype(int))
+    pairs = [samples.read(int(index)) for index in chosen]
+    images, truths = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    labels = [predictor.labels(image[None].astype(np.float32))[0] for image in images]
+    with replacing(folder / "predictions.png") as aside:
+        plots.predictions(images, truths, labels, samples.classes, aside)
+    # Last, so that its being there says that the run is complete.
+    write_json(folder / "scores.json", found.summary)
+    print(table(found.summary), file=sys.stdout, flush=True)
+    return found.summary

@@ -1,0 +1,216 @@
+"""benchmarks/export_bench.py: what it compares and what it writes, never how fast."""
+
+import json
+
+import export_bench
+import keras
+import numpy as np
+import pytest
+import tiny_models
+from rivals import latency, memory, networks, torch_runner
+
+from segnet_tf.errors import UserError
+from segnet_tf.export.conversion import masks
+from segnet_tf.export.tflite_file import flatbuffer
+from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
+
+EVEN = (32, 64)  # five halvings
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_models.two_stages(padding="same")
+
+
+def layer_types(network):
+    types = [type(layer) for layer in network.layers]
+    assert MaxPoolingWithArgmax2D not in types and MaxUnpooling2D not in types
+    assert types.count(keras.layers.MaxPooling2D) == 2
+    return types
+
+
+def test_plain_is_the_same_network_without_indices(model):
+    twin = networks.plain(model)
+    types = layer_types(twin)
+    assert types.count(keras.layers.UpSampling2D) == 2
+    assert len(types) == len(model.layers)
+    assert twin.output_shape == model.output_shape
+    # The very same weights, not copies.
+    assert [id(weight) for weight in twin.weights] == [id(weight) for weight in model.weights]
+    image = tiny_models.images()[0]
+    first = keras.Model(model.input, model.get_layer("encoder1_relu1").output)(image).numpy()
+    pooled = keras.Model(model.input, model.get_layer("encoder1_pool").output[0])(image).numpy()
+    np.testing.assert_array_equal(first.reshape(1, 16, 2, 24, 2, 4).max((2, 4)), pooled)
+    assert not np.allclose(twin(image), model(image), atol=0.1)
+
+
+def test_a_unet_hands_its_maps_over(model):
+    unet = networks.unet(model)
+    types = layer_types(unet)
+    assert types.count(keras.layers.Concatenate) == types.count(keras.layers.UpSampling2D) == 2
+    assert unet.output_shape == model.output_shape
+    grown = {}
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            old, new = layer.kernel.shape, unet.get_layer(layer.name).kernel.shape
+            assert (old[0], old[1], old[3]) == (new[0], new[1], new[3])
+            if new[2] != old[2]:
+                grown[layer.name] = new[2] - old[2]
+    skipped = [model.get_layer(f"encoder{depth}_pool").input.shape[-1] for depth in (2, 1)]
+    assert grown == {"decoder2_conv1": skipped[0], "decoder1_conv1": skipped[1]}
+
+
+def test_transposed_keeps_sizes_and_channels(model):
+    network = networks.transposed(model)
+    assert layer_types(network).count(keras.layers.Conv2DTranspose) == 2
+    assert network.output_shape == model.output_shape
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Conv2DTranspose):
+            assert layer.output.shape[-1] == layer.input.shape[-1]
+            assert layer.output.shape[1] == 2 * layer.input.shape[1]
+
+
+@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
+def test_one_file_has_masks_and_the_others_have_none(model, int8):
+    graphs = {
+        name: flatbuffer.read(networks.exported(build(model), tiny_models.SIZE, int8))
+        for name, build in networks.NETWORKS.items()
+    }
+    ops = {name: [op.name for op in graph.ops] for name, graph in graphs.items()}
+    assert {name: len(masks.find(graph)) for name, graph in graphs.items()} == {
+        "segnet": 4, "plain": 0, "unet": 0, "transposed": 0
+    }  # fmt: skip
+    assert ops["plain"].count("RESIZE_NEAREST_NEIGHBOR") == 2
+    assert ops["unet"].count("CONCATENATION") == 2
+    assert ops["transposed"].count("TRANSPOSE_CONV") == 2
+    dtype = "int8" if int8 else "float32"
+    for name, graph in graphs.items():
+        assert ops[name].count("CONV_2D") == 5
+        for op in graph.ops:
+            if op.name in ("CONV_2D", "RESIZE_NEAREST_NEIGHBOR", "CONCATENATION", "TRANSPOSE_CONV"):
+                assert graph.tensors[op.outputs[0]].dtype == dtype, name
+
+
+def test_seeded_weights_leave_the_activations_alive():
+    model = networks.seeded_model("segnet_mini", EVEN, (4,) * 5)
+    again = networks.seeded_model("segnet_mini", EVEN, (4,) * 5)
+    for weight, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, other)
+    image = tiny_models.images(EVEN)[0]
+    deepest = keras.Model(model.input, model.get_layer("encoder5_relu2").output)
+    assert (deepest(image).numpy() > 0).mean() > 0.1
+
+
+def test_every_network_leads_as_often():
+    order = []
+    runners = {name: lambda name=name: order.append(name) or 1.0 for name in "abc"}
+    times = latency.rounds(runners, 0)
+    assert order[:9] == list("abcbcacab")
+    assert {len(values) for values in times.values()} == {latency.LEAST_ROUNDS}
+
+
+def test_a_ratio_is_of_rounds_not_of_medians():
+    # The machine was ten times slower for two rounds, which both felt.
+    assert latency.ratio([2, 20, 20, 2, 4], [1, 10, 10, 1, 1]) == 2
+
+
+def test_the_arena_is_at_least_what_lives_at_one_time(model):
+    content = networks.exported(model, tiny_models.SIZE, int8=False)
+    graph = flatbuffer.read(content)
+    sizes = [
+        4 * np.prod(graph.tensors[op.outputs[0]].shape)
+        + sum(4 * np.prod(graph.tensors[i].shape) for i in op.inputs if graph.maker(i))
+        for op in graph.ops
+        if op.name == "CONV_2D"
+    ]
+    everything = sum(4 * np.prod(graph.tensors[i].shape) for op in graph.ops for i in op.outputs)
+    assert max(sizes) <= memory.peak_live(content) <= memory.peak_arena(content) < everything
+
+
+def test_live_tensors_are_counted_from_maker_to_last_reader():
+    image = keras.Input((4, 4, 3))
+    x = keras.layers.MaxPooling2D(2)(image)  # 2x2x3
+    y = keras.layers.Conv2D(5, 1)(x)  # 2x2x5, while x lives on
+    z = keras.layers.Concatenate()([keras.layers.Conv2D(2, 1)(x), y])  # 2x2x2 and 2x2x7
+    content = networks.exported(keras.Model(image, z), (4, 4), int8=False)
+    # The input all along, the three that the concatenation touches.
+    assert memory.peak_live(content) == 4 * (48 + 4 * (5 + 2 + 7))
+
+
+def test_a_process_of_its_own_has_no_tensorflow_in_it(model, tmp_path):
+    path = tmp_path / "a.tflite"
+    path.write_bytes(networks.exported(model, tiny_models.SIZE, int8=False))
+    bare = memory.peak_process(None)
+    assert 10e6 < bare < memory.peak_process(path) < 200e6  # TensorFlow alone takes 500 MB
+    path.write_bytes(b"nothing at all")
+    with pytest.raises(UserError, match="process of its own"):
+        memory.peak_process(path)
+
+
+def test_pytorch_gets_the_same_layers():
+    model = networks.seeded_model("segnet_mini", EVEN, (4, 6))
+    assert networks.layer_list(model)[:7] == [
+        ("conv3", 4), ("norm", 0), ("relu", 0), ("conv3", 4), ("norm", 0), ("relu", 0), ("pool", 0)
+    ]  # fmt: skip
+    assert networks.layer_list(model)[-1] == ("conv1+bias", networks.CLASSES)
+    kinds = [kind for kind, _ in networks.layer_list(model)]
+    assert kinds.count("pool") == kinds.count("unpool") == 2
+
+
+@pytest.mark.torch
+def test_pytorchs_network_has_as_many_parameters():
+    model = networks.seeded_model("segnet_mini", EVEN, (4, 6))
+    twin = torch_runner.network(networks.layer_list(model))
+    count = sum(parameter.numel() for parameter in twin.parameters())
+    assert count == sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    runner = torch_runner.Runner(networks.layer_list(model), EVEN)
+    try:
+        assert 0 < runner.seconds(1) < 10
+        assert 50e6 < runner.peaks()["bare_process_bytes"] < runner.peaks()["process_bytes"]
+    finally:
+        runner.close()
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setattr(networks, "seeded_model", lambda *_: tiny_models.two_stages(size=EVEN))
+
+
+@pytest.mark.slow
+def test_the_report_has_both_formats(tiny, tmp_path, capsys):
+    report = tmp_path / "out.json"
+    arguments = ["--size", "32x64", "--seconds", "0.01", "--no-torch", "--json", str(report)]
+    assert export_bench.main(arguments) == 0
+    content = json.loads(report.read_text())
+    assert content["size"] == [32, 64] and content["no_pytorch"] == "left out"
+    for form in export_bench.FORMATS:
+        rows = content[form]
+        assert list(rows) == ["segnet", "plain", "unet", "transposed"]
+        for row in rows.values():
+            for threads in export_bench.THREADS:
+                timed = row[f"threads_{threads}"]
+                assert timed["ms"] > 0 and timed["ratio"] > 0 and timed["rounds"] >= 10
+            assert row["process_bytes"] > content["bare_process_bytes"]
+            assert row["arena_bytes"] >= row["live_bytes"] > 0 and row["file_bytes"] > 0
+        assert rows["plain"]["threads_1"]["ratio"] == 1
+        assert rows["segnet"]["partitions"] == 1 < rows["plain"]["partitions"]
+    said = capsys.readouterr().out
+    assert "No PyTorch row" in said and "times as fast as the U-Net" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--size", "32x50"], "`size` must be divisible by 32"),
+        (["--widths", "a,b"], "`widths` must be whole numbers"),
+        (["--model", "unet"], "`name` must be one of"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, words, capsys, tmp_path):
+    report = tmp_path / "out.json"
+    arguments = ["--widths", "4,4,4,4,4", *arguments]
+    assert export_bench.main([*arguments, "--json", str(report)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("export_bench: error: ") and error.count("\n") == 1
+    assert words in error
+    assert not report.exists()

@@ -1,0 +1,178 @@
+"""android_demo_assets/ as one command writes it, and what is in the repository of it."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_models
+from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
+
+from export import android_assets
+from export.android import asset_manifest
+from segnet_tf.data import camvid
+from segnet_tf.errors import UserError
+from segnet_tf.export.tflite_file import flatbuffer, metadata
+
+FORMATS = ("int8", "float16")
+
+
+@pytest.fixture(scope="module")
+def written(run, tmp_path_factory):
+    """The folder, of a tiny model, with something of an earlier run and a page in it."""
+    folder = tmp_path_factory.mktemp("assets")
+    (folder / "web").mkdir()
+    (folder / "web" / "index.html").write_text("the page")
+    (folder / "old_int8.tflite").write_text("old")
+    (folder / "SHA256SUMS").write_text(f"{'0' * 64}  old_int8.tflite\n")
+    with pytest.MonkeyPatch.context() as patch:
+        from segnet_tf.export import runtimes
+        from segnet_tf.inference import tflite_model
+
+        patch.setattr(runtimes, "latency_ms", lambda content: 1.5)
+        patch.setattr(tflite_model, "check_survives", lambda path, **_: None)
+        manifest = android_assets.write(folder, model=str(run), data="synthetic:6")
+    assert manifest == json.loads((folder / "manifest.json").read_text())
+    return folder
+
+
+@pytest.fixture(params=["written", "committed"])
+def folder(request):
+    if request.param == "written":
+        return request.getfixturevalue("written")
+    if not (android_assets.FOLDER / "manifest.json").is_file():
+        pytest.skip("android_demo_assets/ is not written yet: make android-assets")
+    return android_assets.FOLDER
+
+
+def manifest_of(folder):
+    return json.loads((folder / "manifest.json").read_text("utf-8"))
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_sums_are_right_and_complete(folder):
+    if shutil.which("sha256sum"):
+        command = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
+        assert subprocess.run(command, cwd=folder, capture_output=True).returncode == 0
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    listed = {line.split("  ")[1]: line.split("  ")[0] for line in lines}
+    files = {path.name for path in folder.iterdir() if path.is_file()}
+    assert set(listed) == files - {"SHA256SUMS"}
+    assert all(digest(folder / name) == found for name, found in listed.items())
+
+
+def test_the_manifest_describes_the_files(folder):
+    manifest = manifest_of(folder)
+    assert [entry["format"] for entry in manifest["models"]] == list(FORMATS)
+    for entry in manifest["models"]:
+        path = folder / entry["file"]
+        assert entry["sha256"] == digest(path)
+        assert entry["bytes"] == path.stat().st_size
+        interpreter = Interpreter(model_path=str(path))
+        interpreter.allocate_tensors()
+        (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+        for said, true in ((entry["input"], taken), (entry["output"], given)):
+            assert said["shape"] == true["shape"].tolist()
+            assert said["dtype"] == true["dtype"].__name__ == "float32"
+            assert said["quantization"] is None
+        names = {tensor.name for tensor in flatbuffer.read(path.read_bytes()).tensors}
+        assert {entry["input"]["name"], entry["output"]["name"]} <= names
+        assert entry["input"]["range"] == [0, 255]
+        assert entry["xnnpack"]["count"] == 1
+        assert entry["score"]["protocol"] and 0 <= entry["score"]["pixels_as_keras"] <= 1
+    for name, found in manifest["sha256"].items():
+        assert found == digest(folder / name)
+
+
+def test_labels_and_colours_are_the_librarys(folder):
+    manifest = manifest_of(folder)
+    assert manifest["labels"] == list(camvid.CLASSES.names)
+    assert manifest["palette"] == [list(colour) for colour in camvid.CLASSES.colours]
+    assert (folder / "labels.txt").read_text().splitlines() == manifest["labels"]
+    palette = json.loads((folder / "palette.json").read_text())
+    assert list(palette) == manifest["labels"] and palette["Car"] == [64, 0, 128]
+    for entry in manifest["models"]:
+        said = metadata.read((folder / entry["file"]).read_bytes())
+        assert said.labels == camvid.CLASSES.names and said.activation == "softmax"
+
+
+def test_the_sample_gives_the_mask(folder):
+    manifest = manifest_of(folder)
+    image = np.asarray(Image.open(folder / manifest["sample"]["image"]))
+    for entry in manifest["models"]:
+        interpreter = Interpreter(model_path=str(folder / entry["file"]))
+        interpreter.allocate_tensors()
+        index = interpreter.get_input_details()[0]["index"]
+        interpreter.set_tensor(index, image[None].astype(np.float32))
+        interpreter.invoke()
+        logits = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+        with Image.open(folder / entry["sample_mask"]) as mask:
+            ids, colours = np.asarray(mask), np.asarray(mask.convert("RGB"))
+        # Float sums may come in another order on another processor; int8 is the same everywhere.
+        least = 1 if entry["format"] == "int8" else 0.999
+        assert (ids == logits.argmax(-1)).mean() >= least
+        assert np.array_equal(colours, np.array(manifest["palette"], np.uint8)[ids])
+    first = manifest["models"][0]
+    assert manifest["sample"]["mask"] == first["sample_mask"]
+    assert manifest["sample"]["mask_of"] == first["file"]
+
+
+def test_the_readme_fits_the_files(folder):
+    text = (folder / "README.md").read_text("utf-8")
+    manifest = manifest_of(folder)
+    for entry in manifest["models"]:
+        assert entry["file"] in text
+    _, height, width, classes = manifest["models"][0]["output"]["shape"]
+    assert f"`1x{height}x{width}x3`" in text and f"`1x{height}x{width}x{classes}`" in text
+    assert text.count("```kotlin") == 6 and "$" not in text
+    assert '"Sky", "Building", "Pole"' in text and "0x808080, 0x800000, 0xC0C080" in text
+    for name in ("ImageSegmenter", "CompiledModel", "Interpreter", "litert:litert:", "argmax"):
+        assert name in text
+
+
+def test_an_earlier_run_is_replaced_and_the_page_is_kept(written):
+    assert not (written / "old_int8.tflite").exists()
+    assert (written / "web" / "index.html").read_text() == "the page"
+    image = Image.open(written / "sample.png")
+    assert image.size == tiny_models.SIZE[::-1]
+
+
+def test_scores_are_measured_or_carried_over(written):
+    entry = manifest_of(written)["models"][0]
+    assert entry["score"]["mean_iou"] is not None
+    earlier = asset_manifest.earlier_scores(written)
+    assert earlier[entry["sha256"]] == entry["score"]
+    bare = {
+        "tflite_mean_iou": None,
+        "keras_mean_iou": None,
+        "pixel_agreement": 0.5,
+        "images": 8,
+        "data": "synthetic val",
+    }
+    assert asset_manifest.score(bare, earlier[entry["sha256"]]) == entry["score"]
+    assert asset_manifest.score(bare, None)["mean_iou"] is None
+
+
+def test_a_model_without_classes_is_one_line(run, tmp_path, capsys):
+    shutil.copy(run / "best.keras", tmp_path / "net.keras")
+    arguments = ["--model", tmp_path / "net.keras", "--output", tmp_path / "out"]
+    assert android_assets.main([str(argument) for argument in arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "`model` must be shipped weights or a run" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_model_is_a_user_error(tmp_path):
+    with pytest.raises(UserError, match="must be one of the weights in the package"):
+        android_assets.write(tmp_path, model="weights:nothing")
+
+
+def test_folder_is_beside_the_library():
+    assert android_assets.FOLDER == Path(__file__).resolve().parents[2] / "android_demo_assets"

