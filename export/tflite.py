@@ -1,5 +1,7 @@
 """`segnet-tf export`, in a checkout: python export/tflite.py --int8 [--model M] [--data DIR]"""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 

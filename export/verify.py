@@ -1,5 +1,7 @@
 """`segnet-tf verify`, in a checkout: python export/verify.py --tflite F --model M --data DIR"""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """The configuration of a training run: one frozen dataclass, JSON in and out."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 import tomllib
@@ -57,6 +59,7 @@ class TrainConfig:
             "imagenet" for a pretrained encoder (`segnet`, `segnet_lite`).
         seed: of the initial weights, the order and the augmentation.
         tensorboard: write TensorBoard logs into the run folder.
+
     Raises:
         UserError: a value out of its range.
     """
@@ -150,7 +153,7 @@ class TrainConfig:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "TrainConfig":
+    def from_json(cls, content: dict[str, Any]) -> TrainConfig:
         """The inverse of `to_json`; a name that is no field is a UserError."""
         known = {field.name for field in dataclasses.fields(cls)}
         for name in content:

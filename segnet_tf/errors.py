@@ -1,5 +1,7 @@
 """The one exception that means: the input is at fault, and the message says what to do."""
 
+from __future__ import annotations
+
 
 class UserError(ValueError):
     """Bad input. One line: the argument, the rule, what came, and the way out.

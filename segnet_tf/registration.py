@@ -4,4 +4,6 @@ Keras finds a class of ours by its registered name, so its module must have been
 a file is loaded.
 """
 
+from __future__ import annotations
+
 from segnet_tf import layers, losses, metrics, schedules  # noqa: F401

@@ -13,6 +13,7 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):
     Args:
         schedule: a `LearningRateSchedule` of the whole run.
         steps: of the rise; step `steps - 1` is the first at the schedule's own rate.
+
     Call arguments:
         step: the optimizer's iteration, from 0.
     """

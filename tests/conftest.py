@@ -1,5 +1,7 @@
 """Set before the first test imports TensorFlow or matplotlib; and where real CamVid is."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 

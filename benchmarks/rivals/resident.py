@@ -1,5 +1,7 @@
 """How much memory this process has taken. Imports nothing: what it measures would grow."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 

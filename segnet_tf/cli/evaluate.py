@@ -1,5 +1,7 @@
 """`segnet-tf evaluate`: a table on standard output, and a JSON file."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,7 @@
 """The command line: `segnet-tf train`, `evaluate` and `predict`."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import sys

@@ -1,5 +1,7 @@
 """`segnet-tf train`: arguments to a configuration, and to a run."""
 
+from __future__ import annotations
+
 import ast
 import contextlib
 import dataclasses

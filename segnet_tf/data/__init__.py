@@ -33,6 +33,7 @@ def open_samples(
         split: "train", "val" or "test"; a folder may have others.
         size: `(height, width)` of drawn scenes in pixels; files keep their own size.
         limit: use the first so many pairs only.
+
     Raises:
         UserError: no such data, layout or split, an empty split, a missing pair.
     """

@@ -25,6 +25,7 @@ class Augmentation:
         brightness: largest relative change of all values, in 0..1.
         contrast: the same for the distance from the image's mean grey.
         saturation: the same for the distance from the pixel's own grey.
+
     Raises:
         UserError: a value is out of its range.
     """
@@ -85,6 +86,7 @@ def augment(
         seed: integer `(2,)`; the same seed gives the same result.
         crop: `(height, width)` of the result in pixels, taken from a random place;
             None keeps the size of the image.
+
     Returns:
         float32 `(h, w, 3)` in 0..255 and uint8 `(h, w)`. Pixels that the image does not
         cover are `VOID` in the labels and hold its mirrored edge in the image.

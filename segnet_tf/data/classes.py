@@ -23,6 +23,7 @@ class Classes:
     Args:
         names: one name a class, all different, 1 to 255 of them.
         colours: one `(red, green, blue)` in 0..255 a class.
+
     Raises:
         UserError: a count, a name or a colour breaks these rules.
     """
@@ -70,6 +71,7 @@ def colourize(labels: np.ndarray, classes: Classes) -> np.ndarray:
 
     Args:
         labels: integer `(H, W)`, class ids or `VOID`.
+
     Returns:
         uint8 `(H, W, 3)`; void is black.
     """

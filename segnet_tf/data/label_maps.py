@@ -1,5 +1,7 @@
 """Labels and logits as every loss and score reads them: void apart, one class id a pixel."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 from segnet_tf.data.classes import VOID
@@ -27,9 +29,11 @@ def true_labels(y_true: tf.Tensor, num_classes: int) -> tuple[tf.Tensor, tf.Tens
     Args:
         y_true: any integer or float dtype, `(batch, H, W)` or `(batch, H, W, 1)`; void is 255.
         num_classes: logits a pixel; 1 means the ids 0 (background) and 1 (foreground).
+
     Returns:
         `(labels, valid)`, both `(batch, H, W)`: int32 ids with void replaced by 0, and bool,
         false at void.
+
     Raises:
         tf.errors.InvalidArgumentError: when run, if a label is neither a class id nor void.
     """

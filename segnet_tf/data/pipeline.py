@@ -24,6 +24,7 @@ class DecodedSamples:
     Args:
         samples: what to read.
         cache_bytes: how much to keep; what does not fit is read again each time.
+
     Attributes:
         sizes: the different `(height, width)` found.
     """
@@ -92,8 +93,10 @@ def training_dataset(
         crop: `(height, width)` in pixels; None takes whole images, all of one size.
         seed: any integer.
         start_epoch: epoch to begin with, from 0.
+
     Returns:
         Batches of float32 `(batch_size, h, w, 3)` in 0..255 and uint8 `(batch_size, h, w)`.
+
     Raises:
         UserError: fewer images than a batch, images of several sizes without a crop,
             or anything that reading them raises.
@@ -139,8 +142,10 @@ def evaluation_dataset(
             sizes come one by one whatever is asked.
         size: `(height, width)` to scale to, images bilinear and labels nearest;
             None keeps each image's own.
+
     Returns:
         Batches of float32 `(b, H, W, 3)` in 0..255 and uint8 `(b, H, W)`.
+
     Raises:
         UserError: anything that reading the samples raises.
     """

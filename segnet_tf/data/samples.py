@@ -113,6 +113,7 @@ def read_mask(path: str | Path) -> np.ndarray:
     Returns:
         uint8 or uint16 `(H, W)` of ids (a palette image gives its indices),
         or uint8 `(H, W, 3)` of colours.
+
     Raises:
         UserError: the file is missing, truncated or no image; it is named.
     """
@@ -162,8 +163,10 @@ def relabel(mask: np.ndarray, table: dict[int, int], path: str | Path) -> np.nda
     Args:
         mask: integer `(H, W)` as read from `path`.
         table: stored id -> class id or `VOID`.
+
     Returns:
         uint8 `(H, W)`.
+
     Raises:
         UserError: a value is not in `table`; the file and the value are named.
     """

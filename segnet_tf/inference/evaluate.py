@@ -1,5 +1,7 @@
 """Scores of a model on a split: each image at its own size, one confusion matrix for all."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +58,7 @@ def evaluate(
             fixed to, or else each image's own.
         flip: average with the answer to the mirrored image.
         progress: called with (images done, images).
+
     Raises:
         UserError: another number of classes, a size the model cannot take.
     """

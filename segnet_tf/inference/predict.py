@@ -1,5 +1,7 @@
 """Masks and overlays of images, from any model."""
 
+from __future__ import annotations
+
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -50,8 +52,10 @@ def predict(
         flip: average with the answer to the mirrored image.
         overwrite: replace files that are there.
         progress: called with (images done, images).
+
     Returns:
         The files written.
+
     Raises:
         UserError: a file is there, or images that cannot be read. The good ones are
             written first, the message names the bad ones.
@@ -102,6 +106,7 @@ def find_images(
         source: an image file, a folder of them, or "synthetic".
         limit: the first so many only.
         size: `(height, width)` of drawn scenes in pixels.
+
     Raises:
         UserError: nothing there.
     """

@@ -1,5 +1,7 @@
 """One way to ask a model for a label map, be it Keras or TFLite."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ class Predictor:
     Args:
         model: a `keras.Model` that gives logits, or a `TFLiteModel`.
         name: what the user called it.
+
     Attributes:
         channels: logits a pixel, None for a model that gives labels.
         input_size: `(height, width)` in pixels that the model is fixed to; None takes any.
@@ -53,8 +56,10 @@ class Predictor:
             size: `(height, width)` to resize the images to for the model; None for the
                 size that the model is fixed to, or else their own.
             flip: average with the answer to the mirrored image.
+
         Returns:
             int32 `(batch, H, W)`.
+
         Raises:
             UserError: the size is not the model's, or below the depth of its network.
         """

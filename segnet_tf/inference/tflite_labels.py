@@ -1,5 +1,7 @@
 """The class names that a `.tflite` file carries: a text file in a zip archive at its end."""
 
+from __future__ import annotations
+
 import io
 import zipfile
 import zlib
@@ -16,6 +18,7 @@ def read_labels(content: bytes, name: str = "the file") -> tuple[str, ...] | Non
     Args:
         content: of the whole `.tflite` file.
         name: of the file, for the message.
+
     Raises:
         UserError: there is an archive, and it is damaged or its text is.
     """

@@ -1,5 +1,7 @@
 """A `.tflite` file as a function of an image."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 
@@ -23,17 +25,21 @@ class TFLiteModel:
     Args:
         path: of the `.tflite` file.
         threads: of the interpreter.
+
     Attributes:
         input_size: `(height, width)` in pixels, which is fixed.
         batch: images that the file takes at a time.
         kind: "logits", "probabilities" or "labels".
         channels: values a pixel, None for labels.
         labels: class names in the file, None if it has none.
+
     Call arguments:
         image: `(height, width, 3)`, RGB 0..255, any dtype.
+
     Returns:
         float32 `(h, w, channels)`, or int32 `(h, w)` for a label map; at the file's own
         output size.
+
     Raises:
         UserError: not a TFLite file, or not one from an image to a map.
     """

@@ -1,5 +1,7 @@
 """Overlays of a video's frames, as a video."""
 
+from __future__ import annotations
+
 import os
 import sys
 import time
@@ -85,6 +87,7 @@ def predict_video(
         limit: the first so many frames only.
         overwrite: replace files that are there.
         progress: called with (frames done, frames or None, seconds).
+
     Raises:
         UserError: no such video or camera, none of its frames can be decoded, a file is there
             or cannot be written, or PyAV is missing.

@@ -39,10 +39,12 @@ class VideoReader:
 
     Args:
         source: a video file, or "camera:N" for the camera /dev/videoN.
+
     Attributes:
         rate: frames a second as the file says, or the usual 25.
         total: frames as the file says, None if it doesn't.
         end: why the video ended before it was over, None if it did not.
+
     Raises:
         UserError: no video, no camera, or no PyAV.
     """

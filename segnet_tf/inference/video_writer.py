@@ -26,6 +26,7 @@ class VideoWriter:
         path: of the file, replaced if it is there.
         size: `(height, width)` of the frames in pixels; an odd one repeats its last line.
         rate: frames a second.
+
     Raises:
         UserError: the disk is full, or PyAV lacks libx264.
     """

@@ -4,6 +4,8 @@ All take labels `(batch, H, W)` of class ids, 255 = void, and logits `(batch, H,
 of any float dtype, and compute in float32. A batch that is void throughout gives 0.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import keras
@@ -47,9 +49,11 @@ class MaskedCrossentropy(_SegmentationLoss):
     Args:
         class_weights: one weight, 0 or more, per class, or None for 1 each.
         label_smoothing: share of the target that is spread evenly over all classes, in [0, 1).
+
     Call arguments:
         y_true: class ids, `(batch, H, W)`, 255 = void.
         y_pred: logits, float `(batch, H, W, classes)` with 2 or more classes.
+
     Raises:
         UserError: a weight or the smoothing is out of range.
         ValueError: the number of weights isn't the number of classes.
@@ -107,6 +111,7 @@ class BinaryCrossentropy(_SegmentationLoss):
     Args:
         pos_weight: factor on the foreground's part, above 0, as in PyTorch's
             `BCEWithLogitsLoss(pos_weight)`; None for 1.
+
     Call arguments:
         y_true: 0 background, 1 foreground, 255 void, `(batch, H, W)`.
         y_pred: logits, float `(batch, H, W, 1)`.
@@ -143,6 +148,7 @@ class Dice(_SegmentationLoss):
 
     Args:
         num_classes: logits a pixel; 1 is sigmoid, more are softmax.
+
     Call arguments:
         y_true: class ids, `(batch, H, W)`, 255 = void.
         y_pred: logits, float `(batch, H, W, num_classes)`.
@@ -220,6 +226,7 @@ def get(name: str, num_classes: int, class_weights: Sequence[float] | None = Non
         name: one of `NAMES`.
         num_classes: logits a pixel; 1 is binary.
         class_weights: one weight per class (background and foreground for one logit), or None.
+
     Raises:
         UserError: unknown name, or a name that doesn't fit the logits or the weights.
     """

@@ -1,5 +1,7 @@
 """Class weights against imbalance, from pixel counts: a road has 50 times a cyclist's pixels."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,9 +18,11 @@ def count_pixels(samples: Samples, num_classes: int) -> tuple[np.ndarray, np.nda
     Args:
         samples: images and label maps, 255 = void.
         num_classes: logits a pixel; 1 counts background and foreground.
+
     Returns:
         Two int64 arrays, one number per class: the pixels of that class, and all pixels that
         aren't void of the images in which the class is present.
+
     Raises:
         UserError: a label is neither a class id nor void.
     """
@@ -55,10 +59,13 @@ def median_frequency_weights(
             frequency, kinder to classes seen in few images. None counts every image for every
             class, which is how the weights recomputed for CamVid (0.2663 for sky to 15.3816
             for bicyclists) came about.
+
     Returns:
         float64, one weight per class.
+
     Raises:
         UserError: no class has a pixel.
+
     Reference:
         Eigen and Fergus, 2015, https://arxiv.org/abs/1411.4734
     """
@@ -85,10 +92,13 @@ def enet_weights(pixel_counts: Sequence[int] | np.ndarray, c: float = 1.02) -> n
     Args:
         pixel_counts: pixels of each class over the training split.
         c: above 1; the closer to 1, the more a rare class weighs.
+
     Returns:
         float64, one weight per class.
+
     Raises:
         UserError: no class has a pixel, or c isn't above 1.
+
     Reference:
         Paszke et al., 2016, https://arxiv.org/abs/1606.02147
     """

@@ -4,6 +4,8 @@ Every class has one bit of an integer, so a boundary of all classes is grown by 
 shifts and ORs over one map, where a convolution would need a map and 121 products per class.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras
@@ -30,11 +32,14 @@ class BoundaryF1(keras.metrics.Metric):
     Args:
         num_classes: logits a pixel; 1 is binary, scored over background and foreground.
         tolerance: share of the image's diagonal, 0 or more.
+
     Call arguments (`update_state`):
         y_true: class ids, `(batch, H, W)`, 255 = void.
         y_pred: logits, float `(batch, H, W, num_classes)`.
+
     Raises:
         UserError: the tolerance is negative or above 1.
+
     Reference:
         Csurka et al., 2013, http://www.bmva.org/bmvc/2013/Papers/paper0032/
     """

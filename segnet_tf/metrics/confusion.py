@@ -4,6 +4,8 @@ Rows are the truth, columns the prediction. `num_classes=1` is binary: one logit
 of background and foreground. All scores are fractions; a matrix without a pixel gives 0.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras
@@ -18,6 +20,7 @@ def scores(matrix: np.ndarray) -> dict[str, Any]:
 
     Args:
         matrix: pixels, whole numbers, `(classes, classes)`, rows the truth.
+
     Returns:
         - `global_accuracy`: share of the pixels that are right.
         - `class_average_accuracy`: mean over the classes in the truth of the share found.
@@ -58,6 +61,7 @@ class _ConfusionMatrixMetric(keras.metrics.Metric):
 
     Args:
         num_classes: logits a pixel; 1 is binary.
+
     Call arguments (`update_state`):
         y_true: class ids, `(batch, H, W)`, 255 = void.
         y_pred: logits, float `(batch, H, W, num_classes)`.

@@ -1,5 +1,7 @@
 """Is an image large enough for a network? Asked before the work, answered in one line."""
 
+from __future__ import annotations
+
 import re
 
 import keras

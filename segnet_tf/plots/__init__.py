@@ -4,6 +4,8 @@ Figures are made without pyplot, so nothing is shown, kept or left set for the c
 plots; matplotlib is imported where a figure is drawn, because overlays don't need it.
 """
 
+from __future__ import annotations
+
 from segnet_tf.plots.charts import confusion, curves
 from segnet_tf.plots.pictures import legend, overlay, predictions
 

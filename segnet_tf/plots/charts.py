@@ -38,6 +38,7 @@ def curves(csv_path: Path, out: Path) -> None:
         csv_path: as a training writes it: a header, then one row an epoch, with `epoch`,
             `loss`, `val_loss`, `val_mean_iou` and so on; cells and columns may be missing.
         out: the PNG to write.
+
     Raises:
         UserError: there is no row, or a cell isn't a number.
     """
@@ -77,6 +78,7 @@ def confusion(matrix: np.ndarray, classes: Classes, out: Path) -> None:
         matrix: pixels, `(n, n)`, rows the truth.
         classes: the n classes.
         out: the PNG to write.
+
     Raises:
         ValueError: the matrix hasn't a row and a column per class.
     """

@@ -35,6 +35,7 @@ def predictions(
         predictions: class ids, `(H, W)`.
         classes: names and colours, for the maps and the legend.
         out: the PNG to write.
+
     Raises:
         ValueError: there is no image, or the three lists differ in length.
     """
@@ -95,6 +96,7 @@ def overlay(
         image: RGB 0..255, `(H, W, 3)`.
         labels: class ids, `(H, W)`, 255 = void.
         alpha: share of the colour, 0 to 1.
+
     Returns:
         uint8 `(H, W, 3)`.
     """

@@ -43,6 +43,7 @@ def load_model(model: str | Path) -> keras.Model:
 
     Args:
         model: a run folder, a `.keras` file or "weights:NAME".
+
     Raises:
         UserError: no such file, or not one of a segmentation model.
     """

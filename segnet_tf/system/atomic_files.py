@@ -1,5 +1,7 @@
 """Files that are either the old one or the new one, whatever kills the process in between."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 from collections.abc import Iterator
@@ -14,8 +16,10 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
     Args:
         path: the file to write. Its folder must exist.
+
     Yields:
         A path in the same folder with the same ending (Keras wants `.keras`).
+
     Raises:
         UserError: the disk is full or the file cannot be written. The file that was at
             `path` before is still there.

@@ -1,5 +1,7 @@
 """Starts TensorFlow without its greetings, which would drown a one-line error."""
 
+from __future__ import annotations
+
 import os
 import sys
 import tempfile

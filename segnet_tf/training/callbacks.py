@@ -1,5 +1,7 @@
 """What `segnet-tf train` hangs into `fit`: checkpoints, log, NaN guard, EMA."""
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import json

@@ -1,5 +1,7 @@
 """Optimizer and learning rate schedule of a training configuration."""
 
+from __future__ import annotations
+
 import keras
 
 from segnet_tf.config import TrainConfig

@@ -1,5 +1,7 @@
 """From a configuration to data, model and time: all that a run needs before its first step."""
 
+from __future__ import annotations
+
 import dataclasses
 import time
 from collections.abc import Iterable
@@ -29,7 +31,7 @@ class Data:
     num_classes: int
 
     @classmethod
-    def open(cls, config: TrainConfig) -> "Data":
+    def open(cls, config: TrainConfig) -> Data:
         """Opens both splits; UserError if they or the number of classes don't fit."""
         train = open_split(config.data, config.train_split, config.size, config.limit_train)
         val = open_split(config.data, config.val_split, config.size, config.limit_val)

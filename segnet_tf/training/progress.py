@@ -1,5 +1,7 @@
 """How far a run is and when it ends, in one line an epoch."""
 
+from __future__ import annotations
+
 import math
 import sys
 import time

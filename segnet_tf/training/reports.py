@@ -1,5 +1,7 @@
 """What a run leaves to look at: scores and pictures of its best weights."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ def write_reports(folder: Path, samples: Samples) -> dict[str, Any]:
     Args:
         folder: of the run, with `best.keras` and `log.csv`.
         samples: the validation split.
+
     Returns:
         The scores, as `segnet_tf.evaluate.Evaluation.summary`.
     """

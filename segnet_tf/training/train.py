@@ -1,5 +1,7 @@
 """Training: a configuration in, a run folder out. Plain `compile` and `fit`."""
 
+from __future__ import annotations
+
 import dataclasses
 import importlib.util
 import os
@@ -45,8 +47,10 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
         output: the folder, made if missing: `config.json`, `log.csv`, `last.keras`,
             `best.keras`, `curves.png`, `confusion.png`, `predictions.png`, `scores.json`.
         overwrite: replace the files of a run that is there.
+
     Returns:
         The scores of the best weights on the validation split, as `scores.json`.
+
     Raises:
         UserError: bad input, an existing folder, a full disk, a loss that is no number.
     """
@@ -83,8 +87,10 @@ def resume(run: str | Path, *, data: str | None = None) -> dict[str, Any]:
     Args:
         run: its folder. A run that ended already only gets its reports again.
         data: where the data is now, if not where `config.json` says.
+
     Returns:
         As `train`.
+
     Raises:
         UserError: no run there, other data than it began with, and as `train`.
     """

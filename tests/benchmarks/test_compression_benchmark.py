@@ -1,5 +1,7 @@
 """benchmarks/compression.py: what it measures and what it writes, never how good it is."""
 
+from __future__ import annotations
+
 import gzip
 import json
 

@@ -1,5 +1,7 @@
 """benchmarks/export_bench.py: what it compares and what it writes, never how fast."""
 
+from __future__ import annotations
+
 import json
 
 import export_bench

@@ -1,5 +1,7 @@
 """benchmarks/parity.py and its text: what it prints and writes, not what the figures are."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 

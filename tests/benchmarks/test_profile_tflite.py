@@ -1,5 +1,7 @@
 """benchmarks/profile_tflite.py: every op has the time that the runtime's profiler gave it."""
 
+from __future__ import annotations
+
 import json
 
 import profile_tflite

@@ -1,5 +1,7 @@
 """android_demo_assets/ as one command writes it, and what is in the repository of it."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import shutil

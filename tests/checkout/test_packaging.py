@@ -1,5 +1,7 @@
 """The pinned environment holds what setup.cfg asks for."""
 
+from __future__ import annotations
+
 import configparser
 import re
 from pathlib import Path

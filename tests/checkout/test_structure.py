@@ -1,5 +1,7 @@
 """The shape of the project: which way imports go, what an import costs, the size of files."""
 
+from __future__ import annotations
+
 import ast
 import json
 import re

@@ -1,5 +1,7 @@
 """The command line: what it accepts, what it says, what it costs to ask for help."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys

@@ -1,5 +1,7 @@
 """`python export/exporter.py` and `export.tflite.export`: files, reports, exit codes."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import shutil

@@ -1,5 +1,7 @@
 """Bad input to export/exporter.py: one line on stderr, exit code 2, nothing written."""
 
+from __future__ import annotations
+
 import errno
 import os
 import shutil

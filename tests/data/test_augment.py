@@ -1,5 +1,7 @@
 """Augmentation, judged by pictures that say where each of their pixels came from."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import tensorflow as tf

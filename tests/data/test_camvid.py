@@ -1,5 +1,7 @@
 """The CamVid reader, on a small one drawn here and on the real one where it is."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from PIL import Image

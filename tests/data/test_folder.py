@@ -1,5 +1,7 @@
 """Any folder of images and masks: both layouts, every class file, ids and colours."""
 
+from __future__ import annotations
+
 import json
 
 import numpy as np

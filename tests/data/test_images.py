@@ -1,5 +1,7 @@
 """Reading images of every kind, drawn here, by hand where Pillow writes none."""
 
+from __future__ import annotations
+
 import struct
 import zlib
 

@@ -1,5 +1,7 @@
 """The `tf.data` pipeline: order, repeatability, batches, and what it refuses."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 

@@ -1,5 +1,7 @@
 """Labels, samples and the reading of files, with files drawn here."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 

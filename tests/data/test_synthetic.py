@@ -1,5 +1,7 @@
 """Drawn scenes: the same from the same seed, all classes, learnable, disjoint splits."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from pathlib import Path

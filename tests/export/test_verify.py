@@ -1,5 +1,7 @@
 """`python export/verify.py` on good files, on files of another model, and on damaged ones."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys

@@ -1,5 +1,7 @@
 """Evaluation, judged by scores counted by hand and by softmaxes averaged in NumPy."""
 
+from __future__ import annotations
+
 import json
 
 import keras

@@ -1,5 +1,7 @@
 """Predictions of images of every kind, judged by the pixels of the files written."""
 
+from __future__ import annotations
+
 import json
 
 import bright_model

@@ -1,5 +1,7 @@
 """Overlays of videos: read back with PyAV and compared with those of single images."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """What the reader makes of a phone's video, and what a kill leaves of a written one."""
 
+from __future__ import annotations
+
 import shutil
 from fractions import Fraction
 

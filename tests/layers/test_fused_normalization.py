@@ -1,5 +1,7 @@
 """The fused training step against Keras's own batch normalization."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 import pytest

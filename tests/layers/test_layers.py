@@ -1,5 +1,7 @@
 """The layers against NumPy, by hand, and through Keras's own machinery."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 import pytest

@@ -1,5 +1,7 @@
 """Class weights by hand, and on CamVid against the weights recomputed from its labels."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 

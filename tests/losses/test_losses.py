@@ -1,5 +1,7 @@
 """Losses against values worked out by hand and a NumPy reference in float64."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 import pytest

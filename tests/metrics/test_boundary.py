@@ -1,5 +1,7 @@
 """Boundary F1 against a search of all pairs of pixels, and by hand."""
 
+from __future__ import annotations
+
 import math
 
 import keras

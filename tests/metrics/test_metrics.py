@@ -1,5 +1,7 @@
 """Scores by hand and against plain NumPy over the whole split at once."""
 
+from __future__ import annotations
+
 import json
 
 import keras

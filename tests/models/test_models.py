@@ -1,5 +1,7 @@
 """The architectures against the published tables."""
 
+from __future__ import annotations
+
 import h5py
 import keras
 import numpy as np

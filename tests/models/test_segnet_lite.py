@@ -1,5 +1,7 @@
 """SegNet-Lite: its table, its pretrained encoder, and the reading of .pth files."""
 
+from __future__ import annotations
+
 import pickle
 import struct
 import zipfile

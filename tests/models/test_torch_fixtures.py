@@ -1,5 +1,7 @@
 """Layers and SegNet against stored results of PyTorch (see make_torch_fixtures.py)."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 import pytest

@@ -1,5 +1,7 @@
 """Layers and SegNet against PyTorch itself, the full network included (`make test-all`)."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 import pytest

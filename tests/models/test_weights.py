@@ -1,5 +1,7 @@
 """The weights in the package: whole, loadable by both names, and still as good as when stored."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 

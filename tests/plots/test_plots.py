@@ -1,5 +1,7 @@
 """Pictures: that they hold the colours and places they should, and leave no state behind."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from PIL import Image

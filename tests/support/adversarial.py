@@ -1,5 +1,7 @@
 """Maps that are hard to pool, .tflite files that pool and unpool them, and NumPy's answer."""
 
+from __future__ import annotations
+
 import functools
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """Values that are hard to compare, and Hypothesis's search among them for one that goes wrong."""
 
+from __future__ import annotations
+
 import adversarial
 import numpy as np
 from adversarial import Case

@@ -1,5 +1,7 @@
 """A model whose answer can be told from the image by eye."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 

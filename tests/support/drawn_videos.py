@@ -1,5 +1,7 @@
 """Small videos, written and read by PyAV alone. Import after `pytest.importorskip("av")`."""
 
+from __future__ import annotations
+
 from fractions import Fraction
 
 import av

@@ -1,5 +1,7 @@
 """A .tflite file with something changed in it, by the schema that ai_edge_litert carries."""
 
+from __future__ import annotations
+
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema

@@ -1,5 +1,7 @@
 """A run folder and files of networks that convert in no time."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 import pytest

@@ -1,5 +1,7 @@
 """A pooling and an unpooling layer alone, lowered into a .tflite file by `export.lowering`."""
 
+from __future__ import annotations
+
 import numpy as np
 import tensorflow as tf
 

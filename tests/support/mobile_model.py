@@ -1,5 +1,7 @@
 """A network of every layer that a mobile SegNet may have, small enough to convert in a second."""
 
+from __future__ import annotations
+
 import keras
 import tiny_models
 

@@ -1,5 +1,7 @@
 """A folder as `make android-assets` writes it, made of the shipped SegNet-Mini: small and quick."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Opens the page in headless Chromium and does what a list of steps says."""
 
+from __future__ import annotations
+
 import base64
 import json
 import subprocess

@@ -1,5 +1,7 @@
 """Small .tflite files and images for the runtimes that are slow here."""
 
+from __future__ import annotations
+
 from functools import cache
 
 import keras

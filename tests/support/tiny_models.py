@@ -1,5 +1,7 @@
 """The three architectures at four channels, with weights that leave their activations alive."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 

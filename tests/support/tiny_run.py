@@ -3,6 +3,8 @@
 `python tiny_run.py FOLDER STEPS JSON` trains and kills itself with SIGKILL after that many steps.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import signal

@@ -1,5 +1,7 @@
 """The configuration of a run: its rules, and its way through JSON."""
 
+from __future__ import annotations
+
 import json
 import math
 

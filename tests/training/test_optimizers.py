@@ -1,5 +1,7 @@
 """Learning rate and weight decay, judged by their formulas."""
 
+from __future__ import annotations
+
 import math
 
 import keras

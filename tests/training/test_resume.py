@@ -1,5 +1,7 @@
 """A run that is cut off and resumed ends at the bits of the run that was not."""
 
+from __future__ import annotations
+
 import json
 import os
 import shutil

@@ -1,5 +1,7 @@
 """Training runs: what the folder holds, what decides the weights, how a run fails."""
 
+from __future__ import annotations
+
 import errno
 import json
 import math

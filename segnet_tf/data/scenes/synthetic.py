@@ -43,6 +43,7 @@ def samples(
         size: `(height, width)` in pixels.
         count: how many; None takes `COUNTS[split]`.
         seed: another seed, other scenes.
+
     Raises:
         UserError: an unknown split, or a size below 32 pixels.
     """
@@ -78,6 +79,7 @@ def scene(index: int, size: tuple[int, int] = SIZE, seed: int = 0) -> tuple[np.n
         index: number of the scene, from 0, without end.
         size: `(height, width)` in pixels.
         seed: any integer from 0.
+
     Returns:
         RGB uint8 `(height, width, 3)` and labels uint8 `(height, width)`.
     """

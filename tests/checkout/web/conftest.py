@@ -1,5 +1,7 @@
 """The page with small files, ready to be served."""
 
+from __future__ import annotations
+
 import json
 
 import page_assets

@@ -1,5 +1,7 @@
 """The page in headless Chromium: what it draws, against LiteRT in Python."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys

@@ -1,5 +1,7 @@
 """The page's files, read and not run."""
 
+from __future__ import annotations
+
 import re
 
 import pytest

@@ -1,5 +1,7 @@
 """Pictures, videos and the camera on the page, and what it says when they or a model won't do."""
 
+from __future__ import annotations
+
 import numpy as np
 import page_session as session
 import pytest

@@ -1,5 +1,7 @@
 """The folder that `make web` puts together, and the server, without a browser."""
 
+from __future__ import annotations
+
 import http.client
 import json
 import shutil

@@ -1,5 +1,7 @@
 """Pixels and scores of a file and its Keras model, counted by hand."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import tiny_models

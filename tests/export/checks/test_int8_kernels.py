@@ -1,5 +1,7 @@
 """export/checks/int8_kernels.py: its exact arithmetic against TensorFlow's, and what it reports."""
 
+from __future__ import annotations
+
 from types import SimpleNamespace
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The table of `--debug`: errors that were put there on purpose, and NumPy's own sums."""
 
+from __future__ import annotations
+
 import keras
 import mobile_model
 import numpy as np

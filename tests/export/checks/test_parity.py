@@ -1,5 +1,7 @@
 """export/checks/parity.py: what a cell of the parity table counts, and what it is held to."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The checks of a file, each against a file that must fail it and one that must not."""
 
+from __future__ import annotations
+
 import lowered_pair
 import numpy as np
 import pytest

@@ -1,5 +1,7 @@
 """Pruning and clustering, counted in the int8 files by NumPy."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np

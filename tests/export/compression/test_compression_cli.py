@@ -1,5 +1,7 @@
 """`--qat`, `--prune`, `--cluster` and `--debug` of export/exporter.py: files, reports, refusals."""
 
+from __future__ import annotations
+
 import json
 import os
 import shutil

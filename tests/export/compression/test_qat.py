@@ -1,5 +1,7 @@
 """Quantization-aware training, judged by the LiteRT runtime and by NumPy."""
 
+from __future__ import annotations
+
 import dataclasses
 import os
 

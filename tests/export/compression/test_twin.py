@@ -1,5 +1,7 @@
 """The tf_keras copy of a model, judged by the Keras 3 model itself."""
 
+from __future__ import annotations
+
 import keras
 import mobile_model
 import numpy as np

@@ -4,6 +4,8 @@ NumPy judges the masks, the pooled and the unpooled map of the file itself, in a
 codes. Hypothesis looks for values that a format gets wrong, and names the first window in a line.
 """
 
+from __future__ import annotations
+
 import itertools
 
 import adversarial

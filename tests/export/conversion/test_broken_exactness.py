@@ -1,5 +1,7 @@
 """Each way an exported file could lose its exactness, forged: named with its layer and reason."""
 
+from __future__ import annotations
+
 import edited_tflite
 import lowered_pair
 import numpy as np

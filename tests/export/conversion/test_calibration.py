@@ -1,5 +1,7 @@
 """The ranges of the activations, judged by NumPy's sort; the choice of the images."""
 
+from __future__ import annotations
+
 import json
 
 import keras

@@ -1,5 +1,7 @@
 """Whole models converted: float32 gives Keras's logits, int8 is int8 all through."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 import pytest

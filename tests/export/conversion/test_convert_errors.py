@@ -1,5 +1,7 @@
 """Models and arguments that cannot be exported: one line each, that says why and what to do."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 import pytest

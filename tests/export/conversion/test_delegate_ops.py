@@ -1,5 +1,7 @@
 """The delegates' own pair of ops, alone and in a network, on every runtime that has them."""
 
+from __future__ import annotations
+
 import edited_tflite
 import lowered_pair
 import mobile_model

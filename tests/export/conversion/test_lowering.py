@@ -1,5 +1,7 @@
 """Pooling and unpooling in builtin ops against NumPy and TensorFlow, on three sets of kernels."""
 
+from __future__ import annotations
+
 import itertools
 
 import lowered_pair

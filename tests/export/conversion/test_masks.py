@@ -1,5 +1,7 @@
 """The masks of a file, found and judged: good ones, and ones broken on purpose."""
 
+from __future__ import annotations
+
 import edited_tflite
 import lowered_pair
 import numpy as np

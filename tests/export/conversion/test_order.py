@@ -1,5 +1,7 @@
 """Mask ops right after the map they compare: the same numbers in less memory."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
 import pytest

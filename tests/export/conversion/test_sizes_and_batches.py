@@ -1,5 +1,7 @@
 """Several input sizes in one call, and files that take several images at a time."""
 
+from __future__ import annotations
+
 import json
 
 import numpy as np

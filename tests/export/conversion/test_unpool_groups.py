@@ -3,6 +3,8 @@
 GPUs, aarch64 and browsers are in test_adversarial_devices.py.
 """
 
+from __future__ import annotations
+
 import lowered_pair
 import numpy as np
 import pytest

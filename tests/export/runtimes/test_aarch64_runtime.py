@@ -1,5 +1,7 @@
 """LiteRT's aarch64 kernels under qemu-user against the x86 ones: bit by bit."""
 
+from __future__ import annotations
+
 import subprocess
 from pathlib import Path
 

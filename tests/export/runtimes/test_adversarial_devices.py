@@ -4,6 +4,8 @@ Slow, and each run is a process: Hypothesis draws the values of many maps at onc
 map and unpools the pooled one.
 """
 
+from __future__ import annotations
+
 import adversarial
 import adversarial_search
 import lowered_pair

@@ -1,5 +1,7 @@
 """LiteRT.js in headless Chromium against LiteRT on this processor."""
 
+from __future__ import annotations
+
 import subprocess
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """LiteRT's GPU delegate in float32 and float16, on the drivers of `make runtimes-gpu`."""
 
+from __future__ import annotations
+
 import lowered_pair
 import numpy as np
 import pytest

@@ -1,5 +1,7 @@
 """Exported files in the real MediaPipe, which is told nothing but the file."""
 
+from __future__ import annotations
+
 from functools import cache
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The one call for all runtimes, and what the GPU ones say where they cannot run."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys

@@ -1,5 +1,7 @@
 """Damaged .tflite files given to evaluate and predict: one line, whatever LiteRT does with them."""
 
+from __future__ import annotations
+
 import edited_tflite
 import lowered_pair
 import pytest

@@ -1,5 +1,7 @@
 """Reading a .tflite file: judged by the interpreter, and by files that are none."""
 
+from __future__ import annotations
+
 import copy
 
 import edited_tflite

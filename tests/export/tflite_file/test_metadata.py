@@ -1,5 +1,7 @@
 """TFLite Metadata in exported files: written, read, and in no one's way."""
 
+from __future__ import annotations
+
 import io
 import json
 import zipfile

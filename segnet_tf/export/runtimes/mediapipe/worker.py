@@ -9,6 +9,8 @@ image, and `labels`. What MediaPipe says of a file that it refuses is in `refuse
 --describe it gets `described.json`, what MediaPipe's generated code reads in the metadata.
 """
 
+from __future__ import annotations
+
 import json
 import sys
 from pathlib import Path
