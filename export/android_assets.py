@@ -70,10 +70,10 @@ def write(
         for entry in entries:
             _mask(made / entry["file"], image, classes).save(made / entry["sample_mask"])
         labels = list(classes.names)
-        palette = [list(colour) for colour in classes.colours]
-        colours = dict(zip(labels, palette, strict=True))
+        palette = [list(color) for color in classes.colors]
+        colors = dict(zip(labels, palette, strict=True))
         (made / "labels.txt").write_text("".join(f"{label}\n" for label in labels), "utf-8")
-        (made / "palette.json").write_text(_json(colours), "utf-8")
+        (made / "palette.json").write_text(_json(colors), "utf-8")
         sample = {"image": SAMPLE, "mask": MASK, "scene": SCENE}
         manifest = asset_manifest.manifest(source.name, entries, labels, palette, sample, made)
         (made / "manifest.json").write_text(_json(manifest), "utf-8")
@@ -87,7 +87,7 @@ def write(
 
 
 def _classes(source: Any, run_classes: Any) -> Any:
-    """Names and colours of the run; those of CamVid have their home in `segnet_tf.data.camvid`."""
+    """Names and colors of the run; those of CamVid have their home in `segnet_tf.data.camvid`."""
     from segnet_tf.data import camvid
     from segnet_tf.errors import UserError
 

@@ -40,10 +40,10 @@ def text(manifest: dict[str, Any]) -> str:
 def _constants(labels: list[str], palette: list[list[int]]) -> str:
     """Both as Kotlin; a JSON string is one of Kotlin's too, but for its templates."""
     names = (json.dumps(label, ensure_ascii=False).replace("$", "\\$") for label in labels)
-    colours = (f"0x{red:02X}{green:02X}{blue:02X}" for red, green, blue in palette)
+    colors = (f"0x{red:02X}{green:02X}{blue:02X}" for red, green, blue in palette)
     return (
         f"val labels = listOf(\n    {_lines(names)}\n)\n"
-        f"val palette = intArrayOf(\n    {_lines(colours)}\n)"
+        f"val palette = intArrayOf(\n    {_lines(colors)}\n)"
     )
 
 

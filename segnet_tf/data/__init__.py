@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from segnet_tf.data import camvid, folder
-from segnet_tf.data.classes import VOID, Classes, colourize
+from segnet_tf.data.classes import VOID, Classes, colorize
 from segnet_tf.data.samples import Samples
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
 
-__all__ = ["VOID", "Classes", "Samples", "colourize", "open_samples"]
+__all__ = ["VOID", "Classes", "Samples", "colorize", "open_samples"]
 
 LAYOUTS = (
     "train/ with trainannot/ (CamVid), train.txt (SegNet's tutorial), "

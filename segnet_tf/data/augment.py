@@ -10,7 +10,7 @@ import tensorflow as tf
 from segnet_tf.data.classes import VOID
 from segnet_tf.errors import UserError
 
-# ITU-R BT.601 luma: what a colour is in grey.
+# ITU-R BT.601 luma: what a color is in grey.
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -75,7 +75,7 @@ def augment(
     crop: tuple[int, int] | None,
     augmentation: Augmentation,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Flips, turns, scales, crops and recolours one pair; a pure function of its inputs.
+    """Flips, turns, scales, crops and recolors one pair; a pure function of its inputs.
 
     Flip, rotation, scale and crop are one projective transform, so that an image is
     interpolated once (bilinear) and labels are picked once (nearest, never mixed).
@@ -110,7 +110,7 @@ def augment(
     moved = move(tf.cast(image, tf.float32), interpolation, "REFLECT", 0.0)
     moved_labels = move(labels[:, :, None], "NEAREST", "CONSTANT", float(VOID))[:, :, 0]
     height, width = crop or image.shape[:2]
-    moved = tf.ensure_shape(_recolour(moved, draws[5:], augmentation), (height, width, 3))
+    moved = tf.ensure_shape(_recolor(moved, draws[5:], augmentation), (height, width, 3))
     return moved, tf.ensure_shape(moved_labels, (height, width))
 
 
@@ -142,8 +142,8 @@ def _transform(
     return tf.stack([a, b, c, sin, cos, f, 0.0, 0.0])
 
 
-def _recolour(image: tf.Tensor, draws: tf.Tensor, augmentation: Augmentation) -> tf.Tensor:
-    """Brightness, contrast and saturation as one affine map of the colours."""
+def _recolor(image: tf.Tensor, draws: tf.Tensor, augmentation: Augmentation) -> tf.Tensor:
+    """Brightness, contrast and saturation as one affine map of the colors."""
     if augmentation.brightness == augmentation.contrast == augmentation.saturation == 0:
         return image
     limits = (augmentation.brightness, augmentation.contrast, augmentation.saturation)
@@ -152,7 +152,7 @@ def _recolour(image: tf.Tensor, draws: tf.Tensor, augmentation: Augmentation) ->
     )
     luma = tf.constant(_LUMA)
     mean = tf.tensordot(tf.reduce_mean(image, axis=(0, 1)), luma, 1)
-    # Rows of `to_grey` turn a colour into its grey, three times.
+    # Rows of `to_grey` turn a color into its grey, three times.
     to_grey = tf.tile(luma[:, None], (1, 3))
     matrix = saturation * tf.eye(3) + (1 - saturation) * to_grey
     gain = brightness * contrast

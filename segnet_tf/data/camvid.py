@@ -42,7 +42,7 @@ CLASSES = Classes(
         "Pedestrian",
         "Bicyclist",
     ),
-    colours=(
+    colors=(
         (128, 128, 128),
         (128, 0, 0),
         (192, 192, 128),
@@ -144,7 +144,7 @@ def _read(pairs: tuple[tuple[Path, Path], ...], index: int) -> tuple[np.ndarray,
     if mask.ndim != 2:
         raise UserError(
             f"a CamVid mask must be an image of class ids 0..{STORED_VOID}. "
-            f"Received: colours in {mask_path}. For colour masks use the folder layout, "
+            f"Received: colors in {mask_path}. For color masks use the folder layout, "
             "images/ and masks/ with a class file."
         )
     return image, relabel(mask, _TABLE, mask_path)

@@ -4,10 +4,10 @@ Three forms, with ids from 0 in the order of the file unless they are given:
 
 - `classes.txt`: a class a line, "NAME", "ID NAME" or "RED GREEN BLUE NAME";
 - `classes.csv`: a header with `name` and any of `id`, `r`, `g`, `b`, then a row a class;
-- `classes.json`: a list of names or of `{"name", "id", "colour"}` (also "color"), or
+- `classes.json`: a list of names or of `{"name", "id", "color"}` (also "colour"), or
   `{"classes": [...]}` around that list.
 
-A class named "void" (any case) is no class: its id and colour are ignored in training and
+A class named "void" (any case) is no class: its id and color are ignored in training and
 scores. Id 255 is void as well unless a class has it.
 """
 
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segnet_tf.data.classes import VOID, Classes, Colour, default_colours
+from segnet_tf.data.classes import VOID, Classes, Color, default_colors
 from segnet_tf.errors import UserError
 
 NAMES = ("classes.json", "classes.csv", "classes.txt")
@@ -30,21 +30,21 @@ class ClassFile:
     """What a class file says.
 
     Attributes:
-        classes: names, with colours made up where the file has none.
+        classes: names, with colors made up where the file has none.
         by_id: stored id -> class id or `VOID`.
-        by_colour: stored colour -> class id or `VOID`; empty if the file has no colours.
+        by_color: stored color -> class id or `VOID`; empty if the file has no colors.
     """
 
     classes: Classes
     by_id: dict[int, int]
-    by_colour: dict[Colour, int]
+    by_color: dict[Color, int]
 
 
 @dataclass(frozen=True)
 class _Entry:
     name: str
     id: int | None = None
-    colour: Colour | None = None
+    color: Color | None = None
 
 
 def find(directory: Path) -> Path:
@@ -62,7 +62,7 @@ def load(path: str | Path) -> ClassFile:
     """Reads a class file.
 
     Raises:
-        UserError: the file is not in its form, or ids or colours come twice; it is named.
+        UserError: the file is not in its form, or ids or colors come twice; it is named.
     """
     path = Path(path)
     parse = {".txt": _from_text, ".csv": _from_csv, ".json": _from_json}[path.suffix]
@@ -79,53 +79,53 @@ def load(path: str | Path) -> ClassFile:
 
 def _number(entries: list[_Entry], path: Path) -> ClassFile:
     real = [entry for entry in entries if entry.name.lower() != "void"]
-    with_colour = [entry for entry in real if entry.colour is not None]
-    if with_colour and len(with_colour) != len(real):
+    with_color = [entry for entry in real if entry.color is not None]
+    if with_color and len(with_color) != len(real):
         raise UserError(
-            "a class file must give all classes a colour, or none. "
-            f"Received: {len(with_colour)} colours for {len(real)} classes in {path}. "
+            "a class file must give all classes a color, or none. "
+            f"Received: {len(with_color)} colors for {len(real)} classes in {path}. "
             "Add the missing ones."
         )
     try:
         classes = Classes(
             tuple(entry.name for entry in real),
-            tuple(entry.colour for entry in real if entry.colour) or default_colours(len(real)),
+            tuple(entry.color for entry in real if entry.color) or default_colors(len(real)),
         )
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     by_id: dict[int, int] = {}
-    by_colour: dict[Colour, int] = {}
+    by_color: dict[Color, int] = {}
     for position, entry in enumerate(entries):
         label = VOID if entry.name.lower() == "void" else classes.names.index(entry.name)
         stored = position if entry.id is None else entry.id
-        for table, key in ((by_id, stored), (by_colour, entry.colour)):
+        for table, key in ((by_id, stored), (by_color, entry.color)):
             if key is None:
                 continue
             if key in table:
                 raise UserError(
-                    "a class file must give each id and each colour once. "
+                    "a class file must give each id and each color once. "
                     f"Received: {key} again for {entry.name!r} in {path}. Change one of them."
                 )
             table[key] = label  # type: ignore[index]
     by_id.setdefault(VOID, VOID)
-    return ClassFile(classes, by_id, by_colour if with_colour else {})
+    return ClassFile(classes, by_id, by_color if with_color else {})
 
 
-def _entry(name: Any, id: Any = None, colour: Any = None) -> _Entry:
+def _entry(name: Any, id: Any = None, color: Any = None) -> _Entry:
     if not isinstance(name, str) or not name.strip():
         raise ValueError(f"name {name!r} is not a text")
     if id is not None:
         id = int(id)
         if not 0 <= id <= 65535:
             raise ValueError(f"id {id} of {name!r} is not in 0..65535")
-    if colour is not None:
-        if isinstance(colour, str):
-            colour = bytes.fromhex(colour.removeprefix("#"))
-        red, green, blue = (int(part) for part in colour)
+    if color is not None:
+        if isinstance(color, str):
+            color = bytes.fromhex(color.removeprefix("#"))
+        red, green, blue = (int(part) for part in color)
         if not all(0 <= part <= 255 for part in (red, green, blue)):
-            raise ValueError(f"colour of {name!r} is not in 0..255")
-        colour = (red, green, blue)
-    return _Entry(name.strip(), id, colour)
+            raise ValueError(f"color of {name!r} is not in 0..255")
+        color = (red, green, blue)
+    return _Entry(name.strip(), id, color)
 
 
 def _from_text(text: str) -> list[_Entry]:
@@ -138,7 +138,7 @@ def _from_text(text: str) -> list[_Entry]:
         while numbers < min(3, len(words) - 1) and words[numbers].isdigit():
             numbers += 1
         if numbers == 3:
-            entries.append(_entry(" ".join(words[3:]), colour=words[:3]))
+            entries.append(_entry(" ".join(words[3:]), color=words[:3]))
         elif numbers == 1:
             entries.append(_entry(" ".join(words[1:]), id=words[0]))
         else:
@@ -154,8 +154,8 @@ def _from_csv(text: str) -> list[_Entry]:
     rows.fieldnames = fields
     entries = []
     for row in rows:
-        colour = [row.get(part) for part in "rgb"]
-        entries.append(_entry(row["name"], row.get("id") or None, colour if all(colour) else None))
+        color = [row.get(part) for part in "rgb"]
+        entries.append(_entry(row["name"], row.get("id") or None, color if all(color) else None))
     return entries
 
 
@@ -169,5 +169,5 @@ def _from_json(text: str) -> list[_Entry]:
     for item in content:
         if isinstance(item, str):
             item = {"name": item}
-        entries.append(_entry(item["name"], item.get("id"), item.get("colour", item.get("color"))))
+        entries.append(_entry(item["name"], item.get("id"), item.get("color", item.get("colour"))))
     return entries

@@ -1,4 +1,4 @@
-"""Class names, their colours, and void: what a label map means."""
+"""Class names, their colors, and void: what a label map means."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from segnet_tf.errors import UserError
 # never collides with a class however many there are (up to 255).
 VOID = 255
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class Classes:
 
     Args:
         names: one name a class, all different, 1 to 255 of them.
-        colours: one `(red, green, blue)` in 0..255 a class.
+        colors: one `(red, green, blue)` in 0..255 a class.
 
     Raises:
-        UserError: a count, a name or a colour breaks these rules.
+        UserError: a count, a name or a color breaks these rules.
     """
 
     names: tuple[str, ...]
-    colours: tuple[Colour, ...]
+    colors: tuple[Color, ...]
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= VOID:
@@ -37,11 +37,11 @@ class Classes:
                 f"`names` must hold 1 to {VOID} classes. Received: {len(self.names)} names. "
                 "Name every class once and leave void out."
             )
-        if len(self.colours) != len(self.names):
+        if len(self.colors) != len(self.names):
             raise UserError(
-                "`colours` must hold one colour a class. "
-                f"Received: {len(self.colours)} colours for {len(self.names)} names. "
-                "Give a colour for each class, or none and use `default_colours`."
+                "`colors` must hold one color a class. "
+                f"Received: {len(self.colors)} colors for {len(self.names)} names. "
+                "Give a color for each class, or none and use `default_colors`."
             )
         repeated = sorted({name for name in self.names if self.names.count(name) > 1})
         if repeated:
@@ -49,24 +49,24 @@ class Classes:
                 f"`names` must all be different. Received: {repeated[0]!r} more than once. "
                 "Rename one of the classes."
             )
-        for name, colour in zip(self.names, self.colours, strict=True):
-            if len(colour) != 3 or not all(0 <= part <= 255 for part in colour):
+        for name, color in zip(self.names, self.colors, strict=True):
+            if len(color) != 3 or not all(0 <= part <= 255 for part in color):
                 raise UserError(
-                    "`colours` must be (red, green, blue) in 0..255. "
-                    f"Received: {tuple(colour)} for class {name!r}. Correct that colour."
+                    "`colors` must be (red, green, blue) in 0..255. "
+                    f"Received: {tuple(color)} for class {name!r}. Correct that color."
                 )
 
     def __len__(self) -> int:
         return len(self.names)
 
     def palette(self) -> np.ndarray:
-        """Colour of every uint8 label: uint8 `(256, 3)`; void and unused ids are black."""
+        """Color of every uint8 label: uint8 `(256, 3)`; void and unused ids are black."""
         palette = np.zeros((256, 3), np.uint8)
-        palette[: len(self)] = self.colours
+        palette[: len(self)] = self.colors
         return palette
 
 
-def colourize(labels: np.ndarray, classes: Classes) -> np.ndarray:
+def colorize(labels: np.ndarray, classes: Classes) -> np.ndarray:
     """Paints a label map.
 
     Args:
@@ -78,12 +78,12 @@ def colourize(labels: np.ndarray, classes: Classes) -> np.ndarray:
     return classes.palette()[np.asarray(labels, np.uint8)]
 
 
-def default_colours(count: int) -> tuple[Colour, ...]:
-    """`count` colours that are easy to tell apart, none of them black (void's colour)."""
-    colours = []
+def default_colors(count: int) -> tuple[Color, ...]:
+    """`count` colors that are easy to tell apart, none of them black (void's color)."""
+    colors = []
     for i in range(count):
         # Steps of the golden ratio spread hues evenly for any count.
         hue = (0.58 + i * 0.618034) % 1.0
         red, green, blue = colorsys.hsv_to_rgb(hue, (0.75, 0.5)[i % 2], (0.9, 0.7, 0.5)[i % 3])
-        colours.append((round(red * 255), round(green * 255), round(blue * 255)))
-    return tuple(colours)
+        colors.append((round(red * 255), round(green * 255), round(blue * 255)))
+    return tuple(colors)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from segnet_tf.data.class_file import ClassFile, find, load
-from segnet_tf.data.classes import Colour
+from segnet_tf.data.classes import Color
 from segnet_tf.data.samples import (
     Samples,
     pair_by_stem,
@@ -25,7 +25,7 @@ from segnet_tf.data.samples import (
 )
 from segnet_tf.errors import UserError
 
-# No JPEG: its compression changes ids and colours.
+# No JPEG: its compression changes ids and colors.
 MASK_SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff")
 
 
@@ -57,7 +57,7 @@ def samples(directory: str | Path, split: str) -> Samples:
     Raises:
         UserError: the split or the class file is not there or is empty or wrong, or one
             of a pair is missing. Reading raises it for a damaged file, another size, an
-            unknown id or colour.
+            unknown id or color.
     """
     directory = Path(directory)
     found = splits(directory)
@@ -98,19 +98,19 @@ def _read(
     require_same_size(image, mask, image_path, mask_path)
     if mask.ndim == 2:
         return image, relabel(mask, legend.by_id, mask_path)
-    return image, _from_colours(mask, legend.by_colour, mask_path)
+    return image, _from_colors(mask, legend.by_color, mask_path)
 
 
-def _from_colours(mask: np.ndarray, by_colour: dict[Colour, int], path: Path) -> np.ndarray:
-    """uint8 `(H, W, 3)` of class colours to uint8 labels `(H, W)`."""
-    if not by_colour:
+def _from_colors(mask: np.ndarray, by_color: dict[Color, int], path: Path) -> np.ndarray:
+    """uint8 `(H, W, 3)` of class colors to uint8 labels `(H, W)`."""
+    if not by_color:
         raise UserError(
-            "a mask of colours needs a class file with colours. "
-            f"Received: an RGB mask {path} and no colours. Add them or store class ids."
+            "a mask of colors needs a class file with colors. "
+            f"Received: an RGB mask {path} and no colors. Add them or store class ids."
         )
-    # One number a colour, so that 16 million of them are told apart by a sorted search.
+    # One number a color, so that 16 million of them are told apart by a sorted search.
     packed = mask.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
-    known = sorted((r * 65536 + g * 256 + b, label) for (r, g, b), label in by_colour.items())
+    known = sorted((r * 65536 + g * 256 + b, label) for (r, g, b), label in by_color.items())
     codes = np.array([code for code, _ in known], np.int32)
     labels = np.array([label for _, label in known], np.uint8)
     place = np.searchsorted(codes, packed).clip(max=len(codes) - 1)
@@ -118,8 +118,8 @@ def _from_colours(mask: np.ndarray, by_colour: dict[Colour, int], path: Path) ->
     if unknown.any():
         y, x = np.argwhere(unknown)[0]
         raise UserError(
-            "a mask must hold the colours of the class file only. "
-            f"Received: colour {tuple(int(v) for v in mask[y, x])} at row {y}, column {x} "
-            f"of {path}. Correct the mask or add the colour."
+            "a mask must hold the colors of the class file only. "
+            f"Received: color {tuple(int(v) for v in mask[y, x])} at row {y}, column {x} "
+            f"of {path}. Correct the mask or add the color."
         )
     return labels[place]

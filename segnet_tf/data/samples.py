@@ -108,11 +108,11 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def read_mask(path: str | Path) -> np.ndarray:
-    """Reads a mask as it is stored, with no colour conversion.
+    """Reads a mask as it is stored, with no color conversion.
 
     Returns:
         uint8 or uint16 `(H, W)` of ids (a palette image gives its indices),
-        or uint8 `(H, W, 3)` of colours.
+        or uint8 `(H, W, 3)` of colors.
 
     Raises:
         UserError: the file is missing, truncated or no image; it is named.
@@ -127,7 +127,7 @@ def read_mask(path: str | Path) -> np.ndarray:
     if mask.mode in ("L", "P") or mask.mode.startswith("I"):
         return np.array(mask)
     raise UserError(
-        "a mask must be an 8-bit or 16-bit image of class ids or an RGB image of class colours. "
+        "a mask must be an 8-bit or 16-bit image of class ids or an RGB image of class colors. "
         f"Received: mode {mask.mode} in {path}. Save it as PNG in one of these forms."
     )
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from segnet_tf import plots
 from segnet_tf.data import Classes, Samples, camvid
-from segnet_tf.data.classes import default_colours
+from segnet_tf.data.classes import default_colors
 from segnet_tf.data.samples import IMAGE_SUFFIXES, read_image
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
@@ -166,10 +166,10 @@ def _drawn(samples: Samples, index: int) -> np.ndarray:
 
 
 def find_classes(predictor: Predictor) -> Classes:
-    """Names and colours of a model's classes.
+    """Names and colors of a model's classes.
 
     Those in a `.tflite` file, its run's, CamVid's if it has 11, or numbers. Names that the run or
-    CamVid has too get the colours from there.
+    CamVid has too get the colors from there.
 
     Raises:
         UserError: a `.tflite` file names more or fewer classes than it has.
@@ -184,16 +184,16 @@ def find_classes(predictor: Predictor) -> Classes:
     record = read_record(predictor.name)
     known = [camvid.CLASSES] if record is None else [run_classes(record), camvid.CLASSES]
     if names is not None:
-        colours = next((c.colours for c in known if c.names == names), default_colours(len(names)))
-        return Classes(names, colours)
+        colors = next((c.colors for c in known if c.names == names), default_colors(len(names)))
+        return Classes(names, colors)
     if count is None:
         return known[0]
     for classes in known:
         if count == len(classes):
             return classes
     if predictor.channels == 1:
-        return Classes(("background", "foreground"), ((64, 64, 64), default_colours(1)[0]))
-    return Classes(tuple(f"class {i}" for i in range(count)), default_colours(count))
+        return Classes(("background", "foreground"), ((64, 64, 64), default_colors(1)[0]))
+    return Classes(tuple(f"class {i}" for i in range(count)), default_colors(count))
 
 
 def run(arguments: dict[str, Any]) -> int:

@@ -10,8 +10,8 @@ import numpy as np
 from segnet_tf.errors import UserError
 from segnet_tf.inference.video_reader import import_av
 
-# FFmpeg's codes: Rec. 709 colour, limited range. Untagged video is shown in one or the
-# other colour, by size and player.
+# FFmpeg's codes: Rec. 709 color, limited range. Untagged video is shown in one or the
+# other color, by size and player.
 _BT709, _LIMITED = 1, 1
 # Of a second. 24, 25, 30, 50, 60 frames and their 1000/1001 twins fall on ticks to 10 us.
 _CLOCK = 60000

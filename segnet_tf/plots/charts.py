@@ -45,10 +45,10 @@ def curves(csv_path: Path, out: Path) -> None:
     log = _columns(csv_path)
     figure = new_figure(10.5, 4.0)
     left, right = figure.subplots(1, 2)
-    for name, label, colour in (("loss", "training", _TRAIN), ("val_loss", "validation", _VAL)):
-        _line(left, log, name, label, colour, 2.0)
-    for name, label, colour, width in _SCORES:
-        _line(right, log, "val_" + name, label, colour, width, scale=100)
+    for name, label, color in (("loss", "training", _TRAIN), ("val_loss", "validation", _VAL)):
+        _line(left, log, name, label, color, 2.0)
+    for name, label, color, width in _SCORES:
+        _line(right, log, "val_" + name, label, color, width, scale=100)
     iou = log.get("val_mean_iou")
     if iou is not None and np.isfinite(iou).any():
         best = int(np.nanargmax(iou))
@@ -101,7 +101,7 @@ def confusion(matrix: np.ndarray, classes: Classes, out: Path) -> None:
         for row, column in np.ndindex(n, n):
             value = percent[row, column]
             if truth[row, 0] and (value >= 0.5 or row == column):
-                colour = "white" if value > 55 else INK
+                color = "white" if value > 55 else INK
                 weight = "bold" if row == column else "normal"
                 axes.text(
                     column,
@@ -109,7 +109,7 @@ def confusion(matrix: np.ndarray, classes: Classes, out: Path) -> None:
                     f"{value:.0f}",
                     ha="center",
                     va="center",
-                    color=colour,
+                    color=color,
                     fontsize=size,
                     fontweight=weight,
                 )
@@ -166,7 +166,7 @@ def _line(
     log: dict[str, np.ndarray],
     name: str,
     label: str,
-    colour: str,
+    color: str,
     width: float,
     scale: float = 1.0,
 ) -> None:
@@ -175,7 +175,7 @@ def _line(
     known = np.isfinite(log[name])  # an epoch without validation has no value: bridge it
     x, y = log["epoch"][known], scale * log[name][known]
     mark = "o" if len(x) < 2 else ""
-    axes.plot(x, y, color=colour, linewidth=width, marker=mark, label=label)
+    axes.plot(x, y, color=color, linewidth=width, marker=mark, label=label)
 
 
 def _percent(value: float | None) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from segnet_tf.data.classes import VOID, Classes, colourize
+from segnet_tf.data.classes import VOID, Classes, colorize
 from segnet_tf.plots.charts import INK, QUIET, Path, confusion, curves, new_figure, save
 
 __all__ = ["confusion", "curves", "legend", "overlay", "predictions"]
@@ -33,7 +33,7 @@ def predictions(
         images: RGB 0..255, `(H, W, 3)`; sizes may differ from row to row.
         truths: class ids, `(H, W)`, 255 = void.
         predictions: class ids, `(H, W)`.
-        classes: names and colours, for the maps and the legend.
+        classes: names and colors, for the maps and the legend.
         out: the PNG to write.
 
     Raises:
@@ -55,8 +55,8 @@ def predictions(
     for row, image, truth, guess in zip(grid, images, truths, predictions, strict=True):
         shown = (
             np.clip(image, 0, 255).astype(np.uint8),
-            colourize(truth, classes),
-            colourize(guess, classes),
+            colorize(truth, classes),
+            colorize(guess, classes),
             _errors(image, truth, guess),
         )
         for axes, picture in zip(row, shown, strict=True):
@@ -90,12 +90,12 @@ def predictions(
 def overlay(
     image: np.ndarray, labels: np.ndarray, classes: Classes, alpha: float = 0.5
 ) -> np.ndarray:
-    """Lays the class colours over an image; void pixels stay as they are.
+    """Lays the class colors over an image; void pixels stay as they are.
 
     Args:
         image: RGB 0..255, `(H, W, 3)`.
         labels: class ids, `(H, W)`, 255 = void.
-        alpha: share of the colour, 0 to 1.
+        alpha: share of the color, 0 to 1.
 
     Returns:
         uint8 `(H, W, 3)`.
@@ -107,12 +107,12 @@ def overlay(
             f"Received: labels.shape={labels.shape}, image.shape={image.shape}. Resize the labels."
         )
     share = np.where(labels == VOID, 0.0, alpha)[..., None].astype(np.float32)
-    mixed = (1 - share) * image + share * colourize(labels, classes)
+    mixed = (1 - share) * image + share * colorize(labels, classes)
     return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
 
 
 def legend(classes: Classes, out: Path) -> None:
-    """Draws the colour and name of each class and of void, as a PNG of its own."""
+    """Draws the color and name of each class and of void, as a PNG of its own."""
     columns = math.ceil((len(classes) + 1) / 24)
     rows = math.ceil((len(classes) + 1) / columns)
     longest = max(len(name) for name in classes.names)
@@ -132,7 +132,7 @@ def legend(classes: Classes, out: Path) -> None:
 def _swatches(classes: Classes) -> list[Any]:
     from matplotlib.patches import Patch
 
-    shown = [*zip(classes.names, classes.colours, strict=True), ("void", (0, 0, 0))]
+    shown = [*zip(classes.names, classes.colors, strict=True), ("void", (0, 0, 0))]
     return [
         Patch(facecolor=(r / 255, g / 255, b / 255), edgecolor=QUIET, linewidth=0.4, label=name)
         for name, (r, g, b) in shown

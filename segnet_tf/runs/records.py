@@ -61,8 +61,8 @@ def describe(
         "steps_per_epoch": len(train) // config.batch_size,
         "num_classes": num_classes,
         "classes": [
-            {"name": name, "colour": list(colour)}
-            for name, colour in zip(train.classes.names, train.classes.colours, strict=True)
+            {"name": name, "colour": list(color)}
+            for name, color in zip(train.classes.names, train.classes.colors, strict=True)
         ],
         "class_weights": class_weights,
         "versions": versions(),
@@ -102,9 +102,9 @@ def run_classes(record: dict[str, Any]) -> Classes:
     """The classes in a run's `config.json`."""
     try:
         names = tuple(entry["name"] for entry in record["classes"])
-        colours = tuple(tuple(entry["colour"]) for entry in record["classes"])
+        colors = tuple(tuple(entry["colour"]) for entry in record["classes"])
     except (KeyError, TypeError) as error:
         raise UserError(
-            f"`config.json` must list classes with name and colour. Received: {error}."
+            f"`config.json` must list classes with name and color. Received: {error}."
         ) from error
-    return Classes(names, colours)
+    return Classes(names, colors)

@@ -93,10 +93,10 @@ def test_the_manifest_describes_the_files(folder):
         assert found == digest(folder / name)
 
 
-def test_labels_and_colours_are_the_librarys(folder):
+def test_labels_and_colors_are_the_librarys(folder):
     manifest = manifest_of(folder)
     assert manifest["labels"] == list(camvid.CLASSES.names)
-    assert manifest["palette"] == [list(colour) for colour in camvid.CLASSES.colours]
+    assert manifest["palette"] == [list(color) for color in camvid.CLASSES.colors]
     assert (folder / "labels.txt").read_text().splitlines() == manifest["labels"]
     palette = json.loads((folder / "palette.json").read_text())
     assert list(palette) == manifest["labels"] and palette["Car"] == [64, 0, 128]
@@ -116,11 +116,11 @@ def test_the_sample_gives_the_mask(folder):
         interpreter.invoke()
         logits = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
         with Image.open(folder / entry["sample_mask"]) as mask:
-            ids, colours = np.asarray(mask), np.asarray(mask.convert("RGB"))
+            ids, colors = np.asarray(mask), np.asarray(mask.convert("RGB"))
         # Float sums may come in another order on another processor; int8 is the same everywhere.
         least = 1 if entry["format"] == "int8" else 0.999
         assert (ids == logits.argmax(-1)).mean() >= least
-        assert np.array_equal(colours, np.array(manifest["palette"], np.uint8)[ids])
+        assert np.array_equal(colors, np.array(manifest["palette"], np.uint8)[ids])
     first = manifest["models"][0]
     assert manifest["sample"]["mask"] == first["sample_mask"]
     assert manifest["sample"]["mask_of"] == first["file"]

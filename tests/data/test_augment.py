@@ -29,7 +29,7 @@ def coordinates():
 
 
 def patches():
-    """Labels in patches of 20 pixels, and an image whose colour is a code of the label."""
+    """Labels in patches of 20 pixels, and an image whose color is a code of the label."""
     ids = np.random.default_rng(1).integers(0, 11, (HEIGHT // 20, WIDTH // 20))
     labels = np.kron(ids, np.ones((20, 20), np.int64)).astype(np.uint8)
     return np.dstack([labels * 20, 255 - labels * 20, labels * 7]).astype(np.uint8), labels
@@ -91,12 +91,12 @@ def test_the_draws_fill_their_ranges():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_colours_that_encode_labels_still_do_and_no_label_is_invented(seed):
+def test_colors_that_encode_labels_still_do_and_no_label_is_invented(seed):
     image, labels = patches()
     geometry = Augmentation(flip=True, rotation=20, scale=(0.7, 1.6))
     moved, moved_labels = run(image, labels, seed, (100, 140), geometry)
     assert set(np.unique(moved_labels)) <= {*np.unique(labels).tolist(), VOID}
-    # Away from edges of patches no two labels mix in the bilinear colour.
+    # Away from edges of patches no two labels mix in the bilinear color.
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(moved_labels, 2), (5, 5))
     same = (windows == moved_labels[..., None, None]).all((2, 3)) & (moved_labels != VOID)
     assert same.mean() > 0.2
@@ -170,7 +170,7 @@ def test_flip_alone_mirrors_bit_for_bit():
     assert kinds == {True, False}
 
 
-def colourful():
+def colorful():
     rng = np.random.default_rng(3)
     return rng.integers(70, 150, (40, 50, 3), np.uint8), np.zeros((40, 50), np.uint8)
 
@@ -179,7 +179,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 
 def test_brightness_multiplies_contrast_keeps_the_mean_saturation_keeps_the_grey():
-    image, labels = colourful()
+    image, labels = colorful()
     plain = image.astype(np.float64)
     for seed in range(10):
         bright, _ = run(image, labels, seed, None, Augmentation(brightness=0.3))
@@ -201,7 +201,7 @@ def test_brightness_multiplies_contrast_keeps_the_mean_saturation_keeps_the_grey
         np.testing.assert_allclose(vivid @ LUMA, own[..., 0], atol=0.01)
 
 
-def test_colours_stay_in_range_and_leave_labels_alone():
+def test_colors_stay_in_range_and_leave_labels_alone():
     image = np.random.default_rng(0).integers(0, 256, (30, 30, 3), np.uint8)
     labels = np.random.default_rng(1).integers(0, 5, (30, 30)).astype(np.uint8)
     wild = Augmentation(brightness=1, contrast=1, saturation=1)

@@ -101,13 +101,13 @@ def test_an_unknown_id_is_named_with_its_file(tiny, value):
     assert str(tiny / "trainannot" / "a.png") in message
 
 
-def test_a_mask_of_another_size_and_a_coloured_one_are_named(tiny):
+def test_a_mask_of_another_size_and_a_colored_one_are_named(tiny):
     Image.fromarray(MASK[:2]).save(tiny / "trainannot" / "a.png")
     message = error_of(open_samples(tiny, "train").read, 0)
     assert "4x2" in message
     assert "4x3" in message
     Image.new("RGB", (4, 3)).save(tiny / "trainannot" / "a.png")
-    assert "colour" in error_of(open_samples(tiny, "train").read, 0)
+    assert "color" in error_of(open_samples(tiny, "train").read, 0)
 
 
 def test_the_real_splits_have_the_published_sizes_and_shares(camvid_dir):

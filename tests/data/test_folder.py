@@ -1,4 +1,4 @@
-"""Any folder of images and masks: both layouts, every class file, ids and colours."""
+"""Any folder of images and masks: both layouts, every class file, ids and colors."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def test_both_layouts_are_found(tmp_path, nested):
     assert "holiday, train" in error_of(open_samples, tmp_path, "val")
 
 
-def test_masks_of_colours_and_of_palette_indices(tmp_path):
+def test_masks_of_colors_and_of_palette_indices(tmp_path):
     legend = "0 0 255 sky\n0 255 0 grass\n255 0 0 cow\n1 2 3 Void\n"
-    colours = np.array([[SKY, GRASS], [COW, (1, 2, 3)]], np.uint8)
-    write(tmp_path / "rgb", mask=colours, classes=legend)
+    colors = np.array([[SKY, GRASS], [COW, (1, 2, 3)]], np.uint8)
+    write(tmp_path / "rgb", mask=colors, classes=legend)
     samples = open_samples(tmp_path / "rgb", "train")
-    assert samples.classes.colours == (SKY, GRASS, COW)
+    assert samples.classes.colors == (SKY, GRASS, COW)
     assert samples.read(0)[1].tolist() == [[0, 1], [2, VOID]]
 
-    rgba = Image.fromarray(colours).convert("RGBA")
+    rgba = Image.fromarray(colors).convert("RGBA")
     write(tmp_path / "rgba", mask=rgba, classes=legend)
     assert open_samples(tmp_path / "rgba", "train").read(0)[1].tolist() == [[0, 1], [2, VOID]]
 
@@ -97,7 +97,7 @@ def test_ids_of_every_class_file(tmp_path, name, text):
     legend = load(tmp_path / name)
     assert legend.classes.names == ("sea", "dry land")
     assert legend.by_id == {5: VOID, 3: 0, 9: 1, 255: VOID}
-    assert legend.by_colour == {}
+    assert legend.by_color == {}
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_ids_of_every_class_file(tmp_path, name, text):
         ("classes.txt", "0 0 255 sky\n0 255 0 grass\n"),
         ("classes.csv", "\ufeffname,r,g,b\nsky,0,0,255\ngrass,0,255,0\n"),
         ("classes.json", '{"classes": [{"name": "sky", "color": [0, 0, 255]},'
-         ' {"name": "grass", "colour": "#00ff00"}]}'),
+         ' {"name": "grass", "color": "#00ff00"}]}'),
     ],
 )  # fmt: skip
-def test_colours_of_every_class_file(tmp_path, name, text):
+def test_colors_of_every_class_file(tmp_path, name, text):
     (tmp_path / name).write_text(text, encoding="utf-8")
     legend = load(tmp_path / name)
-    assert legend.classes.colours == (SKY, GRASS)
-    assert legend.by_colour == {SKY: 0, GRASS: 1}
+    assert legend.classes.colors == (SKY, GRASS)
+    assert legend.by_color == {SKY: 0, GRASS: 1}
     assert legend.by_id == {0: 0, 1: 1, 255: VOID}
 
 
@@ -125,7 +125,7 @@ def test_colours_of_every_class_file(tmp_path, name, text):
         ("classes.txt", "a\nb\na\n", "'a'"),
         ("classes.txt", "1 a\n1 b\n", "1 again for 'b'"),
         ("classes.txt", "1 1 1 a\n1 1 1 b\n", "(1, 1, 1) again"),
-        ("classes.txt", "1 1 1 a\nb\n", "1 colours for 2"),
+        ("classes.txt", "1 1 1 a\nb\n", "1 colors for 2"),
         ("classes.csv", "label,id\na,1\n", "label, id"),
         ("classes.csv", "name,id\na,one\n", "one"),
         ("classes.csv", "name,id\na,-1\n", "-1"),
@@ -133,8 +133,8 @@ def test_colours_of_every_class_file(tmp_path, name, text):
         ("classes.json", '{"names": []}', "classes"),
         ("classes.json", '[{"name": 3}]', "3"),
         ("classes.json", "[7]", "classes.json"),
-        ("classes.json", '[{"name": "a", "colour": [0, 0]}]', "classes.json"),
-        ("classes.json", '[{"name": "a", "colour": [0, 0, 256]}]', "0..255"),
+        ("classes.json", '[{"name": "a", "color": [0, 0]}]', "classes.json"),
+        ("classes.json", '[{"name": "a", "color": [0, 0, 256]}]', "0..255"),
         ("classes.json", '[{"name": "a", "id": [2]}]', "classes.json"),
     ],
 )
@@ -161,20 +161,20 @@ def test_a_missing_pair_is_named_and_a_jpeg_is_no_mask(tmp_path):
     assert "p.jpg" in error_of(open_samples, tmp_path, "train")
 
 
-def test_unknown_ids_and_colours_are_named_with_the_file(tmp_path):
+def test_unknown_ids_and_colors_are_named_with_the_file(tmp_path):
     write(tmp_path / "ids", mask=np.array([[0, 3], [1, 2]], np.uint8))
     message = error_of(open_samples(tmp_path / "ids", "train").read, 0)
     assert "3 at row 0, column 1" in message
     assert "p.png" in message
 
-    colours = np.array([[SKY, (9, 9, 9)], [SKY, SKY]], np.uint8)
-    write(tmp_path / "rgb", mask=colours, classes="0 0 255 sky\n0 255 0 grass\n")
+    colors = np.array([[SKY, (9, 9, 9)], [SKY, SKY]], np.uint8)
+    write(tmp_path / "rgb", mask=colors, classes="0 0 255 sky\n0 255 0 grass\n")
     message = error_of(open_samples(tmp_path / "rgb", "train").read, 0)
     assert "(9, 9, 9) at row 0, column 1" in message
     assert "p.png" in message
 
-    write(tmp_path / "none", mask=colours)
-    assert "colours" in error_of(open_samples(tmp_path / "none", "train").read, 0)
+    write(tmp_path / "none", mask=colors)
+    assert "colors" in error_of(open_samples(tmp_path / "none", "train").read, 0)
 
 
 def test_a_mask_of_another_size_is_named(tmp_path):

@@ -62,7 +62,7 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path):
     assert read_image(tmp_path / "a.png")[0, :, 0].tolist() == [0, 128, 255]
 
 
-def test_sixteen_bit_colour_is_read(tmp_path):
+def test_sixteen_bit_color_is_read(tmp_path):
     # By hand: Pillow writes none.
     row = b"\0" + np.array([[0, 32768, 65535]], ">u2").tobytes()
     content = b"\x89PNG\r\n\x1a\n"
@@ -106,7 +106,7 @@ def test_printer_s_ink_is_converted(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp"])
 def test_an_animation_is_its_first_frame(tmp_path, name):
-    frames = [Image.new("RGB", (16, 8), colour) for colour in ("white", "black", "white")]
+    frames = [Image.new("RGB", (16, 8), color) for color in ("white", "black", "white")]
     frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
     with Image.open(tmp_path / name) as image:
         assert image.n_frames == 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segnet_tf.data import VOID, Classes, Samples, colourize, open_samples
-from segnet_tf.data.classes import default_colours
+from segnet_tf.data import VOID, Classes, Samples, colorize, open_samples
+from segnet_tf.data.classes import default_colors
 from segnet_tf.data.samples import pair_by_stem, relabel
 from segnet_tf.errors import UserError
 
@@ -21,32 +21,32 @@ def one_line(info) -> str:
     return message
 
 
-def test_colourize_paints_classes_and_leaves_void_black():
-    painted = colourize(np.array([[0, 1], [VOID, 1]], np.uint8), CLASSES)
+def test_colorize_paints_classes_and_leaves_void_black():
+    painted = colorize(np.array([[0, 1], [VOID, 1]], np.uint8), CLASSES)
     assert painted.dtype == np.uint8
     assert painted.tolist() == [[[10, 20, 30], [200, 0, 0]], [[0, 0, 0], [200, 0, 0]]]
 
 
 @pytest.mark.parametrize(
-    ("names", "colours", "word"),
+    ("names", "colors", "word"),
     [
         ((), (), "0 names"),
         (("a", "a"), ((0, 0, 1), (0, 0, 2)), "'a'"),
-        (("a", "b"), ((0, 0, 1),), "1 colours"),
+        (("a", "b"), ((0, 0, 1),), "1 colors"),
         (("a",), ((0, 0, 256),), "256"),
     ],
 )
-def test_wrong_classes_are_refused(names, colours, word):
+def test_wrong_classes_are_refused(names, colors, word):
     with pytest.raises(UserError) as info:
-        Classes(names, colours)
+        Classes(names, colors)
     assert word in one_line(info)
 
 
 @pytest.mark.parametrize("count", [1, 11, 40])
-def test_default_colours_differ_and_are_never_voids_black(count):
-    colours = default_colours(count)
-    assert len(set(colours)) == count
-    assert min(sum(colour) for colour in colours) > 60
+def test_default_colors_differ_and_are_never_voids_black(count):
+    colors = default_colors(count)
+    assert len(set(colors)) == count
+    assert min(sum(color) for color in colors) > 60
 
 
 def numbered(count: int) -> Samples:

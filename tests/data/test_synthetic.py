@@ -59,8 +59,8 @@ def test_every_class_and_void_is_there_often_and_none_takes_over():
     assert 0.002 < share[VOID] < 0.05
 
 
-def test_colours_tell_the_large_classes_apart():
-    """The judge: guess each pixel's class from its colour and row by nearest class mean."""
+def test_colors_tell_the_large_classes_apart():
+    """The judge: guess each pixel's class from its color and row by nearest class mean."""
 
     def features(index):
         image, labels = synthetic.scene(index, size=(96, 128))
@@ -75,7 +75,7 @@ def test_colours_tell_the_large_classes_apart():
     guess = ((test[:, None] - means) ** 2).sum(2).argmin(1)
     sky_and_road = np.isin(truth, (0, 3))
     assert (guess == truth)[sky_and_road].mean() > 0.5
-    # But a colour must not give the answer away: something is left to learn.
+    # But a color must not give the answer away: something is left to learn.
     assert (guess == truth)[~sky_and_road].mean() < 0.7
 
 

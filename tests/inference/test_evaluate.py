@@ -19,8 +19,8 @@ from segnet_tf.inference.tflite_model import TFLiteModel
 CLASSES = Classes(("red", "green", "blue"), ((255, 0, 0), (0, 255, 0), (0, 0, 255)))
 
 
-def colour_model(shape=(None, None, 3), channels=3) -> keras.Model:
-    """Logits that are the pixel's own RGB / 255: the strongest colour is the class."""
+def color_model(shape=(None, None, 3), channels=3) -> keras.Model:
+    """Logits that are the pixel's own RGB / 255: the strongest color is the class."""
     image = keras.Input(shape)
     conv = keras.layers.Conv2D(channels, 1, use_bias=False)
     model = keras.Model(image, conv(image))
@@ -57,7 +57,7 @@ def test_scores_counted_by_hand():
     ]
     seen = []
     found = evaluate(
-        Predictor(colour_model(), "colours"),
+        Predictor(color_model(), "colors"),
         samples_of(pairs),
         progress=lambda *counts: seen.append(counts),
     )
@@ -100,19 +100,19 @@ def test_size_is_the_models_and_the_labels_keep_theirs():
     ids = np.zeros((8, 12), np.uint8)
     ids[:, 6:] = 2
     pairs = [(paint(ids), ids)]
-    found = evaluate(Predictor(colour_model((4, 6, 3)), "fixed"), samples_of(pairs))
+    found = evaluate(Predictor(color_model((4, 6, 3)), "fixed"), samples_of(pairs))
     assert found.matrix.sum() == 8 * 12
     assert found.summary["mean_iou"] == 1.0
     assert found.summary["protocol"]["input_size"] == [4, 6]
     with pytest.raises(UserError, match=r"`size` must be 4x6.*Received: images of 5x5"):
-        evaluate(Predictor(colour_model((4, 6, 3)), "fixed"), samples_of(pairs), size=(5, 5))
+        evaluate(Predictor(color_model((4, 6, 3)), "fixed"), samples_of(pairs), size=(5, 5))
 
 
 def test_one_logit_is_two_classes():
     two = Classes(("dark", "light"), ((0, 0, 0), (255, 255, 255)))
     image = np.zeros((1, 4, 3), np.uint8)
     image[0, 2:] = 255
-    model = colour_model(channels=1)
+    model = color_model(channels=1)
     bias = keras.Sequential([keras.Input((None, None, 3)), model, keras.layers.Rescaling(1, -0.5)])
     found = evaluate(
         Predictor(bias, "one"), samples_of([(image, np.array([[0, 1, 1, 1]], np.uint8))], two)
@@ -124,7 +124,7 @@ def test_class_counts_must_fit():
     two = Classes(("a", "b"), ((0, 0, 0), (1, 1, 1)))
     pairs = [(paint([[0]]), np.zeros((1, 1), np.uint8))]
     with pytest.raises(UserError, match="the 2 classes of the data. Received: m with 3"):
-        evaluate(Predictor(colour_model(), "m"), samples_of(pairs, two))
+        evaluate(Predictor(color_model(), "m"), samples_of(pairs, two))
 
 
 def converted(model, change=None) -> bytes:

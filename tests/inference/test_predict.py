@@ -40,7 +40,7 @@ def run(model, source, output, *more) -> int:
 def ids(path) -> np.ndarray:
     with Image.open(path) as mask:
         assert mask.mode == "P"
-        assert mask.getpalette()[:33] == [part for colour in CLASSES.colours for part in colour]
+        assert mask.getpalette()[:33] == [part for color in CLASSES.colors for part in color]
         return np.array(mask)
 
 
@@ -157,11 +157,11 @@ def test_classes_are_those_of_the_run(tmp_path):
     keras.Model(image, keras.layers.Conv2D(4, 1)(image)).save(tmp_path / "best.keras")
     save_grey(tmp_path / "x.png")
     assert run(str(tmp_path), tmp_path / "x.png", tmp_path / "numbered") == 0
-    colours = [[9, 8, 7], [1, 2, 3], [4, 5, 6], [200, 100, 0]]
-    classes = [{"name": f"n{i}", "colour": colour} for i, colour in enumerate(colours)]
+    colors = [[9, 8, 7], [1, 2, 3], [4, 5, 6], [200, 100, 0]]
+    classes = [{"name": f"n{i}", "colour": color} for i, color in enumerate(colors)]
     record = {"config": {}, "classes": classes, "class_weights": None}
     record |= {"num_classes": 4, "training_images": 1}
     (tmp_path / "config.json").write_text(json.dumps(record))
     assert run(str(tmp_path), tmp_path / "x.png", tmp_path / "named") == 0
     with Image.open(tmp_path / "named" / "x_mask.png") as mask:
-        assert mask.getpalette()[:12] == [part for colour in colours for part in colour]
+        assert mask.getpalette()[:12] == [part for color in colors for part in color]

@@ -52,7 +52,7 @@ def test_frames_are_the_overlays_of_images(model, tmp_path, capsys):
         assert frame.shape == (46, 62, 3)  # H.264 has even sizes: the last lines come twice
         with Image.open(tmp_path / "images" / f"{index}_overlay.png") as overlay:
             error = np.abs(np.array(overlay).astype(int) - frame[:45, :61])
-        # Half the colour resolution costs most; another frame's overlay differs by 30.
+        # Half the color resolution costs most; another frame's overlay differs by 30.
         assert error.mean() < 6
 
 

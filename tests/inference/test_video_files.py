@@ -44,13 +44,13 @@ def test_a_phone_held_upright(tmp_path):
     assert error.mean() < 8
 
 
-def test_colours_come_back(tmp_path):
+def test_colors_come_back(tmp_path):
     # Rec. 601 taken for Rec. 709, or the other way, turns pure green by 40 of 255.
-    colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]], np.uint8)
-    image = colours.repeat(16, axis=0)[None].repeat(48, axis=0)
+    colors = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]], np.uint8)
+    image = colors.repeat(16, axis=0)[None].repeat(48, axis=0)
     writer = VideoWriter(tmp_path / "a.mp4", (48, 64), Fraction(10))
     writer.write(image, 0)
     writer.close()
     with VideoReader(str(tmp_path / "a.mp4")) as reader:
         seen, _ = next(reader.frames())
-    assert np.abs(seen[24, 8::16].astype(int) - colours).max() < 12, seen[24, 8::16]
+    assert np.abs(seen[24, 8::16].astype(int) - colors).max() < 12, seen[24, 8::16]

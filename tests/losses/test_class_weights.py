@@ -19,12 +19,12 @@ CAMVID = [
 
 
 def samples_of(*label_maps):
-    colours = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
+    colors = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
     maps = [np.array(labels, np.uint8) for labels in label_maps]
     return Samples(
         source="test",
         split="train",
-        classes=Classes(("a", "b", "c"), colours),
+        classes=Classes(("a", "b", "c"), colors),
         stems=tuple(f"image{i}" for i in range(len(maps))),
         read=lambda i: (np.zeros((*maps[i].shape, 3), np.uint8), maps[i]),
     )

@@ -1,4 +1,4 @@
-"""Pictures: that they hold the colours and places they should, and leave no state behind."""
+"""Pictures: that they hold the colors and places they should, and leave no state behind."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def pixels(path):
         return np.asarray(picture.convert("RGB")).astype(int)
 
 
-def share(picture, colour):
-    return np.mean(np.abs(picture - np.array(colour)).max(axis=-1) <= 3)
+def share(picture, color):
+    return np.mean(np.abs(picture - np.array(color)).max(axis=-1) <= 3)
 
 
 def test_overlay_by_hand():
@@ -94,8 +94,8 @@ def test_predictions_show_truth_guess_and_error(tmp_path):
     )
     picture = pixels(tmp_path / "out.png")
     quarters = np.array_split(picture, 4, axis=1)
-    assert share(quarters[1], CLASSES.colours[2]) > 0.2 > share(quarters[1], CLASSES.colours[1])
-    assert share(quarters[2], CLASSES.colours[1]) > 0.1
+    assert share(quarters[1], CLASSES.colors[2]) > 0.2 > share(quarters[1], CLASSES.colors[1])
+    assert share(quarters[2], CLASSES.colors[1]) > 0.1
     red = (picture[..., 0] > 190) & (picture[..., 1] < 90)
     assert red[:, : picture.shape[1] * 3 // 4].mean() == 0
     assert 0.05 < np.array_split(red, 4, axis=1)[3].mean() < 0.3
@@ -104,11 +104,11 @@ def test_predictions_show_truth_guess_and_error(tmp_path):
             plots.predictions(bad, [], [], CLASSES, tmp_path / "bad.png")
 
 
-def test_legend_has_every_colour_and_void(tmp_path):
+def test_legend_has_every_color_and_void(tmp_path):
     plots.legend(CLASSES, tmp_path / "legend.png")
     picture = pixels(tmp_path / "legend.png")
-    for colour in (*CLASSES.colours, (0, 0, 0)):
-        assert share(picture, colour) > 0.005
+    for color in (*CLASSES.colors, (0, 0, 0)):
+        assert share(picture, color) > 0.005
 
 
 def test_the_callers_own_figures_and_settings_stay(tmp_path):

@@ -32,7 +32,7 @@ def write(folder: Path, size: tuple[int, int]) -> None:
     manifest = {
         "models": models,
         "labels": CLASSES.names,
-        "palette": CLASSES.colours,
+        "palette": CLASSES.colors,
         "sample": {"image": "sample.png", "mask": "sample_mask.png"},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")

@@ -64,7 +64,7 @@ def browse(
     permissions: tuple[str, ...] = (),
     viewport: tuple[int, int] = (390, 844),
     scale: float = 1,
-    colours: str = "light",
+    colors: str = "light",
     seconds: float = 120,
 ) -> dict:
     """Runs the steps, `(action, argument)` of browser_session.mjs.
@@ -81,7 +81,7 @@ def browse(
         "permissions": permissions,
         "viewport": {"width": viewport[0], "height": viewport[1]},
         "scale": scale,
-        "colours": colours,
+        "colors": colors,
         "seconds": seconds,
         "steps": steps,
     }
@@ -105,7 +105,7 @@ def classes_drawn(read: list, palette: list) -> np.ndarray:
     width, height, text = read
     pixels = np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)
     labels = np.full((height, width), 255, np.uint8)
-    for index, colour in enumerate(palette):
-        labels[(pixels == (*colour, 255)).all(-1)] = index
-    assert ((labels != 255) | (pixels[..., 3] == 0)).all(), "a colour that is not of the palette"
+    for index, color in enumerate(palette):
+        labels[(pixels == (*color, 255)).all(-1)] = index
+    assert ((labels != 255) | (pixels[..., 3] == 0)).all(), "a color that is not of the palette"
     return labels

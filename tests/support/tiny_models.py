@@ -42,7 +42,7 @@ def alive(model: keras.Model) -> keras.Model:
 
 
 def images(size=SIZE, count=3, seed=0) -> list[np.ndarray]:
-    """Blotches of colour with noise, float32 `(1, height, width, 3)` RGB 0..255 each."""
+    """Blotches of color with noise, float32 `(1, height, width, 3)` RGB 0..255 each."""
     rng = np.random.default_rng(seed)
     coarse = rng.uniform(0, 255, (count, 1, -(-size[0] // 8), -(-size[1] // 8), 3))
     found = []

@@ -50,9 +50,9 @@ def draw_sky(c: Canvas, rng: Random) -> None:
         if green:
             c.ellipse(x, y, w, h, c.tone((74, 98, 62), 0.85 + 0.2 * rng.random(), 60), TREE)
         else:
-            colour = c.tone((150, 128, 112), 0.85 + 0.25 * rng.random(), 70)
+            color = c.tone((150, 128, 112), 0.85 + 0.25 * rng.random(), 70)
             box = ((x - w, y + 4), (x + w, y + 4), (x + w, y - h), (x - w, y - h))
-            c.polygon(box, colour, BUILDING)
+            c.polygon(box, color, BUILDING)
         x += w
 
 

@@ -17,7 +17,7 @@ from segnet_tf.data.camvid import CLASSES
 SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(
     len(CLASSES)
 )
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 Random = np.random.Generator
 
 GLASS = (70, 84, 98)
@@ -44,11 +44,11 @@ def pick(options: tuple, rng: Random):
 
 @dataclass(frozen=True)
 class Light:
-    """Colours of a moment of the day. `sun` is the side it stands on, -1 left or 1 right."""
+    """Colors of a moment of the day. `sun` is the side it stands on, -1 left or 1 right."""
 
-    zenith: Colour
-    horizon: Colour
-    tint: Colour
+    zenith: Color
+    horizon: Color
+    tint: Color
     sun: int
     contrast: float
     haze: float
@@ -83,61 +83,61 @@ class Canvas:
         self._ink = ImageDraw.Draw(self.image)
         self._tag = ImageDraw.Draw(self.labels)
 
-    def tone(self, colour: Colour, gain: float = 1.0, z: float = 0.0) -> tuple[int, int, int]:
-        """A colour lit by the scene's light, fading into the horizon with distance."""
+    def tone(self, color: Color, gain: float = 1.0, z: float = 0.0) -> tuple[int, int, int]:
+        """A color lit by the scene's light, fading into the horizon with distance."""
         # Spelled out: called a thousand times a scene, a loop would cost a third of it.
         clear, tint, far = math.exp(-z * self.light.haze), self.light.tint, self.light.horizon
         gain, fog = gain * clear, 1 - clear
         return (
-            min(255, int(colour[0] * gain * tint[0] + far[0] * fog)),
-            min(255, int(colour[1] * gain * tint[1] + far[1] * fog)),
-            min(255, int(colour[2] * gain * tint[2] + far[2] * fog)),
+            min(255, int(color[0] * gain * tint[0] + far[0] * fog)),
+            min(255, int(color[1] * gain * tint[1] + far[1] * fog)),
+            min(255, int(color[2] * gain * tint[2] + far[2] * fog)),
         )
 
     def facing(self, side: int) -> float:
         """Brightness of a surface that looks to the left (-1) or to the right (1)."""
         return 1 + 0.5 * self.light.contrast * side * self.light.sun
 
-    def polygon(self, points, colour, label: int | None = None) -> None:
+    def polygon(self, points, color, label: int | None = None) -> None:
         """Fills pixels; with `label` None they stay part of what is below."""
-        self._ink.polygon(points, fill=colour)
+        self._ink.polygon(points, fill=color)
         if label is not None:
             self._tag.polygon(points, fill=label)
 
-    def ellipse(self, x, y, rx, ry, colour, label: int | None = None) -> None:
+    def ellipse(self, x, y, rx, ry, color, label: int | None = None) -> None:
         box = (x - rx, y - ry, x + rx, y + ry)
-        self._ink.ellipse(box, fill=colour)
+        self._ink.ellipse(box, fill=color)
         if label is not None:
             self._tag.ellipse(box, fill=label)
 
-    def ring(self, x, y, rx, ry, colour, width: float, label: int) -> None:
+    def ring(self, x, y, rx, ry, color, width: float, label: int) -> None:
         box = (x - rx, y - ry, x + rx, y + ry)
-        self._ink.ellipse(box, outline=colour, width=max(1, round(width)))
+        self._ink.ellipse(box, outline=color, width=max(1, round(width)))
         self._tag.ellipse(box, fill=label)
 
-    def limb(self, start, end, width: float, colour, label: int | None = None) -> None:
+    def limb(self, start, end, width: float, color, label: int | None = None) -> None:
         line, width = (*start, *end), max(1, round(width))
-        self._ink.line(line, fill=colour, width=width)
+        self._ink.line(line, fill=color, width=width)
         if label is not None:
             self._tag.line(line, fill=label, width=width)
 
-    def wall(self, x, z0, z1, y0, y1, colour, label: int | None = None) -> None:
+    def wall(self, x, z0, z1, y0, y1, color, label: int | None = None) -> None:
         """A rectangle along the road, at `x` from `z0` to `z1`."""
         at = self.at
-        self.polygon((at(x, y0, z0), at(x, y0, z1), at(x, y1, z1), at(x, y1, z0)), colour, label)
+        self.polygon((at(x, y0, z0), at(x, y0, z1), at(x, y1, z1), at(x, y1, z0)), color, label)
 
-    def front(self, x0, x1, y0, y1, z, colour, label: int | None = None) -> None:
+    def front(self, x0, x1, y0, y1, z, color, label: int | None = None) -> None:
         """A rectangle across the road, at `z`."""
         at = self.at
-        self.polygon((at(x0, y0, z), at(x1, y0, z), at(x1, y1, z), at(x0, y1, z)), colour, label)
+        self.polygon((at(x0, y0, z), at(x1, y0, z), at(x1, y1, z), at(x0, y1, z)), color, label)
 
-    def ground(self, x0, x1, z0, z1, colour, label: int | None = None, y: float = 0.0) -> None:
+    def ground(self, x0, x1, z0, z1, color, label: int | None = None, y: float = 0.0) -> None:
         """A strip of the ground that follows the road's bend."""
         at, steps = self.at, 8 if z1 > 2 * z0 else 1
         depths = [z0 * (z1 / z0) ** (i / steps) for i in range(steps + 1)]
         left = [at(x0, y, z) for z in depths]
         right = [at(x1, y, z) for z in reversed(depths)]
-        self.polygon(left + right, colour, label)
+        self.polygon(left + right, color, label)
 
 
 def building(c: Canvas, side: int, x: float, z0: float, z1: float, rng: Random) -> None:
@@ -145,7 +145,7 @@ def building(c: Canvas, side: int, x: float, z0: float, z1: float, rng: Random) 
     storey = 2.7 + 0.6 * rng.random()
     floors = int(rng.integers(2, 6))
     height = floors * storey + 0.6
-    colour = pick(BRICKS, rng)
+    color = pick(BRICKS, rng)
     face, end = c.facing(-side), 0.9
     roof, eaves = pick(SLATES, rng), height + 1.6 + 1.6 * rng.random()
     if floors < 4:
@@ -154,10 +154,10 @@ def building(c: Canvas, side: int, x: float, z0: float, z1: float, rng: Random) 
                    at(ridge, eaves, z1), at(ridge, eaves, z0)),
                   c.tone(roof, face, z0), BUILDING)  # fmt: skip
         c.polygon((at(x, height, z0), at(ridge, eaves, z0), at(x + side * 9, height, z0)),
-                  c.tone(colour, end, z0), BUILDING)  # fmt: skip
-    c.front(x, x + side * 9, 0, height, z0, c.tone(colour, end, z0), BUILDING)
-    c.wall(x, z0, z1, 0, height, c.tone(colour, face, z0), BUILDING)
-    c.wall(x, z0, z1, height - 0.35, height, c.tone(colour, face * 1.22, z0))
+                  c.tone(color, end, z0), BUILDING)  # fmt: skip
+    c.front(x, x + side * 9, 0, height, z0, c.tone(color, end, z0), BUILDING)
+    c.wall(x, z0, z1, 0, height, c.tone(color, face, z0), BUILDING)
+    c.wall(x, z0, z1, height - 0.35, height, c.tone(color, face * 1.22, z0))
     shop = z0 < 45 and rng.random() < 0.4
     if shop:
         sign = c.tone(pick(PAINTS, rng), face, z0)
@@ -165,7 +165,7 @@ def building(c: Canvas, side: int, x: float, z0: float, z1: float, rng: Random) 
         c.wall(x, z0 + 0.2, z1 - 0.2, 2.4, 3.0, sign)
         for i in range(1, 4):
             z = z0 + (z1 - z0) * i / 4
-            c.wall(x, z - 0.12, z + 0.12, 0.0, 2.4, c.tone(colour, face * 0.9, z0))
+            c.wall(x, z - 0.12, z + 0.12, 0.0, 2.4, c.tone(color, face * 0.9, z0))
     if c.at.focal / z1 * storey < 7:
         return
     columns = max(1, int((z1 - z0) / (2.0 + 1.4 * rng.random())))
@@ -218,15 +218,15 @@ def fence(c: Canvas, side: int, x: float, z0: float, z1: float, look: int, rng: 
     """Planks or railings along the road; pieces of the same `look` belong together."""
     height, wood = 1.0 + (look % 9) * 0.09, look % 11 < 6
     planks = ((138, 104, 72), (166, 140, 108), (220, 216, 206))
-    colour = planks[look % 3] if wood else (58, 66, 70)
+    color = planks[look % 3] if wood else (58, 66, 70)
     face = c.facing(-side)
-    c.wall(x, z0, z1, 0, height, c.tone(colour, 0.82 * face if wood else 1.25, z0), FENCE)
+    c.wall(x, z0, z1, 0, height, c.tone(color, 0.82 * face if wood else 1.25, z0), FENCE)
     z = z0
     while z < z1 and c.at.focal / z > 8:
         step = 0.28 if wood else 0.22
         c.wall(x, z, min(z + step * (0.62 if wood else 0.3), z1), 0.05, height - 0.06,
-               c.tone(colour, (1.0 if wood else 0.8) * face, z))  # fmt: skip
+               c.tone(color, (1.0 if wood else 0.8) * face, z))  # fmt: skip
         z += step * max(1.0, z / 9)
-    c.wall(x, z0, z1, height - 0.1, height, c.tone(colour, 1.15 * face, z0))
+    c.wall(x, z0, z1, height - 0.1, height, c.tone(color, 1.15 * face, z0))
     if not wood:
-        c.wall(x, z0, z1, 0.12, 0.22, c.tone(colour, 0.8 * face, z0))
+        c.wall(x, z0, z1, 0.12, 0.22, c.tone(color, 0.8 * face, z0))

@@ -168,12 +168,12 @@ def bicyclist(c: Canvas, x: float, z: float, rng: Random) -> None:
 def lamp_post(c: Canvas, side: int, x: float, z: float, rng: Random) -> None:
     """A street lamp that reaches over the road."""
     tall, k = 5.5 + 2.5 * rng.random(), c.at.focal / z
-    colour = c.tone(pick(((96, 100, 102), (64, 74, 70), (134, 136, 134)), rng), 1, z)
+    color = c.tone(pick(((96, 100, 102), (64, 74, 70), (134, 136, 134)), rng), 1, z)
     foot, top = c.at(x, 0, z), c.at(x, tall, z)
-    c.limb(foot, c.at(x, 1.0, z), 0.22 * k, colour, POLE)
-    c.limb(foot, top, 0.15 * k, colour, POLE)
+    c.limb(foot, c.at(x, 1.0, z), 0.22 * k, color, POLE)
+    c.limb(foot, top, 0.15 * k, color, POLE)
     arm = c.at(x - side * 1.2, tall + 0.3, z)
-    c.limb(top, arm, 0.1 * k, colour, POLE)
+    c.limb(top, arm, 0.1 * k, color, POLE)
     glow = (255, 226, 160) if c.light.lamps else c.tone((214, 214, 208), 1, z)
     c.ellipse(*arm, 0.3 * k, 0.1 * k, glow, POLE)
 
@@ -183,8 +183,8 @@ def traffic_light(c: Canvas, x: float, z: float, rng: Random) -> None:
     c.limb(c.at(x, 0, z), c.at(x, 2.3, z), 0.14 * k, c.tone((70, 74, 76), 1, z), POLE)
     c.front(x - 0.26, x + 0.26, 2.2, 3.3, z, c.tone((30, 32, 34), 1, z), SIGN)
     on = int(rng.integers(3))
-    for i, colour in enumerate(((60, 210, 120), (250, 180, 50), (240, 50, 40))):
-        lamp = colour if i == on else tuple(v // 4 for v in colour)
+    for i, color in enumerate(((60, 210, 120), (250, 180, 50), (240, 50, 40))):
+        lamp = color if i == on else tuple(v // 4 for v in color)
         c.ellipse(*c.at(x, 2.4 + 0.34 * i, z), 0.13 * k, 0.13 * k, lamp)
 
 
@@ -212,9 +212,9 @@ def road_sign(c: Canvas, x: float, z: float, rng: Random) -> None:
         c.limb((cx - r * 0.4, cy + r * 0.4), (cx + r * 0.3, cy - r * 0.3), r * 0.26, white)
         c.ellipse(cx + r * 0.34, cy - r * 0.34, r * 0.24, r * 0.24, white)
     elif kind == 3:
-        for q, colour, label in ((1.15, red, SIGN), (0.7, white, None)):
+        for q, color, label in ((1.15, red, SIGN), (0.7, white, None)):
             c.polygon([(cx + q * r * math.sin(a), cy - q * r * math.cos(a))
-                       for a in (0, 2.094, 4.189)], colour, label)  # fmt: skip
+                       for a in (0, 2.094, 4.189)], color, label)  # fmt: skip
         c.limb((cx, cy - r * 0.25), (cx, cy + r * 0.15), r * 0.16, dark)
     else:
         board = pick((blue, c.tone((24, 108, 72), 1.1, z), white), rng)

@@ -173,11 +173,11 @@ def test_works_without_the_server_once_loaded(assets, manifest, tmp_path, site):
 
 
 @pytest.mark.parametrize(
-    ("name", "viewport", "scale", "colours"),
+    ("name", "viewport", "scale", "colors"),
     [("phone", (390, 844), 2, "light"), ("phone_dark", (390, 844), 2, "dark"),
      ("desktop", (1280, 860), 1, "light")],
 )  # fmt: skip
-def test_screenshot_fits_the_screen(site, name, viewport, scale, colours):
+def test_screenshot_fits_the_screen(site, name, viewport, scale, colors):
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     unnamed = """[...document.querySelectorAll('button, select, input:not([hidden])')].filter(
       (item) => !(item.ariaLabel || item.labels?.[0]?.innerText || item.innerText).trim()
@@ -195,7 +195,7 @@ def test_screenshot_fits_the_screen(site, name, viewport, scale, colours):
             ],
             viewport=viewport,
             scale=scale,
-            colours=colours,
+            colors=colors,
         )
     width, unnamed, small = result["read"]
     assert width == viewport[0], "wider than the screen"

@@ -23,7 +23,7 @@ def test_files_are_short_and_name_no_other_host(name):
     assert not hosts
 
 
-def test_labels_and_colours_come_from_the_manifest():
+def test_labels_and_colors_come_from_the_manifest():
     text = "\n".join(SOURCES.values())
     # Of the names those that are no everyday words.
     assert not [name for name in CLASSES.names if re.search(rf"['\"`>]{name}['\"`<]", text)]
@@ -43,9 +43,9 @@ def test_elements_that_are_used_exist():
     assert set(re.findall(r'\bfor="([\w-]+)"', page)) <= there
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """Relative luminance of `#rrggbb`, WCAG 2."""
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -74,6 +74,6 @@ def test_luminance():
 def test_contrast(scheme, first, second, least):
     """WCAG 2.2: 4.5 for text (AA), 3 for what is pressed and for the focus."""
     blocks = re.findall(r":root \{(.*?)\}", CSS, re.DOTALL)
-    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", blocks[scheme == "dark"]))
-    bright, dim = sorted((luminance(colours[first]), luminance(colours[second])), reverse=True)
+    colors = dict(re.findall(r"--([\w-]+): (#\w{6})", blocks[scheme == "dark"]))
+    bright, dim = sorted((luminance(colors[first]), luminance(colors[second])), reverse=True)
     assert (bright + 0.05) / (dim + 0.05) >= least

@@ -96,7 +96,7 @@ def test_pair_alone_is_exact(runtime, order, shape, padding):
 @pytest.mark.parametrize(("runtime", "order"), list(every_runtime()))
 def test_network_is_exact_but_for_ties(runtime, order, custom):
     images = tiny_models.images(count=1)
-    images[0][:, :16] = 255  # one colour: windows of equals
+    images[0][:, :16] = 255  # one color: windows of equals
     counts = delegate_pairs.count(custom, images, runtime)
     # Two stages: 16x24 windows of 4 channels, 8x12 of 6.
     assert counts.windows == 16 * 24 * 4 + 8 * 12 * 6

@@ -137,7 +137,7 @@ def test_predictions_have_the_names_of_the_file(float_file, tmp_path):
     assert predict.find_classes(predictor).names == names
     path.write_bytes(metadata.attach(float_file, "logits", NAMES))
     predictor = Predictor(TFLiteModel(path), str(path))
-    assert predict.find_classes(predictor) == camvid.CLASSES  # known names, known colours
+    assert predict.find_classes(predictor) == camvid.CLASSES  # known names, known colors
     path.write_bytes(metadata.attach(float_file, "logits", NAMES[:4]))
     predictor = Predictor(TFLiteModel(path), str(path))
     with pytest.raises(UserError, match="with 4 names in it.*--labels FILE"):
