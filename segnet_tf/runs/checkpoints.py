@@ -1,5 +1,7 @@
 """Models by what a user calls them: a run folder, a `.keras` or `.tflite` file, `weights:NAME`."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Makes the files of `weights/` out of a run: half the size, and no path of the machine."""
 
+from __future__ import annotations
+
 import io
 import zipfile
 from pathlib import Path
@@ -7,10 +9,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from segnet_tf.errors import UserError
+from segnet_tf.runs.checkpoints import read_record, resolve
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.json_files import write_json
-from segnet_tf.runs.checkpoints import read_record, resolve
-from segnet_tf.errors import UserError
 
 _WEIGHTS = "model.weights.h5"
 

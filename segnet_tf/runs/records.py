@@ -1,5 +1,7 @@
 """What a run folder holds, and the data splits it is made from."""
 
+from __future__ import annotations
+
 import dataclasses
 import platform
 from collections.abc import Sequence
@@ -7,11 +9,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from segnet_tf.version import __version__
 from segnet_tf.config import TrainConfig
-from segnet_tf.system.json_files import read_json
 from segnet_tf.data import Classes, Samples, open_samples
 from segnet_tf.errors import UserError
+from segnet_tf.system.json_files import read_json
+from segnet_tf.version import __version__
 
 RUN_FILES = (
     "config.json",

@@ -1,5 +1,7 @@
 """A packed model: half the size, the same answers, nothing of the machine it was trained on."""
 
+from __future__ import annotations
+
 import json
 import zipfile
 
@@ -8,10 +10,10 @@ import numpy as np
 import pytest
 
 from segnet_tf import models
-from segnet_tf.runs.checkpoints import load_model
 from segnet_tf.cli.main import main
 from segnet_tf.config import TrainConfig
 from segnet_tf.errors import UserError
+from segnet_tf.runs.checkpoints import load_model
 from segnet_tf.runs.pack import pack
 
 WIDTHS = (8, 12, 16, 24, 32)

@@ -1,0 +1,1 @@
+"""What a run folder holds, and models by the name a user gives them."""
