@@ -11,8 +11,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from checkout_files import ROOT, tracked_files
 
-ROOT = Path(__file__).resolve().parents[2]
 LONGEST_FILE = 260  # lines
 
 # Rooms from the ground up; a room may import those on lower lines only. A module belongs to the
@@ -135,17 +135,6 @@ def circle(found: dict[str, set[str]]) -> list[str]:
     except CycleError as error:
         return error.args[1]
     return []
-
-
-def tracked_files() -> list[Path]:
-    """Files that are committed or would be."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    try:
-        found = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("needs a git checkout: the list of files comes from `git ls-files`")
-    paths = [ROOT / name for name in found.decode().split("\0") if name]
-    return [path for path in paths if path.is_file()]
 
 
 def machine_paths(text: str) -> list[str]:
