@@ -19,7 +19,7 @@ WORKERS ?= 4
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-all lint format bench clean setup train-camvid \
+.PHONY: help demo test test-all lint format bench clean setup train-camvid release-check \
 	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser \
 	mediapipe mediapipe-test android-assets android-kotlin web web-test
 
@@ -62,6 +62,9 @@ test: setup  ## the fast tests, 4 minutes
 
 test-all: $(VENV)/.installed-torch  ## all tests, PyTorch as judge included (installs it)
 	$(PY) -m pytest -n auto --maxprocesses $(WORKERS) --dist loadfile -m ""
+
+release-check: $(VENV)/.installed-release  ## build dist/, use the wheel in a new environment: 3 minutes
+	tests/checkout/release_check.sh $(PY)
 
 runtimes: runtimes-gpu runtimes-aarch64 runtimes-browser  ## all three: 450 MB
 
@@ -139,4 +142,8 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 $(VENV)/.installed-torch: $(VENV)/.installed
 	@echo 'Installing PyTorch into $(VENV), once.'
 	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev,torch]'
+	touch $@
+
+$(VENV)/.installed-release: $(VENV)/.installed
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev,release]'
 	touch $@
