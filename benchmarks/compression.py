@@ -47,6 +47,7 @@ def ways(qat_epochs: int, epochs: int, sparsity: float, clusters: int) -> dict:
 def measure(model: str, data: str, name: str, how, folder: Path, limit: int | None) -> dict:
     """Exports one way and scores the file. A row that `folder` holds already is taken as it is."""
     from segnet_tf.export import exporter, sources
+    from segnet_tf.export.compression.plan import Compression
     from segnet_tf.inference.evaluate import evaluate
 
     path = folder / f"{name.replace(' ', '_')}.tflite"
@@ -61,10 +62,10 @@ def measure(model: str, data: str, name: str, how, folder: Path, limit: int | No
         return row
     _, report = exporter.export(
         model,
-        int8=how is not None,
+        format="float32" if how is None else "int8",
         data=data,
         output=path,
-        compression=how,
+        compression=how or Compression(),
         checkpoints=folder / "training",  # rows that begin with the same pruning share it
         limit=min(CHECKED, limit or CHECKED),
         largest_drop=1.0,  # to be shown, not judged

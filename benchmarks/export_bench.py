@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from segnet_tf.errors import UserError
+from segnet_tf.export.tflite_file.formats import Format
 
-FORMATS = ("int8", "float32")
+FORMATS: tuple[Format, ...] = ("int8", "float32")
 THREADS = (1, 2)
 PYTORCH = "pytorch"
 # What the ratios are to: the network without indices.
@@ -41,7 +42,7 @@ def measure_file(content: bytes) -> dict[str, Any]:
     """What one .tflite file takes besides time, in bytes."""
     from rivals import memory
 
-    from segnet_tf.export import runtimes
+    from segnet_tf.export.runtimes import cpu
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "network.tflite")
@@ -52,7 +53,7 @@ def measure_file(content: bytes) -> dict[str, Any]:
         "arena_bytes": memory.peak_arena(content),
         "process_bytes": process,
         "file_bytes": len(content),
-        "partitions": runtimes.partitions(content).count,
+        "partitions": cpu.partitions(content).count,
     }
 
 
@@ -82,12 +83,12 @@ def measure_latency(files: dict[str, bytes], torch: Any, seconds: float) -> dict
     return found
 
 
-def compare(model: Any, size: tuple[int, int], form: str, torch: Any, seconds: float) -> dict:
+def compare(model: Any, size: tuple[int, int], form: Format, torch: Any, seconds: float) -> dict:
     """All figures of one format: name of a network -> what it takes."""
     from rivals import networks
 
     files = {
-        name: networks.exported(build(model), size, form == "int8")
+        name: networks.exported(build(model), size, form)
         for name, build in networks.NETWORKS.items()
     }
     rows = measure_latency(files, torch, seconds)

@@ -17,22 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from segnet_tf.errors import UserError
+from segnet_tf.export.tflite_file.formats import Format
 
 MODEL = "weights:segnet_mini_camvid"
-# name -> what export/exporter.py's `export` is told
-FORMATS: dict[str, dict[str, Any]] = {
-    "float32": {"int8": False, "weights": "float32"},
-    "float16": {"int8": False, "weights": "float16"},
-    "dynamic": {"int8": False, "weights": "int8"},
-    "int8": {"int8": True},
-}
+FORMATS: tuple[Format, ...] = ("float32", "float16", "dynamic", "int8")
 # Without data: drawn scenes, so few that it all takes a few minutes.
 DRAWN_SCENES = 8
 # The exporter's own check looks at so many images; what they score is this table's business.
 CHECKED_IMAGES = 2
 
 
-def export_format(arguments: argparse.Namespace, name: str, size, folder: Path) -> bytes:
+def export_format(arguments: argparse.Namespace, name: Format, size, folder: Path) -> bytes:
     """The file's content, by the exporter's own call.
 
     Raises:
@@ -43,12 +38,12 @@ def export_format(arguments: argparse.Namespace, name: str, size, folder: Path) 
     try:
         path, _ = exporter.export(
             arguments.model,
+            format=name,
             data=arguments.data,
             output=folder / f"{name}.tflite",
             input_size=size,
             limit=CHECKED_IMAGES,
             largest_drop=1.0,
-            **FORMATS[name],
         )
     except exporter.CheckFailed as error:
         raise UserError(f"`format` must pass the exporter's checks. Received: {error}.") from error
@@ -106,11 +101,11 @@ def _forget(index: int, logits) -> None:
 
 
 def _keeper(codes: dict[str, list], content: bytes, runtime: str):
-    from segnet_tf.export import runtimes
     from segnet_tf.export.checks import int8_kernels
+    from segnet_tf.export.runtimes import cpu
     from segnet_tf.export.tflite_file import flatbuffer
 
-    if runtime not in (*runtimes.CPU_RUNTIMES, "aarch64"):
+    if runtime not in (*cpu.KERNELS, "aarch64"):
         return _forget
     graph = flatbuffer.read(content)
     kept = codes.setdefault(runtime, [])

@@ -188,7 +188,7 @@ def _default(folder: Path) -> Path:
     size = (192, 256)
     path = folder / "segnet_float32.tflite"
     model = networks.seeded_model("segnet_mini", size, (32, 64, 128, 128))
-    path.write_bytes(networks.exported(model, size, int8=False))
+    path.write_bytes(networks.exported(model, size, "float32"))
     return path
 
 

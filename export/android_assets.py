@@ -111,8 +111,7 @@ def _export(
     path = folder / f"{source.record['config']['model']}_{kind}.tflite"
     path, report = exporter.export(
         source,
-        int8=kind == "int8",
-        weights="float32" if kind == "int8" else kind,
+        format=kind,
         data=data,
         output=path,
         input_size=size,

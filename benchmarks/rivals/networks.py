@@ -12,6 +12,7 @@ from segnet_tf import models
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
 from segnet_tf.export.conversion import calibration, convert, graph
+from segnet_tf.export.tflite_file.formats import Format
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 
 CLASSES = 11
@@ -103,14 +104,14 @@ def layer_list(model: keras.Model) -> list[tuple[str, int]]:
     return found
 
 
-def exported(model: keras.Model, size: tuple[int, int], int8: bool) -> bytes:
+def exported(model: keras.Model, size: tuple[int, int], format: Format) -> bytes:
     """The .tflite file of a network, calibrated on a few drawn scenes for int8."""
     ranges = None
-    if int8:
+    if format == "int8":
         scenes = synthetic.samples("train", size=size, count=CALIBRATION_SCENES)
         images = calibration.calibration_images(scenes, CALIBRATION_SCENES, size)
         ranges = calibration.measure_ranges(model, images)
-    return convert.convert(model, size, ranges=ranges)
+    return convert.convert(model, size, format, ranges=ranges)
 
 
 def _doubled(x):

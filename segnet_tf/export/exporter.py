@@ -5,145 +5,141 @@ python export/tflite.py --int8 [--model RUN_OR_KERAS_FILE] [--data DIR] [--outpu
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segnet_tf.errors import UserError
-from segnet_tf.export.compression.plan import Compression, clear_checkpoints, described
-from segnet_tf.export.options import CALIBRATION_IMAGES, jobs_of, parse_options, weights_of
+from segnet_tf.export.compression.plan import clear_checkpoints, described
+from segnet_tf.export.options import ExportOptions, jobs_of, options_of, parse_options
+from segnet_tf.export.tflite_file.formats import Format
+
+if TYPE_CHECKING:  # Keras takes seconds to import, `--help` does not wait for it
+    import keras
+
+    from segnet_tf.data import Samples
+    from segnet_tf.export.checks.report import Report
+    from segnet_tf.export.conversion.calibration import Ranges
+    from segnet_tf.export.sources import Source
 
 # The authors' CamVid size; used where neither the user nor the model fixes one.
 DEFAULT_SIZE = (360, 480)
 
 
 def export(
-    model: Any = None,
-    *,
-    int8: bool,
-    weights: str = "float32",
-    data: str | None = None,
-    output: str | Path | None = None,
-    input_size: tuple[int, int] | None = None,
-    io: str = "float32",
-    output_kind: str = "logits",
-    batch: int = 1,
-    unpool: str = "builtin",
-    calibration_images: int = CALIBRATION_IMAGES,
-    ranges: str | Path | None = None,
-    labels: str | Path | None = None,
-    limit: int | None = None,
-    largest_drop: float | None = None,
-    seed: int = 0,
-    overwrite: bool = False,
-    compression: Compression | None = None,
-    checkpoints: str | Path | None = None,
-    debug: bool = False,
-):
+    model: str | Path | keras.Model | Source | None = None,
+    options: ExportOptions | None = None,
+    **fields: Any,
+) -> tuple[Path, Report]:
     """Exports a model, checks the file and only then gives it its name.
 
     Args:
         model: run folder, `.keras` file or `"weights:NAME"`; `None` is the last `make demo`, or
-            else the shipped weights. Or a `sources.Source`, which is loaded already.
-        int8: full int8 quantization, calibrated on the train split; else float.
-        weights: of a float file: `"float32"`, `"float16"`, or `"int8"` (dynamic range).
-        data: a folder, `"synthetic"` or `"synthetic:COUNT"`; `None` is what the run was trained on.
-        output: the file; `None` names it after the model, in the run's folder or next to the model.
-        input_size: `(height, width)` in pixels; `None` is the model's own, or else the data's.
-        io: dtype of input and output: `"float32"`, or with int8 `"uint8"` or `"int8"`.
-        output_kind: `"logits"`, `"probabilities"` or `"labels"`.
-        batch: images at a time, which the file is fixed to.
-        unpool: `"builtin"`, or in float `"custom"`: the pair of ops of `delegate_ops`.
-        calibration_images: how many training images set the int8 ranges.
-        ranges: JSON report of an earlier int8 export, whose ranges are taken instead of measured;
-            `None` measures, or with shipped weights and no `data` takes the shipped ones.
-        labels: file with the classes' names, which go into the file; `None` takes the run's.
-        limit: score on the first so many validation images only.
-        largest_drop: mIoU, as a fraction, that the file may lose; `None` is verify's own limit.
-        seed: of the choice of calibration images.
-        overwrite: replace an existing file.
-        compression: what to train into the model first.
-        checkpoints: what the files that keep those trainings are named after, to be there for
-            the next export; `None` names them after the output and removes them once it is written.
-        debug: with int8, measure what each layer loses: `layer_errors` in the report.
+            else the shipped weights. Or a model in memory: a `keras.Model` from RGB 0..255 to
+            logits, or a `sources.Source`.
+        options: how; or else `fields` say it all.
+        **fields: those of `ExportOptions`, in place of what `options` has.
 
     Returns:
-        `(path, report)`: the file, and the `verify.Report` that it passed.
+        `(path, report)`: the file, and the `Report` of `verify.verify`, which it passed.
 
     Raises:
         CheckFailed: the file broke a promise; it has been deleted.
         UserError: bad input; nothing has been written.
     """
+    if options is None:
+        options = ExportOptions(**fields)
+    else:
+        options = dataclasses.replace(options, **fields)
     from segnet_tf.export import sources, verify
     from segnet_tf.export.checks import layer_errors
-    from segnet_tf.export.conversion import calibration, convert
+    from segnet_tf.export.conversion import calibration
     from segnet_tf.export.tflite_file import metadata
     from segnet_tf.models.input_size import check_size
     from segnet_tf.system.atomic_files import replacing
 
-    kind = _kind(int8, weights)
-    compression = compression or Compression()
-    compression.check(kind, ranges)
-    if debug and not int8:
+    source = sources.of(model)
+    if options.output is None and not isinstance(model, (str, Path, sources.Source, type(None))):
         raise UserError(
-            "`--debug` shows what each layer loses in int8 and needs --int8. "
-            f"Received: --debug with --{kind}. Use --int8 or leave out --debug."
+            "`output` must be given for a model in memory, which has no file to be named after. "
+            f"Received: none, for {source.name}. Give output='NAME.tflite'."
         )
-    source = model if isinstance(model, sources.Source) else sources.open_source(model)
     original = source
-    path = Path(output) if output else _default_output(source.name, kind)
-    sources.check_output(path, overwrite)
-    samples = source.samples(data, "val", limit)
-    names = source.labels(labels, samples)
-    size = input_size or image_size(source, samples)
+    data, seed, compression = options.data, options.seed, options.compression
+    path = Path(options.output or default_output(source.name, options.format))
+    sources.check_output(path, options.overwrite)
+    samples = source.samples(data, "val", options.limit)
+    names = source.labels(options.labels, samples)
+    size = options.input_size or image_size(source, samples)
     check_size(source.model, size, "input_size")
-    options: dict[str, Any] = {
-        "weights": weights,
-        "io": io,
-        "output_kind": output_kind,
-        "batch": batch,
-        "unpool": unpool,
-    }
-    compression.try_conversion(source.model, size, kind, **options)
-    kept_as = Path(checkpoints) if checkpoints else path
+    if compression:  # what cannot be converted is refused here, not after hours of training
+        any_range = calibration.AnyRange() if options.format == "int8" else None
+        _converted(options, source.model, size, any_range)
+    kept_as = Path(options.checkpoints or path)
     source = compression.shrink(source, data, seed, kept_as)
     found = None
-    if int8:
+    if options.format == "int8":
+        ranges = options.ranges
         if ranges is None and data is None:
             ranges = source.shipped_ranges()
         if ranges is not None:
             found = calibration.read_ranges(ranges)
         else:
-            found = _calibrated(source, data, calibration_images, size, seed)
+            found = _calibrated(source, data, options.calibration_images, size, seed)
         source, found = compression.train_int8(original, source, found, data, seed, kept_as)
-    content = convert.convert(source.model, size, ranges=found, **options)
-    content = metadata.attach(content, output_kind, names)
-    drop = verify.LARGEST_DROP if largest_drop is None else largest_drop
+    content = _converted(options, source.model, size, found)
+    content = metadata.attach(content, options.output_kind, names)
+    drop = verify.LARGEST_DROP if options.largest_drop is None else options.largest_drop
     with replacing(path) as aside:
         aside.write_bytes(content)
         report = verify.verify(
-            aside, source.model, samples, shown_as=str(path), largest_drop=drop, unpool=unpool
+            aside,
+            source.model,
+            samples,
+            shown_as=str(path),
+            largest_drop=drop,
+            unpool=options.unpool,
         )
-        if int8:
+        if found is not None:
             report.facts["ranges"] = found
-        if debug and found is not None:
-            images = layer_errors.images(source, data, size, batch, seed)
+        if options.debug and found is not None:
+            images = layer_errors.images(source, data, size, options.batch, seed)
             report.facts["layer_errors"] = layer_errors.measure(
                 content, source.model, found, images
             )
         if compression:
             report = compression.added_to(report, original, source, samples, size, drop)
-        if report.facts["format"] != kind:
-            failure = f"it is {report.facts['format']}, not {kind}"
+        if report.facts["format"] != options.format:
+            failure = f"it is {report.facts['format']}, not {options.format}"
             report = verify.Report(report.facts, (*report.failures, failure))
         if report.failures:
             raise CheckFailed(report)
-    if compression and not checkpoints:
+    if compression and not options.checkpoints:
         clear_checkpoints(path)
     return path, report
 
 
-def _calibrated(source, data, count, size, seed):
+def _converted(
+    options: ExportOptions, model: keras.Model, size: tuple[int, int], ranges: Ranges | None
+) -> bytes:
+    from segnet_tf.export.conversion import convert
+
+    return convert.convert(
+        model,
+        size,
+        options.format,
+        ranges=ranges,
+        io=options.io,
+        output_kind=options.output_kind,
+        batch=options.batch,
+        unpool=options.unpool,
+    )
+
+
+def _calibrated(
+    source: Source, data: str | None, count: int, size: tuple[int, int], seed: int
+) -> Ranges:
     from segnet_tf.export.conversion import calibration
     from segnet_tf.system.progress import counted
 
@@ -162,24 +158,22 @@ def _calibrated(source, data, count, size, seed):
 class CheckFailed(Exception):
     """An exported file broke a promise. `report` is what `verify.verify` found."""
 
-    def __init__(self, report) -> None:
+    def __init__(self, report: Report) -> None:
         super().__init__("; ".join(report.failures))
         self.report = report
 
 
-def _kind(int8: bool, weights: str) -> str:
-    return "int8" if int8 else {"int8": "dynamic"}.get(weights, weights)
-
-
-def _default_output(name: str, kind: str) -> Path:
-    suffix = f"_{kind}.tflite"
+def default_output(name: str, format: Format) -> Path:
+    """The file for a model of that name, where the user gives none."""
+    suffix = f"_{format}.tflite"
     if name.startswith("weights:"):
         return Path(name.removeprefix("weights:") + suffix)
     path = Path(name)
     return path / f"model{suffix}" if path.is_dir() else path.with_name(path.stem + suffix)
 
 
-def image_size(source, samples) -> tuple[int, int]:
+def image_size(source: Source, samples: Samples | None) -> tuple[int, int]:
+    """`(height, width)` to export for: the model's own, or else the data's."""
     height, width = source.model.input_shape[1:3]
     if height and width:
         return height, width
@@ -199,10 +193,9 @@ def main(argv: list[str] | None = None) -> int:
     from segnet_tf.models.input_size import check_size
 
     with sources.errors_in_one_line("tflite") as outcome:
-        weights = weights_of(arguments)
-        Compression.of(arguments).check_sizes(arguments.input_size)
+        options = options_of(arguments)
         source = sources.open_source(arguments.model)
-        path = arguments.output or _default_output(source.name, _kind(arguments.int8, weights))
+        path = arguments.output or default_output(source.name, options.format)
         jobs = jobs_of(arguments.input_size or [None], Path(path), arguments.json)
         for size, output, report_file in jobs:  # all of them before the first takes its time
             if size is not None:
@@ -210,37 +203,18 @@ def main(argv: list[str] | None = None) -> int:
             sources.check_output(output, arguments.overwrite)
             sources.check_output(report_file, arguments.overwrite)
         for size, output, report_file in jobs:
-            if not _export_one(arguments, source, weights, size, output, report_file):
+            job = dataclasses.replace(options, input_size=size, output=output)
+            if not _export_one(source, job, report_file):
                 outcome.code = 1
     return outcome.code
 
 
-def _export_one(arguments, source, weights, size, output, report_file) -> bool:
+def _export_one(source: Source, options: ExportOptions, report_file: Path | None) -> bool:
     """Exports at one size and says how it went; whether the file passed."""
     from segnet_tf.export import sources
 
     try:
-        path, report = export(
-            source,
-            int8=arguments.int8,
-            weights=weights,
-            data=arguments.data,
-            output=output,
-            input_size=size,
-            io=arguments.io,
-            output_kind=arguments.output_kind,
-            batch=arguments.batch,
-            unpool=arguments.unpool,
-            calibration_images=arguments.calibration_images,
-            ranges=arguments.ranges,
-            labels=arguments.labels,
-            limit=arguments.limit,
-            largest_drop=None if arguments.max_drop is None else arguments.max_drop / 100,
-            seed=arguments.seed,
-            overwrite=arguments.overwrite,
-            compression=Compression.of(arguments),
-            debug=arguments.debug,
-        )
+        path, report = export(source, options)
     except CheckFailed as error:
         print(described(error.report))
         sources.write_report(report_file, error.report.to_json())

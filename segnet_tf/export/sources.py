@@ -7,10 +7,13 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segnet_tf.errors import UserError
 from segnet_tf.system import places
+
+if TYPE_CHECKING:
+    import keras
 
 DEMO = places.work() / "runs" / "demo"
 RANGES = Path(__file__).resolve().parent / "ranges"
@@ -81,6 +84,15 @@ class Source:
             return None
         path = RANGES / f"{self.name.removeprefix('weights:')}.json"
         return path if path.is_file() else None
+
+
+def of(model: str | Path | keras.Model | Source | None) -> Source:
+    """The source of whatever `exporter.export` takes as its model."""
+    if isinstance(model, Source):
+        return model
+    if model is None or isinstance(model, (str, Path)):
+        return open_source(None if model is None else str(model))
+    return Source(model.name, model, None)
 
 
 def open_source(model: str | None) -> Source:

@@ -117,7 +117,7 @@ def test_a_ratio_is_of_rounds_not_of_medians():
 
 
 def test_the_arena_is_at_least_what_lives_at_one_time(model):
-    content = networks.exported(model, tiny_models.SIZE, int8=False)
+    content = networks.exported(model, tiny_models.SIZE, "float32")
     graph = flatbuffer.read(content)
     sizes = [
         4 * np.prod(graph.tensors[op.outputs[0]].shape)
@@ -134,14 +134,14 @@ def test_live_tensors_are_counted_from_maker_to_last_reader():
     x = keras.layers.MaxPooling2D(2)(image)  # 2x2x3
     y = keras.layers.Conv2D(5, 1)(x)  # 2x2x5, while x lives on
     z = keras.layers.Concatenate()([keras.layers.Conv2D(2, 1)(x), y])  # 2x2x2 and 2x2x7
-    content = networks.exported(keras.Model(image, z), (4, 4), int8=False)
+    content = networks.exported(keras.Model(image, z), (4, 4), "float32")
     # The input all along, the three that the concatenation touches.
     assert memory.peak_live(content) == 4 * (48 + 4 * (5 + 2 + 7))
 
 
 def test_a_process_of_its_own_has_no_tensorflow_in_it(model, tmp_path):
     path = tmp_path / "a.tflite"
-    path.write_bytes(networks.exported(model, tiny_models.SIZE, int8=False))
+    path.write_bytes(networks.exported(model, tiny_models.SIZE, "float32"))
     bare = memory.peak_process(None)
     assert 10e6 < bare < memory.peak_process(path) < 200e6  # TensorFlow alone takes 500 MB
     path.write_bytes(b"nothing at all")

@@ -63,7 +63,7 @@ def test_the_table_and_its_json(run, fast, tmp_path, capsys, monkeypatch):
 
 def test_a_refused_format_does_not_end_the_table(run, fast, capsys, monkeypatch):
 
-    def export(*_, int8, **__):
+    def export(*_, **__):
         raise UserError("`model` must be whole. Received: half a one.")
 
     monkeypatch.setattr(exporter, "export", export)

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import tiny_models
 
-from segnet_tf.export import exporter, runtimes, sources
+from segnet_tf.export import exporter, sources
 from segnet_tf.export.conversion import calibration
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.runs.checkpoints import shipped_names
 
@@ -93,13 +94,13 @@ def test_a_reports_ranges_give_the_same_file_without_images(
     monkeypatch.setattr(calibration, "measure_ranges", None)  # not to be called
     again = tmp_path / "again.tflite"
     path, report = exporter.export(
-        str(run), int8=True, output=again, ranges=folder / "report.json", limit=1
+        str(run), format="int8", output=again, ranges=folder / "report.json", limit=1
     )
     assert path == again
     assert report.facts["scores"]["images"] == 1
     image = tiny_models.images(seed=5)[0]
     answers = [
-        runtimes.run(runtimes.open_interpreter(file.read_bytes()), image)[0]
+        cpu.run(cpu.open_interpreter(file.read_bytes()), image)[0]
         for file in (again, folder / "small.tflite")
     ]
     assert (answers[0] == answers[1]).all()
@@ -119,7 +120,7 @@ def test_float32_by_default_goes_next_to_the_model(run, tmp_path, fast, capsys):
 def test_a_runs_file_goes_into_its_folder(run, tmp_path, fast):
     copy = shutil.copytree(run, tmp_path / "copy")
     path, report = exporter.export(
-        str(copy), int8=True, io="uint8", output_kind="probabilities", calibration_images=2
+        str(copy), format="int8", io="uint8", output_kind="probabilities", calibration_images=2
     )
     assert path == copy / "model_int8.tflite"
     assert path.is_file()
@@ -131,7 +132,11 @@ def test_a_runs_file_goes_into_its_folder(run, tmp_path, fast):
 @pytest.mark.parametrize("kind", ["probabilities", "labels"])
 def test_other_outputs_pass_their_own_checks(run, tmp_path, fast, kind):
     path, report = exporter.export(
-        str(run), int8=True, output=tmp_path / "f.tflite", output_kind=kind, calibration_images=2
+        str(run),
+        format="int8",
+        output=tmp_path / "f.tflite",
+        output_kind=kind,
+        calibration_images=2,
     )
     assert report.failures == ()
     assert path.is_file()
@@ -147,7 +152,7 @@ def test_only_the_training_split_is_calibrated_on(run, tmp_path, fast, monkeypat
 
     monkeypatch.setattr(calibration, "calibration_images", note)
     exporter.export(
-        str(run), int8=True, output=tmp_path / "f.tflite", calibration_images=2, seed=7, limit=1
+        str(run), format="int8", output=tmp_path / "f.tflite", calibration_images=2, seed=7, limit=1
     )
     assert seen == [("train", 2, 7)]
 
@@ -181,7 +186,7 @@ def test_a_failed_check_leaves_nothing_new(run, tmp_path, fast, capsys, before):
 
 def test_a_failed_check_raises_with_the_report(run, tmp_path, fast):
     with pytest.raises(exporter.CheckFailed, match="points of mIoU lost") as caught:
-        exporter.export(str(run), int8=False, output=tmp_path / "f.tflite", largest_drop=-1)
+        exporter.export(str(run), format="float32", output=tmp_path / "f.tflite", largest_drop=-1)
     assert caught.value.report.facts["format"] == "float32"
     assert list(tmp_path.iterdir()) == []
 

@@ -26,7 +26,7 @@ def contents(network):
     ranges = calibration.measure_ranges(network, tiny_models.images())
     return {
         "float32": convert.convert(network, tiny_models.SIZE),
-        "int8": convert.convert(network, tiny_models.SIZE, ranges=ranges),
+        "int8": convert.convert(network, tiny_models.SIZE, format="int8", ranges=ranges),
     }
 
 

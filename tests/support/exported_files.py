@@ -38,10 +38,10 @@ def run(network, tmp_path_factory):
 @pytest.fixture
 def fast(monkeypatch):
     """Leaves out the seconds of timing and the run in a process of its own."""
-    from segnet_tf.export import runtimes
+    from segnet_tf.export.runtimes import cpu
     from segnet_tf.inference import tflite_model
 
-    monkeypatch.setattr(runtimes, "latency_ms", lambda content: 1.5)
+    monkeypatch.setattr(cpu, "latency_ms", lambda content: 1.5)
     monkeypatch.setattr(tflite_model, "check_survives", lambda path, **_: None)
 
 
@@ -65,4 +65,4 @@ def float_file(narrow):
 @pytest.fixture(scope="session")
 def int8_file(narrow, images):
     ranges = calibration.measure_ranges(narrow, images)
-    return convert.convert(narrow, SIZE, ranges=ranges, io="int8")
+    return convert.convert(narrow, SIZE, format="int8", ranges=ranges, io="int8")

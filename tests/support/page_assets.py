@@ -11,8 +11,9 @@ from PIL import Image
 
 from segnet_tf.data.camvid import CLASSES
 from segnet_tf.data.scenes import synthetic
-from segnet_tf.export import runtimes, sources
+from segnet_tf.export import sources
 from segnet_tf.export.conversion import calibration, convert
+from segnet_tf.export.runtimes import cpu
 
 SCENE = 11  # which the CamVid weights read best of the first two dozen: 85 % of its pixels
 
@@ -22,8 +23,8 @@ def write(folder: Path, size: tuple[int, int]) -> None:
     source = sources.open_source("weights:segnet_mini_camvid")
     ranges = calibration.read_ranges(source.shipped_ranges())
     contents = {
-        "int8": convert.convert(source.model, size, ranges=ranges),
-        "float16": convert.convert(source.model, size, weights="float16"),
+        "int8": convert.convert(source.model, size, format="int8", ranges=ranges),
+        "float16": convert.convert(source.model, size, format="float16"),
     }
     models = [_write_model(folder, kind, content, size) for kind, content in contents.items()]
     image = synthetic.scene(SCENE, size=size)[0]
@@ -56,7 +57,7 @@ def _write_model(folder: Path, kind: str, content: bytes, size: tuple[int, int])
 
 def classes_of(content: bytes, image: np.ndarray) -> np.ndarray:
     """What LiteRT's XNNPACK kernels make of an image: uint8 `(height, width)`."""
-    scores = runtimes.run(
-        runtimes.open_interpreter(content, "xnnpack"), image[np.newaxis].astype(np.float32)
+    scores = cpu.run(
+        cpu.open_interpreter(content, "xnnpack"), image[np.newaxis].astype(np.float32)
     )[0]
     return scores[0].argmax(-1).astype(np.uint8)

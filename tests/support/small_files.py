@@ -33,7 +33,7 @@ def content(kind: str, io: str = "float32") -> bytes:
     keras.utils.set_random_seed(0)
     model = segnet_mini(5, (*SIZE, 3), widths=(8, 8, 16, 16, 24))
     ranges = calibration.measure_ranges(model, images(4)) if kind == "int8" else None
-    return convert.convert(model, SIZE, ranges=ranges, io=io)
+    return convert.convert(model, SIZE, format="int8", ranges=ranges, io=io)
 
 
 def same_pixels(first: np.ndarray, second: np.ndarray) -> float:

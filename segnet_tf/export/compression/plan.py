@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -29,21 +28,10 @@ class Compression:
     cluster: int | None = None
     epochs: int | None = None
 
-    @classmethod
-    def of(cls, arguments: argparse.Namespace) -> Compression:
-        """What the command line asks for."""
-        return cls(arguments.qat, arguments.prune, arguments.cluster, arguments.fine_tune_epochs)
-
     def __bool__(self) -> bool:
         return any(field is not None for field in dataclasses.astuple(self))
 
-    def check(self, kind: str, ranges: Any) -> None:
-        """Raises UserError for what cannot be done, before anything is.
-
-        Args:
-            kind: of the file: "int8", "float32", ...
-            ranges: the file of ranges to take, or `None`.
-        """
+    def __post_init__(self) -> None:
         if self.qat is not None and self.qat < 1:
             _refuse(f"`--qat` must be at least 1 epoch. Received: {self.qat}. 2 to 5 are usual.")
         if self.prune is not None and not 0 < self.prune < 1:
@@ -58,11 +46,6 @@ class Compression:
             )
         if self.epochs is not None and self.epochs < 1:
             _refuse(f"`--fine-tune-epochs` must be at least 1. Received: {self.epochs}.")
-        if self.qat is not None and kind != "int8":
-            _refuse(
-                "`--qat` trains a model for int8 and needs --int8. "
-                f"Received: --qat with --{kind}. Use --int8 or leave out --qat."
-            )
         if self.prune is not None and self.cluster == 2:
             _refuse(
                 "`--cluster` must be 3 or more values a filter with --prune: one of them is 0. "
@@ -78,33 +61,6 @@ class Compression:
                 "`--fine-tune-epochs` is how long --prune or --cluster trains. "
                 f"Received: {self.epochs} without either. Add one; --qat has its own epochs."
             )
-        if ranges is not None and self:
-            _refuse(
-                "`--ranges` cannot be combined with --qat, --prune and --cluster: they change the "
-                f"weights, and so the ranges. Received: {ranges}. Leave it out."
-            )
-
-    def check_sizes(self, sizes: list[tuple[int, int]] | None) -> None:
-        """Raises UserError for several sizes, each of which would be trained for again."""
-        if self and sizes is not None and len(sizes) > 1:
-            _refuse(
-                "`--input-size` must be one size with --qat, --prune or --cluster, which train "
-                f"for each file again. Received: {len(sizes)} sizes. Call it once a size."
-            )
-
-    def try_conversion(self, model: Any, size: tuple[int, int], kind: str, **options: Any) -> None:
-        """Raises UserError for a model that cannot be written, before it is trained for hours.
-
-        Args:
-            model: the Keras model.
-            size: `(height, width)` of the file's input.
-            kind: of the file.
-            **options: of `convert.convert`.
-        """
-        if self:
-            from segnet_tf.export.conversion import convert
-
-            convert.convert(model, size, ranges=_AnyRange() if kind == "int8" else None, **options)
 
     def shrink(self, source: Any, data: str | None, seed: int, path: Path) -> Any:
         """`source` with the model pruned, clustered or first one and then the other.
@@ -199,16 +155,6 @@ class Compression:
         return dataclasses.replace(
             report, facts=report.facts | {"compression": facts}, failures=failures
         )
-
-
-class _AnyRange(dict):
-    """A range for every tensor, not to compute with."""
-
-    def __contains__(self, name):
-        return True
-
-    def __getitem__(self, name):
-        return (-1.0, 1.0)
 
 
 def clear_checkpoints(path: Path) -> None:

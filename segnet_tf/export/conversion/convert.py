@@ -11,76 +11,55 @@ import tensorflow as tf
 from segnet_tf.errors import UserError
 from segnet_tf.export.conversion import delegate_ops, graph, lowering, order
 from segnet_tf.export.conversion.calibration import IMAGE_RANGE, Ranges
+from segnet_tf.export.tflite_file import formats
+from segnet_tf.export.tflite_file.formats import Format, IoType, OutputKind, Unpool
 from segnet_tf.layers import LocalResponseNormalization, MaxPoolingWithArgmax2D, MaxUnpooling2D
 
-OUTPUT_KINDS = ("logits", "probabilities", "labels")
-# How a float file stores its weights.
-WEIGHTS = ("float32", "float16", "int8")
-UNPOOLS = ("builtin", "custom")
 # From this many elements on the converter's dynamic range quantization rounds a constant to int8.
 DYNAMIC_RANGE_ELEMENTS = 1024
-IO_TYPES = {"float32": tf.float32, "uint8": tf.uint8, "int8": tf.int8}
 
 
 def convert(
     model: keras.Model,
     input_size: tuple[int, int],
+    format: Format = "float32",
     *,
     ranges: Ranges | None = None,
-    weights: str = "float32",
-    io: str = "float32",
-    output_kind: str = "logits",
+    io: IoType = "float32",
+    output_kind: OutputKind = "logits",
     batch: int = 1,
-    unpool: str = "builtin",
+    unpool: Unpool = "builtin",
 ) -> bytes:
     """Writes `model` in TFLite ops, all builtin unless asked otherwise.
 
     Args:
         model: from RGB 0..255 to logits, as `graph.walk` takes it.
         input_size: `(height, width)` in pixels.
-        ranges: of every tensor, from `calibration.measure_ranges`, for full int8; `None` for
-            float.
-        weights: without `ranges`, how they are stored: `"float32"`, `"float16"`, or `"int8"`
-            (dynamic range: activations are quantized while the convolutions run).
-        io: dtype of the file's input and output, `"float32"`, or `"uint8"` or `"int8"` with
-            `ranges`. A label map is int32 always.
+        format: how the file stores and computes, one of `formats.FORMATS`.
+        ranges: of every tensor, from `calibration.measure_ranges`, for int8; `None` for others.
+        io: dtype of the file's input and output, `"float32"`, or in int8 `"uint8"` or `"int8"`. A
+            label map is int32 always.
         output_kind: `"logits"`, `"probabilities"` (softmax or sigmoid) or `"labels"` (class ids).
         batch: images at a time.
-        unpool: `"builtin"`, or `"custom"` for the delegates' own pair of `delegate_ops`, in float
-            without int8 weights.
+        unpool: `"builtin"`, or in float32 and float16 `"custom"`: the delegates' own pair of
+            `delegate_ops`.
 
     Returns:
         The .tflite file's content: input `(batch, height, width, 3)`, output
         `(batch, height, width, classes)`, or `(batch, height, width)` for labels.
+
+    Raises:
+        UserError: the options do not go together, or the model cannot be written so.
     """
-    if io not in IO_TYPES or (ranges is None and io != "float32"):
+    formats.check(format, io, output_kind, batch, unpool)
+    if (format == "int8") != (ranges is not None):
         raise UserError(
-            "`io` must be float32, or uint8 or int8 together with --int8. "
-            f"Received: io={io!r}. Add --int8 or leave out --io."
-        )
-    if output_kind not in OUTPUT_KINDS:
-        raise UserError(
-            f"`output_kind` must be one of {', '.join(OUTPUT_KINDS)}. "
-            f"Received: output_kind={output_kind!r}."
-        )
-    if weights not in WEIGHTS:
-        raise UserError(
-            f"`weights` must be one of {', '.join(WEIGHTS)}. Received: weights={weights!r}."
-        )
-    if batch < 1:
-        raise UserError(f"`batch` must be at least 1. Received: {batch}.")
-    if unpool not in UNPOOLS:
-        raise UserError(
-            f"`unpool` must be one of {', '.join(UNPOOLS)}. Received: unpool={unpool!r}."
-        )
-    if unpool == "custom" and (ranges is not None or weights == "int8"):
-        raise UserError(
-            "`unpool` custom must go with --float32 or --float16: the delegates have this pair of "
-            f"ops in float only. Received: {'--int8' if ranges is not None else '--dynamic'}. "
-            "Leave out --unpool, the builtin form is exact in int8 too."
+            "`ranges` must be given for int8, and for no other format. "
+            f"Received: {'none' if ranges is None else 'ranges'} for {format}. "
+            "Measure them with calibration.measure_ranges, or leave them out."
         )
     model = graph.as_float32(model)
-    largest_kernel = DYNAMIC_RANGE_ELEMENTS - 1 if weights == "int8" else None
+    largest_kernel = DYNAMIC_RANGE_ELEMENTS - 1 if format == "dynamic" else None
 
     def forward(image):
         return {output_kind: _forward(model, image, ranges, output_kind, largest_kernel, unpool)}
@@ -95,14 +74,15 @@ def convert(
         [function.get_concrete_function()], owner
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if ranges is not None:
+    if format == "int8":
         # The ranges are in the graph, so no representative data set is asked for.
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.inference_input_type = IO_TYPES[io]
-        converter.inference_output_type = tf.float32 if output_kind == "labels" else IO_TYPES[io]
-    elif weights != "float32":
+        io_type = tf.as_dtype(io)
+        converter.inference_input_type = io_type
+        converter.inference_output_type = tf.float32 if output_kind == "labels" else io_type
+    elif format != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if weights == "float16":
+        if format == "float16":
             converter.target_spec.supported_types = [tf.float16]
     if unpool == "custom":
         converter.allow_custom_ops = True

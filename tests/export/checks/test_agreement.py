@@ -16,7 +16,7 @@ from segnet_tf.export.conversion import calibration, convert
 def file(network, tmp_path_factory):
     ranges = calibration.measure_ranges(network, tiny_models.images())
     path = tmp_path_factory.mktemp("file") / "int8.tflite"
-    path.write_bytes(convert.convert(network, tiny_models.SIZE, ranges=ranges))
+    path.write_bytes(convert.convert(network, tiny_models.SIZE, format="int8", ranges=ranges))
     return path
 
 

@@ -11,6 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from segnet_tf.export import runtimes
 from segnet_tf.export.checks import int8_kernels
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.export.tflite_file.flatbuffer import Graph, Op, Tensor
 
@@ -93,7 +94,7 @@ def kinds(content):
     return {name: names.count(name) for name in names}
 
 
-@pytest.mark.parametrize("runtime", runtimes.CPU_RUNTIMES)
+@pytest.mark.parametrize("runtime", cpu.KERNELS)
 def test_kernels_round_what_is_exact(int8_file, images, runtime):
     errors = int8_kernels.op_errors(int8_file, runtime, images[0])
     assert {error.op: error.count for error in errors} == kinds(int8_file)
@@ -127,14 +128,14 @@ def test_codes_are_those_of_the_file(narrow, int8_file, images):
 
     graph = flatbuffer.read(int8_file)
     (values,) = runtimes.answers(int8_file, "xnnpack", images[:1])[0]
-    interpreter = runtimes.open_interpreter(int8_file)
-    runtimes.run(interpreter, images[0])
+    interpreter = cpu.open_interpreter(int8_file)
+    cpu.run(interpreter, images[0])
     detail = interpreter.get_output_details()[0]
     expected = interpreter.get_tensor(detail["index"]).astype(int) - detail["quantization"][1]
     np.testing.assert_array_equal(int8_kernels.output_codes(graph, values), expected)
     assert len(np.unique(expected)) > 20
     ranges = calibration.measure_ranges(narrow, images)
-    twin = convert.convert(narrow, images[0].shape[1:3], ranges=ranges)
+    twin = convert.convert(narrow, images[0].shape[1:3], format="int8", ranges=ranges)
     (real,) = runtimes.answers(twin, "xnnpack", images[:1])[0]
     np.testing.assert_array_equal(int8_kernels.output_codes(flatbuffer.read(twin), real), expected)
 

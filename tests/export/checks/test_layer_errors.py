@@ -13,7 +13,7 @@ from segnet_tf.export.conversion import calibration, convert
 
 
 def measured(model, ranges, size=tiny_models.SIZE):
-    content = convert.convert(model, size, ranges=ranges)
+    content = convert.convert(model, size, format="int8", ranges=ranges)
     rows = layer_errors.measure(content, model, ranges, tiny_models.images(size, count=2))
     return {row["layer"]: row for row in rows}
 

@@ -80,7 +80,9 @@ def test_a_filter_keeps_its_greatest_weight():
 
 
 def test_the_file_has_the_zeros(pruned):
-    found = filters(convert.convert(pruned, tiny_models.SIZE, ranges=ranges_of(pruned)))
+    found = filters(
+        convert.convert(pruned, tiny_models.SIZE, format="int8", ranges=ranges_of(pruned))
+    )
     assert_zeros(found, pruned)
 
 
@@ -95,13 +97,17 @@ def assert_zeros(stored, model):
 def test_training_for_int8_leaves_the_zeros(pruned, how):
     model, ranges = qat.train(pruned, ranges_of(pruned), how, epochs=1, keep_zeros=True)
     assert compress.zeros_share(model) == compress.zeros_share(pruned)
-    assert_zeros(filters(convert.convert(model, tiny_models.SIZE, ranges=ranges)), pruned)
+    assert_zeros(
+        filters(convert.convert(model, tiny_models.SIZE, format="int8", ranges=ranges)), pruned
+    )
 
 
 def test_a_clustered_filter_has_that_many_values(network, how):
     model = compress.cluster(network, how, clusters=6, epochs=1)
     assert [len(np.unique(kernel)) for kernel in kernels_of(model)] == [6] * 5
-    for stored in filters(convert.convert(model, tiny_models.SIZE, ranges=ranges_of(model))):
+    for stored in filters(
+        convert.convert(model, tiny_models.SIZE, format="int8", ranges=ranges_of(model))
+    ):
         channels = stored.reshape(len(stored), -1)  # one scale each
         assert max(len(np.unique(channel)) for channel in channels) <= 6
 

@@ -13,10 +13,11 @@ import tiny_models
 
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
-from segnet_tf.export import runtimes, sources
+from segnet_tf.export import sources
 from segnet_tf.export.checks import rules
 from segnet_tf.export.compression import fake_quant, finetune, qat
 from segnet_tf.export.conversion import calibration, convert
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
 
 
@@ -37,10 +38,12 @@ def test_the_network_computes_what_the_file_computes(build):
     model = build()
     ranges = ranges_of(model)
     network = qat.build(model, ranges)
-    file = runtimes.open_interpreter(convert.convert(model, tiny_models.SIZE, ranges=ranges))
+    file = cpu.open_interpreter(
+        convert.convert(model, tiny_models.SIZE, format="int8", ranges=ranges)
+    )
     low, high = ranges["classifier"]
     for image in tiny_models.images(count=3):
-        trained, run = network(image, training=False).numpy(), runtimes.run(file, image)[0]
+        trained, run = network(image, training=False).numpy(), cpu.run(file, image)[0]
         codes = np.abs(trained - run) / ((high - low) / 255)
         # Sums that end between two codes may go either way.
         assert np.median(codes) < 0.01 and np.mean(codes > 1.01) < 0.01
@@ -73,7 +76,7 @@ def test_training_changes_weights_and_ranges(network, trained):
 
 def test_the_file_has_the_learned_ranges(trained):
     _, model, ranges = trained
-    file = flatbuffer.read(convert.convert(model, tiny_models.SIZE, ranges=ranges))
+    file = flatbuffer.read(convert.convert(model, tiny_models.SIZE, format="int8", ranges=ranges))
     assert rules.int8_failures(file) == [] and rules.mask_failures(file, 2) == []
     for name in ("encoder1_relu1", "encoder2_relu1", "classifier"):
         low, high = ranges[name]

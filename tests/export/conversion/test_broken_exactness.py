@@ -19,7 +19,7 @@ from segnet_tf.layers import MaxPoolingWithArgmax2D
 @pytest.fixture(scope="module")
 def int8(network):
     ranges = calibration.measure_ranges(network, tiny_models.images())
-    return convert.convert(network, tiny_models.SIZE, ranges=ranges)
+    return convert.convert(network, tiny_models.SIZE, format="int8", ranges=ranges)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_a_layer_without_its_masks_is_named(int8, pools):
 
 def test_a_layer_left_in_float_is_named(network):
     ranges = calibration.measure_ranges(network, tiny_models.images())
-    content = convert.convert(network, tiny_models.SIZE, ranges=ranges)
+    content = convert.convert(network, tiny_models.SIZE, format="int8", ranges=ranges)
     assert rules.int8_failures(flatbuffer.read(content)) == []
 
     def change(model):

@@ -123,7 +123,7 @@ def test_one_nan_among_many_values_is_found():
 
 
 def test_the_ranges_are_the_scales_in_the_file(model, ranges):
-    graph = flatbuffer.read(convert.convert(model, SIZE, ranges=ranges, io="int8"))
+    graph = flatbuffer.read(convert.convert(model, SIZE, format="int8", ranges=ranges, io="int8"))
     low, high = ranges["classifier"]
     output = graph.tensors[graph.outputs[0]]
     np.testing.assert_allclose(output.scale, [(high - low) / 255], rtol=1e-5)
@@ -137,7 +137,7 @@ def test_the_ranges_are_the_scales_in_the_file(model, ranges):
 
 def test_pooled_maps_keep_the_range_of_what_was_pooled(model, ranges):
     """Another one would cost an op that rescales, and the masks compare in one scale."""
-    graph = flatbuffer.read(convert.convert(model, SIZE, ranges=ranges))
+    graph = flatbuffer.read(convert.convert(model, SIZE, format="int8", ranges=ranges))
     for op in graph.ops:
         if op.name in ("MAX_POOL_2D", "CONCATENATION", "RESHAPE", "SLICE", "PAD"):
             scales = {float(graph.tensors[i].scale[0]) for i in (op.inputs[0], op.outputs[0])}

@@ -10,6 +10,7 @@ import tiny_models
 from segnet_tf.export import runtimes
 from segnet_tf.export.checks import rules
 from segnet_tf.export.conversion import calibration, convert
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.layers import MaxPoolingWithArgmax2D
 from segnet_tf.models import blocks
@@ -50,7 +51,7 @@ def small_ranges(small):
 
 
 def answer(content, image, runtime="xnnpack"):
-    (output,) = runtimes.run(runtimes.open_interpreter(content, runtime), image)
+    (output,) = cpu.run(cpu.open_interpreter(content, runtime), image)
     return output
 
 
@@ -71,17 +72,17 @@ def test_float32_logits_are_keras(network):
     assert rules.op_failures(graph) == []
     assert rules.file_format(graph) == "float32"
     assert rules.mask_failures(graph, pools_of(model)) == []
-    assert rules.partition_failures(runtimes.partitions(content)) == []
+    assert rules.partition_failures(cpu.partitions(content)) == []
     image = tiny_models.images(size, 1, seed=5)[0]
     wanted = model(image).numpy()
     assert wanted.std() > 0.01
-    for name in runtimes.CPU_RUNTIMES:
+    for name in cpu.KERNELS:
         assert_close(answer(content, image, name), wanted, 1e-4)
 
 
 def test_int8_is_int8_all_through_with_exact_masks(network):
     model, size = network
-    content = convert.convert(model, size, ranges=ranges_of(model, size))
+    content = convert.convert(model, size, format="int8", ranges=ranges_of(model, size))
     graph = flatbuffer.read(content)
     assert rules.op_failures(graph) == []
     assert rules.int8_failures(graph) == []
@@ -91,9 +92,9 @@ def test_int8_is_int8_all_through_with_exact_masks(network):
     computed = {index for op in graph.ops for index in op.outputs}
     assert {graph.tensors[index].dtype for index in computed - floating} == {"int8"}
     assert rules.mask_failures(graph, pools_of(model)) == []
-    assert rules.partition_failures(runtimes.partitions(content)) == []
+    assert rules.partition_failures(cpu.partitions(content)) == []
     images = tiny_models.images(size, 2, seed=5)
-    for name in runtimes.CPU_RUNTIMES:
+    for name in cpu.KERNELS:
         wrong, pairs = rules.count_mask_mismatches(content, images, name)
         assert wrong == 0 < pairs
     wanted = model(images[0]).numpy()
@@ -109,32 +110,32 @@ def test_every_other_normalization_is_exact_in_float32_and_near_in_int8(normaliz
     image = tiny_models.images(seed=5)[0]
     wanted = model(image).numpy()
     assert_close(answer(convert.convert(model, tiny_models.SIZE), image), wanted, 1e-4)
-    content = convert.convert(model, tiny_models.SIZE, ranges=ranges_of(model))
+    content = convert.convert(model, tiny_models.SIZE, format="int8", ranges=ranges_of(model))
     assert rules.int8_failures(flatbuffer.read(content)) == []
     assert np.corrcoef(answer(content, image).ravel(), wanted.ravel())[0, 1] > 0.98
 
 
 @pytest.mark.parametrize("io", ["float32", "uint8", "int8"])
 def test_input_and_output_types_change_nothing_inside(small, small_ranges, io):
-    content = convert.convert(small, tiny_models.SIZE, ranges=small_ranges, io=io)
+    content = convert.convert(small, tiny_models.SIZE, format="int8", ranges=small_ranges, io=io)
     graph = flatbuffer.read(content)
     assert rules.int8_failures(graph) == []
-    assert rules.partition_failures(runtimes.partitions(content)) == []
+    assert rules.partition_failures(cpu.partitions(content)) == []
     first, last = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     assert (first.dtype, last.dtype) == (io, io)
     if io != "float32":
         assert list(first.scale) == [1.0]
         assert list(first.zero_point) == [0 if io == "uint8" else -128]
-    interpreter = runtimes.open_interpreter(content)
+    interpreter = cpu.open_interpreter(content)
     assert interpreter.get_input_details()[0]["dtype"] == np.dtype(io)
     image = tiny_models.images(seed=5)[0]
-    plain = convert.convert(small, tiny_models.SIZE, ranges=small_ranges)
+    plain = convert.convert(small, tiny_models.SIZE, format="int8", ranges=small_ranges)
     np.testing.assert_allclose(answer(content, image), answer(plain, image), rtol=1e-5, atol=1e-6)
 
 
 def test_every_pixel_value_has_a_code_of_its_own(small, small_ranges):
     """Also with a float32 input: it is rounded to whole numbers 0..255 and not further."""
-    content = convert.convert(small, tiny_models.SIZE, ranges=small_ranges)
+    content = convert.convert(small, tiny_models.SIZE, format="int8", ranges=small_ranges)
     graph = flatbuffer.read(content)
     (reader,) = graph.readers(graph.inputs[0])
     assert reader.name == "QUANTIZE"
@@ -142,12 +143,12 @@ def test_every_pixel_value_has_a_code_of_its_own(small, small_ranges):
     assert (list(codes.scale), list(codes.zero_point)) == ([1.0], [-128])
 
 
-@pytest.mark.parametrize("kernels", runtimes.CPU_RUNTIMES)
+@pytest.mark.parametrize("kernels", cpu.KERNELS)
 def test_normalization_rounds_nothing(small, small_ranges, kernels):
     """x / 128 - 1 leaves each code as it is, whatever range calibration saw."""
     size = tiny_models.SIZE
     seen = {**small_ranges, "normalization": (-0.97, 0.98)}
-    content = convert.convert(small, size, ranges=seen)
+    content = convert.convert(small, size, format="int8", ranges=seen)
     graph = flatbuffer.read(content)
     made = next(op for op in graph.ops if op.name == "DEPTHWISE_CONV_2D")
     normalized = graph.tensors[made.outputs[0]]
@@ -173,11 +174,13 @@ def test_output_kinds(channels, int8):
     image = tiny_models.images(seed=5)[0]
     answers = {}
     for kind in convert.OUTPUT_KINDS:
-        content = convert.convert(model, tiny_models.SIZE, ranges=ranges, output_kind=kind)
+        content = convert.convert(
+            model, tiny_models.SIZE, format="int8", ranges=ranges, output_kind=kind
+        )
         graph = flatbuffer.read(content)
         if int8:
             assert rules.int8_failures(graph) == []
-        assert rules.partition_failures(runtimes.partitions(content)) == []
+        assert rules.partition_failures(cpu.partitions(content)) == []
         answers[kind] = answer(content, image)
         dtype = "int32" if kind == "labels" else "float32"
         assert graph.tensors[graph.outputs[0]].dtype == dtype
@@ -200,13 +203,18 @@ def test_output_kinds(channels, int8):
 
 def test_a_label_map_stays_int32_under_any_io(small, small_ranges):
     content = convert.convert(
-        small, tiny_models.SIZE, ranges=small_ranges, io="uint8", output_kind="labels"
+        small,
+        tiny_models.SIZE,
+        format="int8",
+        ranges=small_ranges,
+        io="uint8",
+        output_kind="labels",
     )
     graph = flatbuffer.read(content)
     assert graph.tensors[graph.inputs[0]].dtype == "uint8"
     assert graph.tensors[graph.outputs[0]].dtype == "int32"
     assert graph.tensors[graph.outputs[0]].shape == (1, *tiny_models.SIZE)
-    assert rules.partition_failures(runtimes.partitions(content)) == []
+    assert rules.partition_failures(cpu.partitions(content)) == []
     assert rules.int8_failures(graph) == []
 
 

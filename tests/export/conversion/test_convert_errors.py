@@ -8,8 +8,8 @@ import pytest
 import tiny_models
 
 from segnet_tf.errors import UserError
-from segnet_tf.export import runtimes
 from segnet_tf.export.conversion import calibration, convert
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 
 
@@ -23,11 +23,16 @@ def test_lrn_goes_into_a_float_file_only():
     model = tiny_models.build("segnet_basic")
     image = tiny_models.images(seed=5)[0]
     content = convert.convert(model, tiny_models.SIZE)
-    (got,) = runtimes.run(runtimes.open_interpreter(content), image)
+    (got,) = cpu.run(cpu.open_interpreter(content), image)
     wanted = model(image).numpy()
     assert np.abs(got - wanted).max() <= 1e-4 * np.abs(wanted).max()
     with pytest.raises(UserError, match="LocalResponseNormalization") as caught:
-        convert.convert(model, tiny_models.SIZE, ranges=calibration.measure_ranges(model, [image]))
+        convert.convert(
+            model,
+            tiny_models.SIZE,
+            format="int8",
+            ranges=calibration.measure_ranges(model, [image]),
+        )
     assert "normalization='signed'" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -70,12 +75,12 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-@pytest.mark.parametrize("int8", [False, True], ids=["float32", "int8"])
-def test_a_model_that_cannot_be_lowered_is_one_line(case, int8):
+@pytest.mark.parametrize("format", ["float32", "int8"])
+def test_a_model_that_cannot_be_lowered_is_one_line(case, format):
     make, words = REFUSED[case]
     ranges = dict.fromkeys(("pool", "pool3", "max_pooling_with_argmax2d"), (0.0, 1.0))
     with pytest.raises(UserError, match=words) as caught:
-        convert.convert(make(), (8, 8), ranges=ranges if int8 else None)
+        convert.convert(make(), (8, 8), format, ranges=ranges if format == "int8" else None)
     assert "\n" not in str(caught.value)
 
 
@@ -95,7 +100,13 @@ def test_an_argmax_that_was_worked_on_is_refused():
         ({"io": "uint8"}, "`io` must be float32"),
         ({"io": "int16"}, "Received: io='int16'"),
         ({"output_kind": "masks"}, "`output_kind` must be one of logits, probabilities, labels"),
-        ({"ranges": {}}, "`ranges` must have every tensor.*none for encoder1_relu1"),
+        ({"format": "int16"}, "`format` must be one of int8, float32, float16, dynamic"),
+        ({"format": "int8"}, "`ranges` must be given for int8.*Received: none for int8"),
+        ({"ranges": {}}, "`ranges` must be given for int8.*Received: ranges for float32"),
+        (
+            {"format": "int8", "ranges": {}},
+            "`ranges` must have every tensor.*none for encoder1_relu1",
+        ),
     ],
 )
 def test_bad_arguments_are_one_line(small, arguments, words):

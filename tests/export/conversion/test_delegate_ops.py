@@ -190,10 +190,11 @@ def test_missing_pair_is_a_failure(custom, network, tmp_path, fast):
     assert report.failures == ("0 pooling ops in pairs of custom ops for 2 pooling layers",)
 
 
-@pytest.mark.parametrize("options", [{"weights": "int8"}, {"ranges": {}}])
-def test_int8_is_refused_with_the_reason(network, options):
-    with pytest.raises(UserError, match="^`unpool` custom must .* in float only. Received: --"):
-        convert.convert(network, tiny_models.SIZE, unpool="custom", **options)
+@pytest.mark.parametrize("format", ["dynamic", "int8"])
+def test_int8_is_refused_with_the_reason(network, format):
+    words = f"^`unpool` custom must .* in float only. Received: --{format}"
+    with pytest.raises(UserError, match=words):
+        convert.convert(network, tiny_models.SIZE, format, unpool="custom", ranges={})
 
 
 @pytest.mark.parametrize("runtime", ["optimized", "reference"])

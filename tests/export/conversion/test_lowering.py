@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from segnet_tf.errors import UserError
-from segnet_tf.export import runtimes
 from segnet_tf.export.conversion import lowering
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
 
 PADDINGS = ("valid", "same")
@@ -35,7 +35,7 @@ def assert_exact(interpreters, x, ceil):
     for mine, theirs in zip(wanted, lowered_pair.tensorflows(x, ceil), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     for name, interpreter in interpreters.items():
-        for got, expected in zip(runtimes.run(interpreter, x), wanted, strict=True):
+        for got, expected in zip(cpu.run(interpreter, x), wanted, strict=True):
             np.testing.assert_array_equal(got, expected, err_msg=name)
 
 
@@ -118,9 +118,7 @@ def test_horizontal_pairs_come_first():
     for span in (None, (0.0, 1.0)):
         content = lowered_pair.convert(x.shape, "valid", span)
         for interpreter in lowered_pair.interpreters(content).values():
-            np.testing.assert_allclose(
-                runtimes.run(interpreter, x)[1], upper_right, rtol=1e-6, atol=0
-            )
+            np.testing.assert_allclose(cpu.run(interpreter, x)[1], upper_right, rtol=1e-6, atol=0)
 
 
 def test_vertical_pairs_first_would_be_found(monkeypatch):
@@ -130,7 +128,7 @@ def test_vertical_pairs_first_would_be_found(monkeypatch):
     x = row_of_windows(WINDOWS)
     interpreters = lowered_pair.interpreters(lowered_pair.convert(x.shape, "valid"))
     pooled, unpooled = lowered_pair.reference(x, False)
-    got = runtimes.run(interpreters["xnnpack"], x)
+    got = cpu.run(interpreters["xnnpack"], x)
     np.testing.assert_array_equal(got[0], pooled)
     assert (got[1] != unpooled).any()
     with pytest.raises(AssertionError):
@@ -238,7 +236,7 @@ def test_one_partition_of_four_dimensional_builtin_ops(form, padding):
     }
     assert {op.name for op in graph.ops} <= allowed
     assert max(len(tensor.shape) for tensor in graph.tensors) == 4
-    partitions = runtimes.partitions(content)
+    partitions = cpu.partitions(content)
     assert (partitions.count, partitions.left_out) == (1, ())
     assert partitions.delegated == len(graph.ops)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from segnet_tf.errors import UserError
-from segnet_tf.export import runtimes
 from segnet_tf.export.checks import rules
 from segnet_tf.export.conversion import lowering, masks
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.inference.tflite_model import check_survives
 
@@ -58,8 +58,8 @@ def test_the_end_of_a_mask_is_what_the_unpooling_reads(content):
     found = masks.find(graph)
     largest = 5 if graph.tensors[graph.inputs[0]].zero_point.tolist() == [-128] else 1
     shown = flatbuffer.with_outputs(content, [mask.mask for mask in found])
-    interpreter = runtimes.open_interpreter(shown)
-    values = runtimes.run(interpreter, image())[len(graph.outputs) :]
+    interpreter = cpu.open_interpreter(shown)
+    values = cpu.run(interpreter, image())[len(graph.outputs) :]
     for mask, value in zip(found, values, strict=True):
         assert mask.one == pytest.approx(largest)
         np.testing.assert_allclose(np.unique(value), [0, largest], atol=1e-6)
@@ -152,14 +152,14 @@ def test_a_mask_that_is_not_0_to_1_is_named(files):
     assert problems(broken) == ["its output is not 0 to 5"] * 2
 
 
-@pytest.mark.parametrize("runtime", runtimes.CPU_RUNTIMES)
+@pytest.mark.parametrize("runtime", cpu.KERNELS)
 def test_good_masks_have_no_mismatch_on_any_runtime(content, runtime):
     wrong, pairs = rules.count_mask_mismatches(content, [image(), image()], runtime)
     # 5x7 in ceil mode: 6x4 horizontal pairs and 3x4 vertical ones, 3 channels, 2 images.
     assert (wrong, pairs) == (0, 2 * 3 * (6 * 4 + 3 * 4))
 
 
-@pytest.mark.parametrize("runtime", runtimes.CPU_RUNTIMES)
+@pytest.mark.parametrize("runtime", cpu.KERNELS)
 def test_every_pair_that_a_broken_filter_gets_wrong_is_counted(files, runtime):
     broken = edited_tflite.with_kernels(files["float32"], turned_round)
     x = image()

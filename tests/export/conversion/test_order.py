@@ -7,23 +7,21 @@ import numpy as np
 import pytest
 import tiny_models
 
-from segnet_tf.export import runtimes
 from segnet_tf.export.conversion import calibration, convert, masks, order
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.models import blocks
 
 BYTES = {"float32": 4, "int32": 4, "int8": 1, "float16": 2}
 
 
-@pytest.fixture(scope="module", params=("float32", "float16", "int8 weights", "int8"))
+@pytest.fixture(scope="module", params=("float32", "float16", "dynamic", "int8"))
 def pair(request):
     """A file as the converter orders it, and as `convert` gives it."""
-    model = wide() if request.param == "int8 weights" else tiny_models.two_stages()
-    options = {}
+    model = wide() if request.param == "dynamic" else tiny_models.two_stages()
+    options = {"format": request.param}
     if request.param == "int8":
         options["ranges"] = calibration.measure_ranges(model, tiny_models.images())
-    else:
-        options["weights"] = request.param.split()[0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(order, "masks_first", lambda content: content)
         before = convert.convert(model, tiny_models.SIZE, **options)
@@ -55,9 +53,9 @@ def test_every_op_comes_after_what_it_reads(pair):
 
 def test_the_answer_is_the_same_to_the_last_bit(pair):
     image = tiny_models.images(count=1)[0]
-    before, after = (runtimes.run(runtimes.open_interpreter(file), image) for file in pair)
+    before, after = (cpu.run(cpu.open_interpreter(file), image) for file in pair)
     np.testing.assert_array_equal(after, before)
-    assert runtimes.partitions(pair[1]) == runtimes.partitions(pair[0])
+    assert cpu.partitions(pair[1]) == cpu.partitions(pair[0])
 
 
 def test_at_the_bottom_masks_are_kept_and_no_map(pair):

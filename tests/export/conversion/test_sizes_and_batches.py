@@ -14,6 +14,7 @@ from segnet_tf.errors import UserError
 from segnet_tf.export import exporter, runtimes
 from segnet_tf.export.checks import agreement, rules
 from segnet_tf.export.conversion import calibration, convert
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.inference.predictors import Predictor
 from segnet_tf.inference.tflite_model import TFLiteModel
@@ -89,9 +90,11 @@ def batches(network):
     ranges = calibration.measure_ranges(network, tiny_models.images())
     return {
         "float32": convert.convert(network, tiny_models.SIZE, batch=BATCH),
-        "float16": convert.convert(network, tiny_models.SIZE, batch=BATCH, weights="float16"),
-        "dynamic": convert.convert(network, tiny_models.SIZE, batch=BATCH, weights="int8"),
-        "int8": convert.convert(network, tiny_models.SIZE, batch=BATCH, ranges=ranges),
+        "float16": convert.convert(network, tiny_models.SIZE, batch=BATCH, format="float16"),
+        "dynamic": convert.convert(network, tiny_models.SIZE, batch=BATCH, format="dynamic"),
+        "int8": convert.convert(
+            network, tiny_models.SIZE, batch=BATCH, format="int8", ranges=ranges
+        ),
     }
 
 
@@ -100,7 +103,7 @@ def test_masks_of_a_batch_are_exact_and_its_images_do_not_mix(batches, network, 
     content = batches[kind]
     images = np.concatenate(tiny_models.images(count=BATCH))
     per_image = sum(c * (h * w // 2 + h * w // 4) for h, w, c in ((32, 48, 4), (16, 24, 6)))
-    for runtime in runtimes.CPU_RUNTIMES:
+    for runtime in cpu.KERNELS:
         counts = rules.count_mask_mismatches(content, [images], runtime)
         assert counts == (0, BATCH * per_image), runtime
         (answer,) = runtimes.answers(content, runtime, [images])[0]

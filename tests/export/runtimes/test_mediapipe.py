@@ -32,11 +32,10 @@ def client_or_skip(client):
 def bare(kind, output_kind="logits"):
     """A trained model: with random weights almost every pixel is a tie, which a GPU may turn."""
     source = sources.open_source("weights:segnet_mini_camvid")
-    weights, io = FILES[kind]
-    ranges = calibration.read_ranges(source.shipped_ranges()) if weights == "int8" else None
-    stored = "float32" if ranges else weights
+    format, io = FILES[kind]
+    ranges = calibration.read_ranges(source.shipped_ranges()) if format == "int8" else None
     return convert.convert(
-        source.model, SIZE, ranges=ranges, weights=stored, io=io, output_kind=output_kind
+        source.model, SIZE, format, ranges=ranges, io=io, output_kind=output_kind
     )
 
 

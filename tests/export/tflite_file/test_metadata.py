@@ -15,6 +15,7 @@ from segnet_tf.data import camvid
 from segnet_tf.errors import UserError
 from segnet_tf.export import exporter, runtimes, sources
 from segnet_tf.export.checks import rules
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer, metadata
 from segnet_tf.inference import predict
 from segnet_tf.inference.predictors import Predictor
@@ -51,7 +52,7 @@ def test_the_model_is_the_same(request, file, images):
     for name in ("xnnpack", "optimized"):
         expected, got = (runtimes.answers(c, name, images) for c in (bare, content))
         assert all(np.array_equal(a[0], b[0]) for a, b in zip(expected, got, strict=True))
-    assert runtimes.partitions(content) == runtimes.partitions(bare)
+    assert cpu.partitions(content) == cpu.partitions(bare)
     # Inner tensors can still be shown, which packs the file anew.
     wrong, pairs = rules.count_mask_mismatches(content, images[:1])
     assert pairs and not wrong
@@ -196,7 +197,9 @@ def test_bytes_go_in_as_they_are(narrow, images, io_type, zero):
     from segnet_tf.export.conversion import calibration, convert
 
     ranges = calibration.measure_ranges(narrow, images[:1])
-    content = convert.convert(narrow, images[0].shape[1:3], ranges=ranges, io=io_type)
+    content = convert.convert(
+        narrow, images[0].shape[1:3], format="int8", ranges=ranges, io=io_type
+    )
     graph = flatbuffer.read(content)
     face = graph.tensors[graph.inputs[0]]
     assert (face.dtype, list(face.scale), list(face.zero_point)) == (io_type, [1], [zero])
