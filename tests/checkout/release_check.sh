@@ -22,7 +22,7 @@ git ls-files -z --cached --others --exclude-standard |
 
 step 'Metadata, and both wheels file by file'
 "$python" -m twine check --strict "$work"/dist/*
-"$python" tests/support/wheel_files.py "$work"/dist/*.whl "$work"/direct/*.whl
+"$python" tests/support/wheel_files.py "$work/source" "$work"/dist/*.whl "$work"/direct/*.whl
 
 step 'Install the wheel in a new environment'
 "$python" -m venv "$work/new"

@@ -1,8 +1,9 @@
-"""What a wheel holds, held against the package in this checkout.
+"""What a wheel holds, compared with the files it was built from.
 
-    python tests/support/wheel_files.py WHEEL...
+    python tests/support/wheel_files.py SOURCE WHEEL...
 
-Exits with 1 and a line for each difference, also between the wheels.
+SOURCE is a folder of the project with nothing in it but what git knows. Exits with 1 and a line
+for each difference.
 """
 
 from __future__ import annotations
@@ -11,17 +12,15 @@ import sys
 import zipfile
 from pathlib import Path
 
-from checkout_files import ROOT, tracked_files
-
 PACKAGE = "segnet_tf"
 
 
-def package_files() -> dict[str, bytes]:
-    """Name in a wheel -> content, of every file of the package in this checkout."""
+def package_files(source: Path) -> dict[str, bytes]:
+    """Name in a wheel -> content, of every file of the package in the folder `source`."""
     return {
-        path.relative_to(ROOT).as_posix(): path.read_bytes()
-        for path in tracked_files()
-        if path.is_relative_to(ROOT / PACKAGE)
+        path.relative_to(source).as_posix(): path.read_bytes()
+        for path in (source / PACKAGE).rglob("*")
+        if path.is_file()
     }
 
 
@@ -44,7 +43,8 @@ def problems(wheel: str | Path, expected: dict[str, bytes]) -> list[str]:
 
 
 if __name__ == "__main__":
-    files = package_files()
-    wrong = [line for wheel in sys.argv[1:] for line in problems(wheel, files)]
-    print("\n".join(wrong) or f"{len(files)} files, as in the checkout: {' '.join(sys.argv[1:])}")
+    files = package_files(Path(sys.argv[1]))
+    wheels = sys.argv[2:]
+    wrong = [line for wheel in wheels for line in problems(wheel, files)]
+    print("\n".join(wrong) or f"{len(files)} files, as in the checkout, in each of {len(wheels)}")
     sys.exit(bool(wrong))
