@@ -9,11 +9,12 @@ import keras
 
 from segnet_tf.errors import UserError
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
+from segnet_tf.models.input_size import check_input_shape
 
 Stages = Sequence[Sequence[int]]
 
 # name -> (scale, offset) of the raw RGB 0..255 input, per channel.
-NORMALIZATIONS: dict[str, tuple[Any, Any] | None] = {
+NORMALIZATIONS: dict[str, tuple[float | list[float], float | list[float]] | None] = {
     "none": None,
     # A power of two, and 128 becomes 0: in int8 every pixel value keeps a code of its own.
     "signed": (1 / 128, -1.0),
@@ -29,7 +30,21 @@ NORMALIZATIONS: dict[str, tuple[Any, Any] | None] = {
 }
 
 
-def normalize(x: Any, normalization: str) -> Any:
+def image_input(input_shape: Sequence[int | None], depth: int) -> keras.KerasTensor:
+    """The model's input, RGB 0..255.
+
+    Args:
+        input_shape: `(height, width, 3)`; `None` sides take any size.
+        depth: how many times the network halves it.
+
+    Raises:
+        UserError: a side below `2**depth`, or other than 3 channels.
+    """
+    check_input_shape(input_shape, depth)
+    return keras.Input(tuple(input_shape), name="image")
+
+
+def normalize(x: keras.KerasTensor, normalization: str) -> keras.KerasTensor:
     """Rescales RGB 0..255 inside the model, so that nobody can do it twice or forget it.
 
     Args:
@@ -48,7 +63,7 @@ def normalize(x: Any, normalization: str) -> Any:
 
 
 def conv_bn(
-    x: Any,
+    x: keras.KerasTensor,
     filters: int,
     *,
     name: str,
@@ -57,7 +72,7 @@ def conv_bn(
     relu: bool = True,
     use_bias: bool = True,
     momentum: float = 0.9,
-) -> Any:
+) -> keras.KerasTensor:
     """Convolution, batch normalization and, if asked, ReLU, named `{name}_conv{index}` etc."""
     x = keras.layers.Conv2D(
         filters,
@@ -75,14 +90,14 @@ def conv_bn(
 
 
 def encoder_decoder(
-    x: Any,
+    x: keras.KerasTensor,
     encoder: Stages,
     decoder: Stages,
     *,
     pool_padding: str = "valid",
     decoder_relu: bool = True,
     **conv: Any,
-) -> Any:
+) -> keras.KerasTensor:
     """SegNet's body: the encoder's argmax goes to the decoder stage of the same depth.
 
     Args:
@@ -112,8 +127,17 @@ def encoder_decoder(
     return x
 
 
-def classifier(x: Any, num_classes: int, kernel_size: int = 1) -> Any:
-    """Logits, float32 under every precision policy: float16 sums lose digits in the softmax."""
+def classifier(x: keras.KerasTensor, num_classes: int, kernel_size: int = 1) -> keras.KerasTensor:
+    """Logits, float32 under every precision policy: float16 sums lose digits in the softmax.
+
+    Raises:
+        UserError: `num_classes` is no positive integer.
+    """
+    if not isinstance(num_classes, int) or num_classes < 1:
+        raise UserError(
+            "`num_classes` must be a positive integer, 1 for binary. "
+            f"Received: num_classes={num_classes!r}."
+        )
     return keras.layers.Conv2D(
         num_classes, kernel_size, padding="same", dtype="float32", name="classifier"
     )(x)

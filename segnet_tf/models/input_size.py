@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import keras
 
@@ -25,6 +26,24 @@ def check_size(model: keras.Model, size: tuple[int, int], argument: str) -> None
         raise UserError(
             f"`{argument}` must be a size that the network gives back. Received: {size[0]}x"
             f"{size[1]} (height x width), logits of {logits.shape[1]}x{logits.shape[2]}."
+        )
+
+
+def check_input_shape(input_shape: Sequence[int | None], depth: int) -> None:
+    """Raises UserError unless every side survives `depth` halvings and there are 3 channels."""
+    smallest = 2**depth
+    ok = (
+        len(input_shape) == 3
+        and input_shape[2] == 3
+        and all(
+            side is None or (isinstance(side, int) and side >= smallest) for side in input_shape[:2]
+        )
+    )
+    if not ok:
+        raise UserError(
+            f"`input_shape` must be (height, width, 3) with sides of at least {smallest} pixels, "
+            f"since the network halves them {depth} times. "
+            f"Received: input_shape={tuple(input_shape)}. Use larger images."
         )
 
 

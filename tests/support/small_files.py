@@ -9,7 +9,7 @@ import numpy as np
 
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.export.conversion import calibration, convert
-from segnet_tf.models.segnet_mini import segnet_mini
+from segnet_tf.models import segnet_mini
 
 SIZE = (64, 96)
 

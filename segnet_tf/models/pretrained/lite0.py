@@ -38,6 +38,11 @@ def imagenet_file() -> Path:
     return files[0]
 
 
+def load(model: keras.Model, weights: str) -> None:
+    """Loads `"imagenet"` (the installed package) or a `.pth` into a `segnet_lite`, in place."""
+    copy_lite0(model, imagenet_file() if weights == "imagenet" else weights)
+
+
 def copy_lite0(model: keras.Model, path: str | Path) -> None:
     """Copies EfficientNet-Lite0's encoder into a `segnet_lite`, in place; the decoder stays.
 

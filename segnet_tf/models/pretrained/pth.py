@@ -30,7 +30,14 @@ _STORAGES = {
 class _Pending:
     """A tensor whose numbers come later in the file."""
 
-    def __init__(self, storage: tuple, offset: int, shape: tuple, strides: tuple, *_: Any):
+    def __init__(
+        self,
+        storage: tuple[np.dtype, str],
+        offset: int,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        *_: object,
+    ):
         self.dtype, self.key = storage
         self.offset, self.shape, self.strides = offset, tuple(shape), tuple(strides)
 
@@ -48,7 +55,7 @@ class _Pending:
 
 
 class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
@@ -57,7 +64,7 @@ class _Unpickler(pickle.Unpickler):
             return _STORAGES[name]
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which weights don't need")
 
-    def persistent_load(self, pid: Any) -> tuple[np.dtype, str]:
+    def persistent_load(self, pid: tuple[Any, ...]) -> tuple[np.dtype, str]:
         _, dtype, key = pid[:3]
         return dtype, str(key)
 
@@ -110,7 +117,7 @@ def _legacy(file: BinaryIO) -> tuple[dict[str, _Pending], dict[str, np.ndarray]]
     return tensors, _storages(tensors, lambda key, _: contents[key])
 
 
-def _tensors(content: Any) -> dict[str, _Pending]:
+def _tensors(content: object) -> dict[str, _Pending]:
     if not isinstance(content, dict) or not all(
         isinstance(value, _Pending) for value in content.values()
     ):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from segnet_tf.errors import UserError
-from segnet_tf.models.segnet import ENCODER_CONVS
+from segnet_tf.models.architectures.segnet import ENCODER_CONVS
 
 
 def _names() -> dict[str, tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from segnet_tf.errors import UserError
-from segnet_tf.models.segnet import ENCODER_CONVS, WIDTHS
+from segnet_tf.models.architectures.segnet import ENCODER_CONVS, WIDTHS
 
 # Where VGG16's ImageNet weights can be put.
 VGG16_CONVS = tuple(
@@ -15,6 +15,26 @@ VGG16_CONVS = tuple(
 )
 
 
+def load(model: keras.Model, weights: str) -> None:
+    """Copies VGG16's ImageNet weights into a `segnet`, in place; the decoder stays.
+
+    Args:
+        model: a full-width `segnet`.
+        weights: `"imagenet"`, which Keras downloads, or a `.h5` file of VGG16 as Keras stores it.
+
+    Raises:
+        UserError: no download, no such file, or another network's.
+    """
+    try:
+        vgg16 = keras.applications.VGG16(include_top=False, weights=weights)
+    except Exception as error:  # h5py, Keras and the download each have their own
+        raise UserError(
+            "`weights` must be VGG16's, downloadable or a whole file as Keras stores them. "
+            f"Received: {weights}: {(str(error).splitlines() or [type(error).__name__])[0]}"
+        ) from error
+    copy_vgg16(model, vgg16)
+
+
 def copy_vgg16(model: keras.Model, vgg16: keras.Model) -> None:
     """Copies VGG16's 13 convolutions into the encoder of `model`, in place.
 
@@ -22,7 +42,8 @@ def copy_vgg16(model: keras.Model, vgg16: keras.Model) -> None:
         model: a full-width `segnet`.
         vgg16: from `keras.applications.VGG16`; with or without its top.
 
-    Keras's VGG16 reads BGR and ours RGB, so the first kernel's input channels are turned round.
+    Keras's VGG16 reads BGR and ours RGB, so the order of the first kernel's input channels is
+    reversed.
     """
     targets = [
         f"encoder{stage}_conv{index}"

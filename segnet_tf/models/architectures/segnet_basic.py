@@ -35,7 +35,7 @@ def segnet_basic(
     Reference:
         Badrinarayanan et al., 2017, https://arxiv.org/abs/1511.00561
     """
-    inputs = keras.Input(input_shape, name="image")
+    inputs = blocks.image_input(input_shape, DEPTH)
     if normalization == "lrn":
         # float32: squares of raw pixels leave the range of float16.
         x = LocalResponseNormalization(name="normalization", dtype="float32")(inputs)

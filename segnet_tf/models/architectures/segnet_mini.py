@@ -30,7 +30,7 @@ def segnet_mini(
         A model from RGB 0..255 `(batch, height, width, 3)` to logits
         `(batch, height, width, num_classes)`.
     """
-    inputs = keras.Input(input_shape, name="image")
+    inputs = blocks.image_input(input_shape, DEPTH)
     x = blocks.normalize(inputs, normalization)
     encoder = [(width, width) for width in widths]
     # Narrowed by a stage's first convolution: it then runs on the wide map once, not twice.

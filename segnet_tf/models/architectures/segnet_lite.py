@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
 from segnet_tf.errors import UserError
@@ -39,6 +37,9 @@ DECODER_WIDTHS = (128, 96, 64, 48, 16)
 # How many values each index places. The maps that are pooled are narrow, 16 channels where a pixel
 # is a quarter of the image's: with one value an index that is all the decoder could hand on.
 UNPOOL_GROUPS = (1, 2, 3, 3, 1)
+
+# (argmax, the map that was pooled) of each stage so far.
+Indices = list[tuple[keras.KerasTensor, keras.KerasTensor]]
 
 
 def segnet_lite(
@@ -76,7 +77,7 @@ def segnet_lite(
                 f"`{option}` must hold {DEPTH} numbers, one a stage from the bottom up. "
                 f"Received: {option}={tuple(values)}."
             )
-    inputs = keras.Input(input_shape, name="image")
+    inputs = blocks.image_input(input_shape, DEPTH)
     x = blocks.normalize(inputs, "lite")
     x = _conv(x, STEM, 3, "encoder_stem")
     x, indices = _pool(x, [])
@@ -94,12 +95,14 @@ def segnet_lite(
     return keras.Model(inputs, blocks.classifier(x, num_classes), name=name)
 
 
-def _pool(x: Any, indices: list) -> tuple[Any, list]:
+def _pool(x: keras.KerasTensor, indices: Indices) -> tuple[keras.KerasTensor, Indices]:
     pooled, argmax = MaxPoolingWithArgmax2D(name=f"encoder{len(indices) + 1}_pool")(x)
     return pooled, [*indices, (argmax, x)]
 
 
-def _conv(x: Any, filters: int, kernel_size: int, name: str, *, relu: bool = True) -> Any:
+def _conv(
+    x: keras.KerasTensor, filters: int, kernel_size: int, name: str, *, relu: bool = True
+) -> keras.KerasTensor:
     x = keras.layers.Conv2D(
         filters,
         kernel_size,
@@ -111,13 +114,15 @@ def _conv(x: Any, filters: int, kernel_size: int, name: str, *, relu: bool = Tru
     return _norm(x, name, relu=relu)
 
 
-def _norm(x: Any, name: str, *, relu: bool = True) -> Any:
+def _norm(x: keras.KerasTensor, name: str, *, relu: bool = True) -> keras.KerasTensor:
     # epsilon as in EfficientNet; batches are small, so the mean runs slowly.
     x = keras.layers.BatchNormalization(momentum=0.98, epsilon=1e-3, name=f"{name}_bn")(x)
     return keras.layers.ReLU(max_value=6.0, name=f"{name}_relu")(x) if relu else x
 
 
-def _inverted_residual(x: Any, kernel: int, expansion: int, channels: int, name: str) -> Any:
+def _inverted_residual(
+    x: keras.KerasTensor, kernel: int, expansion: int, channels: int, name: str
+) -> keras.KerasTensor:
     before = x
     if expansion > 1:
         x = _conv(x, expansion * before.shape[-1], 1, f"{name}_expand")

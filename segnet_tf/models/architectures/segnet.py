@@ -51,7 +51,7 @@ def segnet(
     if caffe:
         decoder[-1] = decoder[-1][:-1]  # its place is the classifier's
 
-    inputs = keras.Input(input_shape, name="image")
+    inputs = blocks.image_input(input_shape, DEPTH)
     x = blocks.normalize(inputs, normalization)
     x = blocks.encoder_decoder(x, encoder, decoder, pool_padding="same" if caffe else "valid")
     logits = blocks.classifier(x, num_classes, kernel_size=3 if caffe else 1)

@@ -1,0 +1,56 @@
+"""Weights by name or file, into a model that is built already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+
+from segnet_tf.errors import UserError
+from segnet_tf.models.pretrained import shipped
+from segnet_tf.models.registry import ARCHITECTURES, Loader
+
+
+def load_weights(model: keras.Model, weights: str, name: str) -> None:
+    """Loads weights into a model, in place.
+
+    Args:
+        model: of the architecture `name`.
+        weights: as `segnet_tf.models.build` takes them.
+        name: one of `segnet_tf.models.NAMES`.
+
+    Raises:
+        UserError: no such weights, or they don't fit.
+    """
+    load = _pretrained(weights, name)
+    if load is not None:
+        load(model, weights)
+        return
+    path = shipped.path(f"{name}_{weights}") or Path(weights)
+    if not path.is_file():
+        raise UserError(
+            f"`weights` must be a known name or an existing file. Received: weights={weights!r} "
+            f"for {name}. The package has {', '.join(shipped.names())} (MODEL_NAME)."
+        )
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError) as error:
+        raise UserError(
+            f"`weights` must be a readable file that fits {name} with "
+            f"{model.output_shape[-1]} classes. Received: {path}: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+
+
+def _pretrained(weights: str, name: str) -> Loader | None:
+    """The function that copies such weights; None for what Keras itself loads."""
+    if weights.endswith(".weights.h5"):
+        return None
+    kind = Path(weights).suffix or weights
+    takers = [taker for taker, row in ARCHITECTURES.items() if kind in row.pretrained]
+    if takers and name not in takers:
+        raise UserError(
+            f"`weights='{weights}'` are an encoder's, of {' or '.join(takers)}. "
+            f"Received: name={name!r}. Leave out `weights` or use a file of this model."
+        )
+    return ARCHITECTURES[name].pretrained.get(kind)
