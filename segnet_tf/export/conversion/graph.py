@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from segnet_tf.errors import UserError
+
+# `(min, max)` of a tensor's values, zero included.
+Range = tuple[float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Value:
+    """A tensor that an observer or a handler of `walk` has given an int8 range.
+
+    Attributes:
+        tensor: the tensor.
+        range: what its 256 int8 values span; `None` in float.
+    """
+
+    tensor: tf.Tensor
+    range: Range | None = None
+
+
+def bare(value: Any) -> Any:
+    """The tensor of a `Value`; anything else as it is."""
+    return value.tensor if isinstance(value, Value) else value
+
 
 # Called as handler(layer, *args, **kwargs); a `None` result means: call the layer itself.
 Handler = Callable[..., Any]
@@ -40,7 +64,8 @@ def walk(model: keras.Model, image: Any, handlers: dict[type, Handler], observe:
         model: a Functional or Sequential model with one input and one output; may be nested.
         image: the input tensor.
         handlers: layer class -> what is called in its place. A handler may return any object for
-            a tensor, as long as another handler takes it.
+            a tensor, as long as another handler takes it. A `Value` goes to a handler as it is,
+            and as its tensor to a layer without one.
         observe: sees each tensor that stays a tensor in the exported graph. A convolution whose
             only reader is a normalization or an activation fuses with it and is not seen.
 
@@ -74,19 +99,20 @@ def walk(model: keras.Model, image: Any, handlers: dict[type, Handler], observe:
     values = {id(functional.inputs[0]): image}
     for node in nodes:
         operation = node.operation
-        args, kwargs = node.arguments.fill_in(values)
         handler = handlers.get(type(operation))
         if handler is None and any(not _is_tensor(values[id(t)]) for t in node.input_tensors):
             raise UserError(
                 "`model` must hand the argmax of a pooling layer straight to MaxUnpooling2D. "
                 f"Received: {operation.name} ({type(operation).__name__}), which takes it too."
             )
+        args, kwargs = node.arguments.fill_in(values)
         outputs = handler(operation, *args, **kwargs) if handler else None
-        if outputs is None:
-            if isinstance(operation, keras.Model):
-                outputs = walk(operation, args[0], handlers, observe)
-            else:
-                outputs = operation(*args, **kwargs)
+        if outputs is None and isinstance(operation, keras.Model):
+            outputs = walk(operation, args[0], handlers, observe)
+        elif outputs is None:
+            tensors = {id(t): bare(values[id(t)]) for t in node.input_tensors}
+            args, kwargs = node.arguments.fill_in(tensors)
+            outputs = operation(*args, **kwargs)
         if not isinstance(outputs, (tuple, list)):
             outputs = (outputs,)
         for index, (symbol, value) in enumerate(zip(node.outputs, outputs, strict=True)):
@@ -98,7 +124,7 @@ def walk(model: keras.Model, image: Any, handlers: dict[type, Handler], observe:
 
 
 def _is_tensor(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "dtype")
+    return isinstance(value, Value) or (hasattr(value, "shape") and hasattr(value, "dtype"))
 
 
 def _fuses(operation: Any, readers: list[Any]) -> bool:
