@@ -1,8 +1,8 @@
-"""Argmax pooling and unpooling as functions of tensors. The layers add lifecycle and config."""
+"""Argmax pooling and unpooling as functions of tensors; `segnet_tf.layers` has the Keras layers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -24,8 +24,8 @@ def max_pool_with_argmax(
 
     Returns:
         `pooled`, dtype of `x`, and `argmax`, int64 of the same shape:
-        `(y * width + x) * channels + channel`, counted in each image on its own. In a window
-        of equal values the first one in row-major order wins.
+        `(y * width + x) * channels + channel`, counted from 0 in each image. Of equal values
+        in a window the first one in row-major order wins.
 
     Reference:
         https://www.tensorflow.org/api_docs/python/tf/nn/max_pool_with_argmax
@@ -55,9 +55,9 @@ def max_unpool(
         output_size: `(height, width)` of the map that was pooled, in pixels.
 
     Returns:
-        `(batch, height, width, groups * channels)`, dtype of `pooled`. Values that share a place
-        add up; that happens only where pooling windows overlapped. The gradient is taken at the
-        argmax positions only.
+        `(batch, height, width, groups * channels)`, dtype of `pooled`. Values with the same
+        position are added, which happens only where pooling windows overlapped. The gradient is
+        taken at the argmax positions only.
 
     Raises:
         tf.errors.InvalidArgumentError: an index lies outside `output_size`.
@@ -74,7 +74,7 @@ def max_unpool(
 
 
 def _of_groups(argmax: tf.Tensor, groups: int) -> tf.Tensor:
-    """The argmax of a map that holds the same channels `groups` times over."""
+    """The argmax of a map whose channels are the same ones, repeated `groups` times."""
     if groups == 1:
         return argmax
     channels = argmax.shape[-1]
@@ -83,21 +83,25 @@ def _of_groups(argmax: tf.Tensor, groups: int) -> tf.Tensor:
 
 
 @tf.custom_gradient
-def _scatter(values: tf.Tensor, index: tf.Tensor, length: tf.Tensor):
-    """`(batch, n)` values to their index in `(batch, length)`, zeros elsewhere."""
-    # The gradient of argmax pooling is this very scattering, and its kernel takes a tenth of
-    # tf.scatter_nd's time. It is told of windows of 4 side by side, as it wants some: where odd
-    # sides made it more or less than 4 places a value, values or places are added.
-    lowest = tf.debugging.assert_non_negative(index)
-    # The kernel would end the process.
-    highest = tf.debugging.assert_less(index, length, "An index lies outside the unpooled map.")
+def _scatter(
+    values: tf.Tensor, index: tf.Tensor, length: tf.Tensor
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, None, None]]]:
+    """Puts each of the `(batch, n)` values at its index in `(batch, length)`, zeros elsewhere."""
+    # The gradient of argmax pooling does exactly this, and its kernel takes a tenth of
+    # tf.scatter_nd's time. It asks for 4 * n == length, as of pooling windows of 1x4. Where odd
+    # sides make that untrue, zeros are added to the values, or places to the end of the output.
+    not_negative = tf.debugging.assert_non_negative(index)
+    # The CPU kernel aborts the process at an index outside its output.
+    below_length = tf.debugging.assert_less(
+        index, length, "An index lies outside the unpooled map."
+    )
     batch, count = tf.unstack(tf.shape(values, out_type=tf.int64))
     more = ((0, 0), (0, tf.maximum((length + 3) // 4 - count, 0)))
-    with tf.control_dependencies([lowest, highest]):
+    with tf.control_dependencies([not_negative, below_length]):
         padded = tf.pad(values, more)[:, tf.newaxis, :, tf.newaxis]
     places = 4 * tf.shape(padded, out_type=tf.int64)[2]
     scattered = tf.raw_ops.MaxPoolGradWithArgmax(
-        # Only its shape is read.
+        # The kernel reads the shape of this input, not its values.
         input=tf.raw_ops.Empty(
             shape=tf.cast(tf.stack([batch, 1, places, 1]), tf.int32), dtype=values.dtype
         ),
@@ -108,7 +112,7 @@ def _scatter(values: tf.Tensor, index: tf.Tensor, length: tf.Tensor):
         padding="VALID",
     )
 
-    def gradient(upstream):
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None, None]:
         return tf.gather(upstream, index, batch_dims=1), None, None
 
     return scattered[:, 0, :length, 0], gradient

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable(package="segnet_tf")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Keras's layer with one op for its training step, which Keras 3 makes of ten.
+    """Keras's `BatchNormalization`, with a single op for its training step.
 
-    They read each map again and again, in float32 whatever the policy: a third of SegNet-Lite's
-    training step on two CPU cores. Inference, weights and moving statistics are Keras's.
+    Keras 3 uses ten ops. Each reads the whole map once more, in float32 under every policy, and
+    together they take a third of SegNet-Lite's training step on two CPU cores. Arguments,
+    inference, weights and moving statistics are Keras's.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
         if not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
@@ -24,8 +29,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             epsilon=self.epsilon,
             is_training=True,
         )
-        # The op gives the variance of the population that the batch is a sample of; Keras keeps
-        # the batch's own.
+        # The op returns the unbiased variance, sum((x - mean)**2) / (count - 1); Keras's moving
+        # variance takes sum((x - mean)**2) / count.
         count = tf.cast(tf.size(inputs) // inputs.shape[-1], "float32")
         variance *= (count - 1) / count
         for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
@@ -37,23 +42,39 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 class LocalResponseNormalization(keras.layers.Layer):
     """Caffe's LRN across channels, as SegNet-Basic has it on its input.
 
-    Divides by `(1 + alpha / size * sum of squares over size channels) ** beta`; shape and dtype
-    stay. TFLite has no int8 form of it.
+    `y = x / (1 + alpha / size * sum of x**2 over size channels) ** beta`. TFLite has no int8 form
+    of it.
+
+    Args:
+        size: channels in a sum, odd.
+        alpha: factor on the mean of the squares.
+        beta: exponent.
+
+    Call arguments:
+        inputs: float `(batch, height, width, channels)`.
+
+    Returns:
+        Shape and dtype of `inputs`.
     """
 
-    def __init__(self, size=5, alpha=1e-4, beta=0.75, **kwargs):
+    def __init__(
+        self, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.size = size
         self.alpha = alpha
         self.beta = beta
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         # TensorFlow's alpha is not divided by the window's size, Caffe's is.
         return tf.nn.local_response_normalization(
             inputs, depth_radius=self.size // 2, alpha=self.alpha / self.size, beta=self.beta
         )
 
-    def get_config(self):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "size": self.size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,8 +11,10 @@ import tensorflow as tf
 from segnet_tf import ops
 from segnet_tf.errors import UserError
 
+Shape = tuple[int | None, ...]
 
-def _pair(value: int | tuple[int, int], name: str) -> tuple[int, int]:
+
+def _pair(value: int | Sequence[int], name: str) -> tuple[int, int]:
     pair = (value, value) if isinstance(value, int) else tuple(value)
     if len(pair) != 2 or not all(isinstance(side, int) and side > 0 for side in pair):
         raise UserError(
@@ -62,18 +65,39 @@ class MaxPoolingWithArgmax2D(keras.layers.Layer):
         # MaxPoolWithArgmax has no XLA kernel.
         self.supports_jit = False
 
-    def call(self, inputs):
-        if self.padding == "valid":
-            for side, window in zip(inputs.shape[1:3], self.pool_size, strict=True):
-                if side is not None and side < window:
-                    raise UserError(
-                        "`inputs` must be at least as large as `pool_size` when padding='valid'. "
-                        f"Received: inputs.shape={tuple(inputs.shape)}, "
-                        f"pool_size={self.pool_size}. Use a larger image or padding='same'."
-                    )
+    def call(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        self._check(inputs.shape)
         return ops.max_pool_with_argmax(inputs, self.pool_size, self.strides, self.padding)
 
-    def get_config(self):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[Shape, Shape]:
+        """The shapes of `pooled` and `argmax`, which are the same; `None` where unknown."""
+        self._check(input_shape)
+        sides = []
+        for side, window, step in zip(input_shape[1:3], self.pool_size, self.strides, strict=True):
+            first = 1 if self.padding == "same" else window
+            sides.append(None if side is None else (side - first) // step + 1)
+        shape = (input_shape[0], *sides, input_shape[3])
+        return shape, shape
+
+    def compute_output_spec(
+        self, inputs: keras.KerasTensor
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        # Keras's own gives every output the layer's float dtype, also the argmax.
+        pooled, argmax = self.compute_output_shape(inputs.shape)
+        return keras.KerasTensor(pooled, inputs.dtype), keras.KerasTensor(argmax, "int64")
+
+    def _check(self, shape: Shape) -> None:
+        if self.padding == "same":
+            return
+        for side, window in zip(shape[1:3], self.pool_size, strict=True):
+            if side is not None and side < window:
+                raise UserError(
+                    "`inputs` must be at least as large as `pool_size` when padding='valid'. "
+                    f"Received: inputs.shape={tuple(shape)}, "
+                    f"pool_size={self.pool_size}. Use a larger image or padding='same'."
+                )
+
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "pool_size": self.pool_size,
@@ -110,31 +134,76 @@ class MaxUnpooling2D(keras.layers.Layer):
         self.output_size = None if output_size is None else _pair(output_size, "output_size")
         self.supports_jit = False
 
-    def call(self, pooled, argmax, output_size=None):
-        whole_groups = pooled.shape[-1] % argmax.shape[-1] == 0
-        if tuple(pooled.shape[:-1]) != tuple(argmax.shape[:-1]) or not whole_groups:
-            raise UserError(
-                "`argmax` must have the shape of `pooled`, or a whole fraction of its channels. "
-                f"Received: pooled.shape={tuple(pooled.shape)}, "
-                f"argmax.shape={tuple(argmax.shape)}. "
-                "Pass the argmax of the pooling layer at the same depth."
-            )
+    def call(
+        self,
+        pooled: tf.Tensor,
+        argmax: tf.Tensor,
+        output_size: tf.Tensor | tuple[int, int] | None = None,
+    ) -> tf.Tensor:
+        _check_argmax(pooled.shape, argmax.shape)
         return ops.max_unpool(pooled, argmax, self.target_size(output_size))
 
-    def target_size(self, output_size):
+    def compute_output_shape(
+        self, pooled_shape: Shape, argmax_shape: Shape, output_size_shape: Shape | None = None
+    ) -> Shape:
+        """The shape of the unpooled map.
+
+        Args:
+            pooled_shape: of `pooled`.
+            argmax_shape: of `argmax`.
+            output_size_shape: of the tensor that was pooled, where the call takes one;
+                `None` means the layer's own `output_size`.
+        """
+        _check_argmax(pooled_shape, argmax_shape)
+        if output_size_shape is None:
+            sides: Shape = _pair(self._given(None), "output_size")
+        else:
+            sides = tuple(output_size_shape[1:3])
+        return (pooled_shape[0], *sides, pooled_shape[3])
+
+    def compute_output_spec(
+        self,
+        pooled: keras.KerasTensor,
+        argmax: keras.KerasTensor,
+        output_size: keras.KerasTensor | tuple[int, int] | None = None,
+    ) -> keras.KerasTensor:
+        # Keras's own sees the shapes of tensors only, not the integers of `output_size`.
+        size = self._given(output_size)
+        like = size.shape if hasattr(size, "shape") else (None, *_pair(size, "output_size"), None)
+        shape = self.compute_output_shape(pooled.shape, argmax.shape, like)
+        return keras.KerasTensor(shape, pooled.dtype)
+
+    def target_size(
+        self, output_size: tf.Tensor | tuple[int, int] | None
+    ) -> tuple[int | tf.Tensor, int | tf.Tensor]:
         """The `(height, width)` to unpool to: integers where known, scalar tensors elsewhere."""
-        if output_size is None:
-            output_size = self.output_size
-        if output_size is None:
+        size = self._given(output_size)
+        if not hasattr(size, "shape"):
+            return _pair(size, "output_size")
+        dynamic = tf.shape(size)
+        height, width = size.shape[1:3]
+        return dynamic[1] if height is None else height, dynamic[2] if width is None else width
+
+    def _given(self, output_size: tf.Tensor | tuple[int, int] | None) -> Any:
+        """The call's `output_size` or else the layer's; UserError without either."""
+        size = self.output_size if output_size is None else output_size
+        if size is None:
             raise UserError(
                 "`output_size` must be given to MaxUnpooling2D, to the layer or to the call. "
                 "Received: None. Pass (height, width) or the tensor that was pooled."
             )
-        if hasattr(output_size, "shape"):
-            dynamic = tf.shape(output_size)
-            static = output_size.shape[1:3]
-            return tuple(dynamic[i + 1] if side is None else side for i, side in enumerate(static))
-        return _pair(output_size, "output_size")
+        return size
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "output_size": self.output_size}
+
+
+def _check_argmax(pooled: Shape, argmax: Shape) -> None:
+    channels, indices = pooled[-1], argmax[-1]
+    whole_groups = channels and indices and channels % indices == 0
+    if tuple(pooled[:-1]) != tuple(argmax[:-1]) or not whole_groups:
+        raise UserError(
+            "`argmax` must have the shape of `pooled`, or a whole fraction of its channels. "
+            f"Received: pooled.shape={tuple(pooled)}, argmax.shape={tuple(argmax)}. "
+            "Pass the argmax of the pooling layer at the same depth."
+        )
