@@ -16,8 +16,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from segnet_tf.cli import command
 from segnet_tf.errors import UserError
 from segnet_tf.export.tflite_file.formats import Format
+from segnet_tf.system.json_files import write_json
+from segnet_tf.system.tensorflow_start import start_tensorflow
 
 MODEL = "weights:segnet_mini_camvid"
 FORMATS: tuple[Format, ...] = ("float32", "float16", "dynamic", "int8")
@@ -82,11 +85,14 @@ def measure_all(arguments: argparse.Namespace, truth, folder: Path, present: lis
 
 def images_for(runtime: str, arguments: argparse.Namespace, available: int) -> int:
     """How many images a runtime gets: the slow ones few."""
-    from segnet_tf.export.checks import parity
+    from segnet_tf.export.runtimes import registry
 
-    if runtime in parity.EMULATED_RUNTIMES:
-        return min(arguments.emulated_images, available)
-    return min(arguments.slow_images, available) if runtime in parity.SLOW_RUNTIMES else available
+    most = {
+        "native": available,
+        "slow": arguments.slow_images,
+        "emulated": arguments.emulated_images,
+    }
+    return min(most[registry.get(runtime).speed], available)
 
 
 def _refuse(found: dict, name: str, runtime: str, error: UserError) -> None:
@@ -102,10 +108,10 @@ def _forget(index: int, logits) -> None:
 
 def _keeper(codes: dict[str, list], content: bytes, runtime: str):
     from segnet_tf.export.checks import int8_kernels
-    from segnet_tf.export.runtimes import cpu
+    from segnet_tf.export.runtimes import registry
     from segnet_tf.export.tflite_file import flatbuffer
 
-    if runtime not in (*cpu.KERNELS, "aarch64"):
+    if not registry.get(runtime).shows_int8:
         return _forget
     graph = flatbuffer.read(content)
     kept = codes.setdefault(runtime, [])
@@ -161,16 +167,17 @@ def open_images(arguments: argparse.Namespace, source):
     return samples, size
 
 
-def _parser() -> argparse.ArgumentParser:
-    from segnet_tf.export.options import parse_size
-    from segnet_tf.export.runtimes import RUNTIMES
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describes the command and adds its options."""
+    from segnet_tf.export.runtimes.registry import RUNTIMES
 
-    parser = argparse.ArgumentParser(description="Every format on every runtime against Keras.")
+    parser.description = "Every format on every runtime against Keras."
+    parser.epilog = "example:\n  python benchmarks/parity.py --data DIR --json OUT"
     add = parser.add_argument
     add("--model", default=MODEL, metavar="MODEL", help="run folder, .keras file or %(default)s")
     add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT (drawn scenes)")
     add("--split", default="val", help="images to run (%(default)s)")
-    add("--input-size", type=parse_size, metavar="HxW", help="of the files (the data's)")
+    add("--input-size", type=command.size, metavar="HxW", help="of the files (the data's)")
     add("--limit", type=int, metavar="N", help="the first N images only (all; 8 drawn scenes)")
     add("--slow-images", type=int, default=2, metavar="N",
         help="images for GPUs on software drivers, seconds each (%(default)s)")  # fmt: skip
@@ -179,50 +186,50 @@ def _parser() -> argparse.ArgumentParser:
     add("--format", nargs="+", choices=FORMATS, metavar="F", help="some of " + ", ".join(FORMATS))
     add("--runtime", nargs="+", choices=RUNTIMES, metavar="R",
         help="some of " + ", ".join(RUNTIMES))  # fmt: skip
-    add("--json", metavar="OUT", help="write the figures to this file")
-    add("--overwrite", action="store_true", help="replace the file of --json")
-    return parser
+    command.add_report_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the table and writes the report. Judges nothing."""
+    command.check_report(arguments)
+    from segnet_tf.export import sources
+    from segnet_tf.export.checks import parity
+    from segnet_tf.export.runtimes import registry
+
+    start_tensorflow()
+    for name in ("limit", "slow_images", "emulated_images"):
+        if (value := getattr(arguments, name)) is not None and value < 1:
+            raise UserError(f"`{name}` must be at least 1. Received: {value}.")
+    source = sources.open_source(arguments.model)
+    samples, size = open_images(arguments, source)
+    wanted = [registry.get(name) for name in arguments.runtime or registry.RUNTIMES]
+    reasons = {runtime.name: runtime.unavailable() for runtime in wanted}
+    absent = {name: reason for name, reason in reasons.items() if reason}
+    where = f"{samples.source} {samples.split}, {len(samples)} images, {size[0]}x{size[1]}"
+    print(f"{arguments.model} on {where}, {platform.machine()}")
+    for name, reason in absent.items():
+        print(f"absent: {name}: {reason}")
+    with tempfile.TemporaryDirectory(prefix="segnet_tf_parity_") as name:
+        truth = parity.KerasOutputs(source.model, samples, size, Path(name))
+        found = measure_all(
+            arguments, truth, Path(name), [name for name in reasons if name not in absent]
+        )
+    facts = {
+        "model": arguments.model,
+        "data": samples.source,
+        "split": samples.split,
+        "images": len(samples),
+        "input_size": list(size),
+        "machine": platform.machine(),
+        "absent": absent,
+    }
+    write_json(arguments.json, {**facts, **found})
+    return 0
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line; 0 if all is well, 2 for bad input. Judges nothing."""
-    arguments = _parser().parse_args(argv)
-    from segnet_tf.export import runtimes, sources
-    from segnet_tf.export.checks import parity
-    from segnet_tf.system.tensorflow_start import start_tensorflow
-
-    start_tensorflow()
-    with sources.errors_in_one_line("parity") as outcome:
-        sources.check_output(arguments.json, arguments.overwrite)
-        for name in ("limit", "slow_images", "emulated_images"):
-            if (value := getattr(arguments, name)) is not None and value < 1:
-                raise UserError(f"`{name}` must be at least 1. Received: {value}.")
-        source = sources.open_source(arguments.model)
-        samples, size = open_images(arguments, source)
-        reasons = {
-            name: runtimes.unavailable(name) for name in arguments.runtime or runtimes.RUNTIMES
-        }
-        absent = {name: reason for name, reason in reasons.items() if reason}
-        where = f"{samples.source} {samples.split}, {len(samples)} images, {size[0]}x{size[1]}"
-        print(f"{arguments.model} on {where}, {platform.machine()}")
-        for name, reason in absent.items():
-            print(f"absent: {name}: {reason}")
-        with tempfile.TemporaryDirectory(prefix="segnet_tf_parity_") as name:
-            truth = parity.KerasAnswers(source.model, samples, size, Path(name))
-            found = measure_all(
-                arguments, truth, Path(name), [name for name in reasons if name not in absent]
-            )
-        facts = {
-            "model": arguments.model,
-            "data": samples.source,
-            "split": samples.split,
-            "images": len(samples),
-            "input_size": list(size),
-            "machine": platform.machine(),
-            "absent": absent,
-        }
-        sources.write_report(arguments.json, {**facts, **found})
-    return outcome.code
+    """The command line; 0 if all is well, 2 for bad input."""
+    return command.main("parity", add_arguments, run, argv)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from segnet_tf.export import runtimes
+from segnet_tf.export.runtimes import cpu
 
 LEAST_ROUNDS = 10
 
 
 def runner(content: bytes, threads: int) -> Callable[[], float]:
     """What times one inference of a .tflite file on XNNPACK, in seconds."""
-    interpreter = runtimes.open_interpreter(content, threads=threads)
+    interpreter = cpu.open_interpreter(content, threads=threads)
     shape = interpreter.get_input_details()[0]["shape"]
     image = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
-    runtimes.run(interpreter, image)  # the first run allocates
+    cpu.run(interpreter, image)  # the first run allocates
 
     def timed() -> float:
         began = time.perf_counter()

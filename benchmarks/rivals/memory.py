@@ -13,7 +13,7 @@ import numpy as np
 
 from rivals.resident import resident_peak
 from segnet_tf.errors import UserError
-from segnet_tf.export import runtimes
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
 
 BENCHMARKS = Path(__file__).resolve().parents[1]
@@ -25,7 +25,7 @@ def peak_arena(content: bytes) -> int:
     One arena holds every computed tensor; the planner gives those that never live at the same time
     the same place. So this is what an interpreter needs for tensors, in the file's order of ops.
     """
-    interpreter = runtimes.open_interpreter(content, "reference")
+    interpreter = cpu.open_interpreter(content, "reference")
     graph = flatbuffer.read(content)
     computed = {tensor for op in graph.ops for tensor in op.outputs} | set(graph.inputs)
     ends = []
@@ -89,7 +89,7 @@ def peak_process(path: str | Path | None, seconds: float = 600) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        interpreter = runtimes.open_interpreter(Path(sys.argv[1]).read_bytes())
+        interpreter = cpu.open_interpreter(Path(sys.argv[1]).read_bytes())
         shape = interpreter.get_input_details()[0]["shape"]
-        runtimes.run(interpreter, np.full(shape, 127, np.float32))
+        cpu.run(interpreter, np.full(shape, 127, np.float32))
     print(resident_peak())

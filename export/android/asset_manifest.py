@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from segnet_tf.export import runtimes
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.version import __version__
 
 
@@ -19,7 +19,7 @@ def digest(path: Path) -> str:
 
 def partitions(content: bytes) -> dict[str, Any]:
     """How XNNPACK takes the graph."""
-    found = dataclasses.asdict(runtimes.partitions(content))
+    found = dataclasses.asdict(cpu.partitions(content))
     return {**found, "left_out": list(found["left_out"])}
 
 

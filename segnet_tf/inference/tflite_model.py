@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from segnet_tf.errors import UserError
-from segnet_tf.inference.tflite_labels import read_labels
+from segnet_tf.export.tflite_file.labels import read_labels
+from segnet_tf.export.tflite_file.quantized import dequantize, quantize
 from segnet_tf.system import places, subprocesses
+
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter
 
 # What a converter may put behind the op that says what the numbers mean.
 _WRAPPERS = {"DEQUANTIZE", "QUANTIZE", "CAST", "RESHAPE", "DELEGATE"}
 _PROBABILITIES = {"SOFTMAX", "LOGISTIC"}
 _LABELS = {"ARG_MAX", "ARG_MIN"}
-# The exit code of a child whose last line says in full what is wrong.
+# The exit code of the subprocess when its last line is the whole error message.
 _REFUSED = 2
 
 
@@ -89,36 +94,24 @@ class TFLiteModel:
         return self.on_batch(image[None])[0]
 
     def on_batch(self, images: np.ndarray) -> np.ndarray:
-        """The answers to `(count, height, width, 3)`, stacked; any count, whatever the batch."""
-        answers = []
+        """The outputs for `(count, height, width, 3)`, stacked; any count, whatever the batch."""
+        outputs = []
         for start in range(0, len(images), self.batch):
             part = images[start : start + self.batch]
-            # The last images may not fill a batch: the rest is computed for nothing.
+            # The last images may not fill a batch: the last one is repeated, to be cut off again.
             filled = np.concatenate([part, part[-1:].repeat(self.batch - len(part), axis=0)])
-            self._interpreter.set_tensor(self._input["index"], self._quantized(filled))
+            codes = quantize(filled, self._input["dtype"], *self._input["quantization"])
+            self._interpreter.set_tensor(self._input["index"], codes)
             self._interpreter.invoke()
-            answers.append(self._interpreter.get_tensor(self._output["index"])[: len(part)])
-        answer = np.concatenate(answers)
+            outputs.append(self._interpreter.get_tensor(self._output["index"])[: len(part)])
+        output = np.concatenate(outputs)
         if self.kind == "labels":
-            answer = answer[..., 0] if answer.ndim == 4 else answer
-            return answer.astype(np.int32)
-        scale, zero_point = self._output["quantization"]
-        if scale:
-            answer = (answer.astype(np.float32) - zero_point) * np.float32(scale)
-        return answer.astype(np.float32)
-
-    def _quantized(self, image: np.ndarray) -> np.ndarray:
-        dtype = self._input["dtype"]
-        if np.issubdtype(dtype, np.floating):
-            return image.astype(dtype)
-        scale, zero_point = self._input["quantization"]
-        scale = scale or 1.0  # a raw uint8 input without parameters takes 0..255 as it is
-        steps = np.round(image.astype(np.float32) / np.float32(scale)) + zero_point
-        limits = np.iinfo(dtype)
-        return np.clip(steps, limits.min, limits.max).astype(dtype)
+            output = output[..., 0] if output.ndim == 4 else output
+            return output.astype(np.int32)
+        return dequantize(output, *self._output["quantization"]).astype(np.float32)
 
 
-def _opened(path: Path, threads: int):
+def _opened(path: Path, threads: int) -> Interpreter:
     """A LiteRT interpreter with its tensors allocated; UserError if it takes no such file."""
     try:
         from ai_edge_litert.interpreter import Interpreter
@@ -144,7 +137,7 @@ def _opened(path: Path, threads: int):
 
 
 def check_survives(path: str | Path, seconds: float = 900, argument: str = "model") -> None:
-    """Runs a file once in a process of its own: what LiteRT mishandles ends it, uncaught.
+    """Runs a file once in a subprocess: a file that LiteRT mishandles crashes it, uncaught.
 
     Args:
         path: of any `.tflite` file.
@@ -152,25 +145,25 @@ def check_survives(path: str | Path, seconds: float = 900, argument: str = "mode
         argument: the name that an error gives it.
 
     Raises:
-        UserError: it is no such file, or it ended that process or took longer than `seconds`.
+        UserError: it is no such file, or the subprocess crashed or took longer than `seconds`.
     """
     path = Path(path).resolve()
-    ended = subprocesses.run(
+    finished = subprocesses.run(
         [sys.executable, "-m", "segnet_tf.inference.tflite_model", str(path)],
         seconds=seconds,
         how="once",
         advice="Export it at a smaller size.",
         cwd=places.IMPORT_ROOT,
     )
-    said = f"{ended.said}."
-    if ended.code and ended.code != _REFUSED:
-        said = _unrunnable(path, f"it ends the process with code {ended.code}, saying: {said}")
-    if ended.code:
-        raise UserError(said.replace("`model`", f"`{argument}`", 1))
+    message = f"{finished.last_line}."
+    if finished.code and finished.code != _REFUSED:
+        message = _unrunnable(path, f"the process crashes with code {finished.code}: {message}")
+    if finished.code:
+        raise UserError(message.replace("`model`", f"`{argument}`", 1))
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the one file named, on grey."""
+    """Runs a file once, on a grey image; the subprocess of `check_survives`."""
     try:
         interpreter = _opened(Path(arguments[0]), threads=1)
         for detail in interpreter.get_input_details():

@@ -1,4 +1,4 @@
-"""Runs a program that runs a .tflite file, so that what ends it does not end us."""
+"""Runs a program in a subprocess: if a .tflite file crashes it, this process goes on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from segnet_tf.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
-class Ended:
-    """How a program ended.
+class Finished:
+    """How a program finished.
 
     Attributes:
         code: its exit code, negative for a signal.
@@ -22,9 +22,9 @@ class Ended:
     log: str
 
     @property
-    def said(self) -> str:
+    def last_line(self) -> str:
         """Its last line on stderr, without a full stop."""
-        return (self.log.strip().splitlines() or ["nothing"])[-1].rstrip(".")
+        return (self.log.strip().splitlines() or ["nothing on stderr"])[-1].rstrip(".")
 
 
 def run(
@@ -35,28 +35,28 @@ def run(
     advice: str,
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
-) -> Ended:
-    """Waits for a program to end.
+) -> Finished:
+    """Runs a program and waits until it finishes.
 
     Args:
         command: the program and its arguments.
         seconds: to wait at most.
-        how: the rule that a file which takes longer breaks, as in "must run `how` within ...".
-        advice: the way out of that.
+        how: completes the error for a file that takes longer, "must run `how` within ...".
+        advice: the last sentence of that error, what the user can do.
         cwd: the folder to run in.
-        env: its whole environment; `None` for ours.
+        env: its whole environment; `None` for that of this process.
 
     Raises:
-        UserError: it took longer than `seconds` and has been ended.
+        UserError: it took longer than `seconds` and was killed.
     """
     try:
-        child = subprocess.run(
+        finished = subprocess.run(
             command,
             cwd=cwd,
             env=env,
             capture_output=True,
             text=True,
-            errors="replace",  # a damaged file's names are said as they are
+            errors="replace",  # names out of a damaged file may be any bytes
             timeout=seconds,
             check=False,
         )
@@ -64,4 +64,4 @@ def run(
         raise UserError(
             f"`tflite` must run {how} within {seconds:g} s. Received: one that does not. {advice}"
         ) from error
-    return Ended(child.returncode, child.stderr)
+    return Finished(finished.returncode, finished.stderr)

@@ -9,8 +9,11 @@ import parity as benchmark
 import pytest
 
 from segnet_tf.errors import UserError
-from segnet_tf.export import exporter, runtimes
+from segnet_tf.export import exporter
 from segnet_tf.export.checks import parity, parity_table
+from segnet_tf.export.runtimes import registry
+from segnet_tf.export.runtimes.cpu import Cpu
+from segnet_tf.export.runtimes.gpu import Gpu
 
 CELL = parity.Cell("float32", "xnnpack", 101, 105, 105, 0.99999999, 0.5, 0.5, 1e-5, 1e-6, 1.0)
 
@@ -24,16 +27,14 @@ def table(arguments, capsys) -> tuple[int, list[str], str]:
 @pytest.mark.slow
 def test_the_table_and_its_json(run, fast, tmp_path, capsys, monkeypatch):
     """A missing runtime is named with its command, one that refuses gets a row."""
-    usual = runtimes.answers
     lacking = {"gpu-float32": "no driver: make runtimes-gpu"}
 
-    def answers(content, name, images):
-        if name == "reference":
+    class Refusing(Cpu):
+        def run(self, content, images):
             raise UserError("`tflite` must be liked. Received: this one.")
-        return usual(content, name, images)
 
-    monkeypatch.setattr(runtimes, "unavailable", lacking.get)
-    monkeypatch.setattr(runtimes, "answers", answers)
+    monkeypatch.setattr(Gpu, "unavailable", lambda self: lacking[self.name])
+    monkeypatch.setitem(registry.RUNTIMES, "reference", Refusing("reference"))
     report = tmp_path / "out.json"
     names = ["xnnpack", "reference", "optimized", "gpu-float32"]
     arguments = ["--model", str(run), "--data", "synthetic:8", "--json", str(report)]
@@ -101,7 +102,7 @@ def test_a_row(changes, words):
 
 def test_slow_runtimes_get_few_images():
     arguments = benchmark._parser().parse_args(["--slow-images", "4", "--emulated-images", "3"])
-    counts = {name: benchmark.images_for(name, arguments, 50) for name in runtimes.RUNTIMES}
+    counts = {name: benchmark.images_for(name, arguments, 50) for name in registry.RUNTIMES}
     slow = dict.fromkeys(("gpu-float32", "gpu-float16", "browser-webgpu"), 4)
     whole = dict.fromkeys(("xnnpack", "optimized", "reference", "browser-wasm"), 50)
     assert counts == {**slow, **whole, "aarch64": 3}

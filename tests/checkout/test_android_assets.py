@@ -15,7 +15,7 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 from export import android_assets
-from export.android import asset_manifest
+from export.android import asset_manifest, assets
 from segnet_tf.data import camvid
 from segnet_tf.errors import UserError
 from segnet_tf.export.tflite_file import flatbuffer, metadata
@@ -32,12 +32,12 @@ def written(run, tmp_path_factory):
     (folder / "old_int8.tflite").write_text("old")
     (folder / "SHA256SUMS").write_text(f"{'0' * 64}  old_int8.tflite\n")
     with pytest.MonkeyPatch.context() as patch:
-        from segnet_tf.export import runtimes
+        from segnet_tf.export.runtimes import cpu
         from segnet_tf.inference import tflite_model
 
-        patch.setattr(runtimes, "latency_ms", lambda content: 1.5)
+        patch.setattr(cpu, "latency_ms", lambda content: 1.5)
         patch.setattr(tflite_model, "check_survives", lambda path, **_: None)
-        manifest = android_assets.write(folder, model=str(run), data="synthetic:6")
+        manifest = assets.write(folder, model=str(run), data="synthetic:6")
     assert manifest == json.loads((folder / "manifest.json").read_text())
     return folder
 
@@ -173,7 +173,7 @@ def test_a_model_without_classes_is_one_line(run, tmp_path, capsys):
 
 def test_a_missing_model_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match="must be one of the weights in the package"):
-        android_assets.write(tmp_path, model="weights:nothing")
+        assets.write(tmp_path, model="weights:nothing")
 
 
 def test_folder_is_beside_the_library():

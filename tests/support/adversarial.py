@@ -10,12 +10,12 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from segnet_tf.export import runtimes
 from segnet_tf.export.conversion import lowering, masks, order
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
 
 FORMS = ("float32", "float16", "dynamic", "int8")
-CPU = tuple(runtimes.CPU_RUNTIMES)
+CPU = tuple(cpu.KERNELS)
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,13 @@ class File:
         # A delegate keeps its inner tensors to itself unless they are outputs; the other kernels
         # show all of the file as it is.
         self.interpreters = {
-            "xnnpack": [(runtimes.open_interpreter(content), self.tensors[:2])]
-            + [(runtimes.open_interpreter(shown), self.tensors[2:])],
+            "xnnpack": [(cpu.open_interpreter(content), self.tensors[:2])]
+            + [(cpu.open_interpreter(shown), self.tensors[2:])],
         }
         for name in CPU[1:]:
             interpreter = Interpreter(
                 model_content=content,
-                experimental_op_resolver_type=runtimes.CPU_RUNTIMES[name],
+                experimental_op_resolver_type=cpu.KERNELS[name],
                 experimental_preserve_all_tensors=True,
             )
             interpreter.allocate_tensors()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from segnet_tf.export import runtimes
 from segnet_tf.export.conversion import lowering
 from segnet_tf.export.conversion.convert import DYNAMIC_RANGE_ELEMENTS
+from segnet_tf.export.runtimes import cpu
 
 # Elements of a mask's kernel in a file with int8 weights, as `export.convert` limits them.
 LARGEST_KERNEL = DYNAMIC_RANGE_ELEMENTS - 1
@@ -73,7 +73,7 @@ def convert_function(forward, shapes, form, io=tf.int8) -> bytes:
 
 
 def interpreters(content: bytes) -> dict:
-    return {name: runtimes.open_interpreter(content, name) for name in runtimes.CPU_RUNTIMES}
+    return {name: cpu.open_interpreter(content, name) for name in cpu.KERNELS}
 
 
 def steps(interpreter) -> tuple[np.float32, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from export import serve_web
-from segnet_tf.export.runtimes import browser_runtime
+from segnet_tf.export.runtimes import browser
 
 ROOT = Path(__file__).resolve().parents[2]
 DRIVER = ROOT / "tests" / "checkout" / "web" / "browser_session.mjs"
@@ -72,10 +72,10 @@ def browse(
     Returns:
         `read`: what each "read" step gave; `requests`: every address; `said`: the console.
     """
-    browser, libraries = browser_runtime.program()
+    program, libraries = browser.program()
     job = {
-        "playwright": str(browser_runtime.PARTS / "package.json"),
-        "browser": browser,
+        "playwright": str(browser.PARTS / "package.json"),
+        "browser": program,
         "libraries": libraries,
         "flags": FLAGS + (NO_WEBGPU if flags is None else flags),
         "permissions": permissions,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segnet_tf.export import runtimes
 from segnet_tf.export.conversion import delegate_ops
+from segnet_tf.export.runtimes import registry
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.export.tflite_file.flatbuffer import Graph
 
@@ -85,7 +85,7 @@ def count(content: bytes, images: list[np.ndarray], runtime: str = "xnnpack") ->
     Args:
         content: of the file.
         images: float32 `(batch, height, width, 3)`, RGB 0..255.
-        runtime: a name in `runtimes.RUNTIMES` that has the ops.
+        runtime: a name in `registry.RUNTIMES` that has the ops.
     """
     graph = flatbuffer.read(content)
     pairs = find(graph)
@@ -93,7 +93,7 @@ def count(content: bytes, images: list[np.ndarray], runtime: str = "xnnpack") ->
     shown = flatbuffer.with_outputs(content, wanted)
     counts = Counts()
     for image in images:  # one at a time: inner tensors are large
-        answer = runtimes.answers(shown, runtime, [image])[0][len(graph.outputs) :]
+        answer = registry.get(runtime).run(shown, [image]).outputs[0][len(graph.outputs) :]
         by_index = dict(zip(wanted, answer, strict=True))
         for p in pairs:
             compare(

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from segnet_tf.export import runtimes
 from segnet_tf.export.checks.parity import label_map
+from segnet_tf.export.runtimes import registry
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.export.tflite_file.flatbuffer import Graph, Op
 
@@ -101,7 +101,7 @@ def op_errors(content: bytes, runtime: str, image: np.ndarray) -> list[OpError]:
 
     Args:
         content: of an int8 .tflite file.
-        runtime: one of `runtimes.RUNTIMES`.
+        runtime: one of `registry.RUNTIMES`.
         image: float32 `(1, height, width, 3)`, RGB 0..255.
     """
     graph = flatbuffer.read(content)
@@ -109,7 +109,7 @@ def op_errors(content: bytes, runtime: str, image: np.ndarray) -> list[OpError]:
     inputs = {i for op in checked for i in op.inputs if i >= 0 and graph.tensors[i].data is None}
     wanted = sorted(inputs | {op.outputs[0] for op in checked})
     shown = flatbuffer.with_outputs(content, wanted)
-    values = runtimes.answers(shown, runtime, [image])[0][len(graph.outputs) :]
+    values = registry.get(runtime).run(shown, [image]).outputs[0][len(graph.outputs) :]
     codes = {
         i: _codes(graph, i, value).astype(np.int16) for i, value in zip(wanted, values, strict=True)
     }

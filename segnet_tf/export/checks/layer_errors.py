@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from segnet_tf.export import runtimes
 from segnet_tf.export.conversion import calibration, graph
 from segnet_tf.export.conversion.calibration import Ranges
+from segnet_tf.export.runtimes import registry
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.export.tflite_file.flatbuffer import Graph, Op, Tensor
 
@@ -67,7 +67,7 @@ def measure(
             return value
 
         graph.walk(model, image, {}, note)
-        values = runtimes.answers(shown, "xnnpack", [image])[0][len(file.outputs) :]
+        values = registry.get("xnnpack").run(shown, [image]).outputs[0][len(file.outputs) :]
         for name, value in zip(found, values, strict=True):
             noise[name] += float(np.square(value - exact[name]).mean())
             signal[name] += float(np.square(exact[name]).mean())

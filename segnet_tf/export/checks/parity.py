@@ -13,21 +13,16 @@ import numpy as np
 import tensorflow as tf
 
 from segnet_tf.data import Samples
-from segnet_tf.export import runtimes
+from segnet_tf.export.runtimes import registry
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.metrics import SegmentationScores
 from segnet_tf.system.progress import counted
 
-# On a driver that computes on the CPU, seconds an image; and emulated, a minute.
-SLOW_RUNTIMES = (*runtimes.GPU_RUNTIMES, "browser-webgpu")
-EMULATED_RUNTIMES = ("aarch64",)
-# They have no delegate: nothing else of this project runs on the CPU without XNNPACK.
-PLAIN_KERNELS = ("optimized", "reference")
-# Fractions of pixels, and points of mIoU as a fraction.
+# Smallest fractions of pixels with Keras's class, and the largest loss of mIoU, a fraction too.
 FLOAT32_PIXELS = 0.9999
 FLOAT16_PIXELS = 0.995
 INT8_DROP = 0.003
-# Images that one call to a runtime gets: its answers are in memory together.
+# Images in one call to a runtime: it returns all their outputs at once, in memory.
 TOGETHER = 8
 
 Keep = Callable[[int, np.ndarray], None]
@@ -67,17 +62,19 @@ class Cell:
     @property
     def all_delegated(self) -> bool | None:
         """Whether one delegate took every node; `None` for kernels that run without one."""
-        return None if self.runtime in PLAIN_KERNELS else self.delegated == self.nodes
+        if not registry.get(self.runtime).has_delegate:
+            return None
+        return self.delegated == self.nodes
 
 
-class KerasAnswers:
+class KerasOutputs:
     """Images at the size of the files, and Keras's logits for them, which are kept on disk.
 
     Args:
         model: from RGB 0..255 to logits.
         samples: images and labels.
         size: `(height, width)` in pixels that the files take.
-        folder: that exists; 4 bytes a logit go into it.
+        folder: an existing one; it gets a file of 4 bytes a logit.
     """
 
     def __init__(
@@ -98,7 +95,7 @@ class KerasAnswers:
         return tf.image.resize(image, self.size).numpy()
 
     def score(self, metric: SegmentationScores, index: int, logits: np.ndarray) -> None:
-        """Counts an answer at the size of the labels, as `segnet-tf evaluate` does."""
+        """Adds an output to a score at the size of the labels, as `segnet-tf evaluate` does."""
         truth = self.samples.read(index)[1]
         found = label_map(tf.image.resize(logits[np.newaxis], truth.shape[:2]).numpy())
         metric.update_state(truth[np.newaxis], tf.one_hot(found, len(self.samples.classes)))
@@ -113,7 +110,7 @@ def measure(
     content: bytes,
     file_format: str,
     runtime: str,
-    truth: KerasAnswers,
+    truth: KerasOutputs,
     count: int,
     keep: Keep = lambda index, logits: None,
 ) -> Cell:
@@ -122,8 +119,8 @@ def measure(
     Args:
         content: of the .tflite file, which gives logits.
         file_format: what it is called in the table.
-        runtime: one of `runtimes.RUNTIMES`.
-        truth: images and Keras's answers.
+        runtime: a name in `registry.RUNTIMES`.
+        truth: images and Keras's outputs.
         count: images to run, at most those that there are.
         keep: called with the number of each image and its logits.
 
@@ -138,19 +135,20 @@ def measure(
     done = counted(range(count), count, f"{file_format} on {runtime}")
     for start in range(0, count, TOGETHER):
         images = [truth.image(index) for index in range(start, min(start + TOGETHER, count))]
-        found, delegated = answers(content, runtime, images)
-        for outputs in found:
+        result = registry.get(runtime).run(content, images)
+        delegated = result.delegated
+        for outputs in result.outputs:
             index, logits = next(done), outputs[0][0]
             expected = truth.logits[index]
             difference = np.abs(logits - expected)
-            # NaN is the worst there is, and `max` of two would pass over it.
+            # NaN counts as the worst: Python's `max` may ignore it, `np.maximum` keeps it.
             worst = float(np.maximum(worst, difference.max()))
             differences += float(difference.sum(dtype=np.float64))
             same += int((label_map(logits) == label_map(expected)).sum())
             pixels += logits.shape[0] * logits.shape[1]
             values += logits.size
-            for metric, answer in zip(metrics, (logits, expected), strict=True):
-                truth.score(metric, index, answer)
+            for metric, output in zip(metrics, (logits, expected), strict=True):
+                truth.score(metric, index, output)
             keep(index, logits)
     next(done, None)
     mean_iou, keras_mean_iou = (float(metric.result()["mean_iou"]) for metric in metrics)
@@ -170,28 +168,6 @@ def measure(
     return judged(cell, len(truth))
 
 
-def answers(
-    content: bytes, runtime: str, images: list[np.ndarray]
-) -> tuple[list[list[np.ndarray]], int | None]:
-    """As `runtimes.answers`, and how many nodes a delegate took."""
-    from segnet_tf.export.runtimes import aarch64_runtime, browser_runtime
-
-    nodes = len(flatbuffer.read(content).ops)
-    if runtime in runtimes.BROWSER_RUNTIMES:
-        accelerator = runtimes.BROWSER_RUNTIMES[runtime]
-        browser = browser_runtime.run_in_browser(content, images, accelerator=accelerator)
-        return browser.outputs, nodes if browser.fully_accelerated else None
-    if runtime == "aarch64":
-        phone = aarch64_runtime.run_emulated(content, images)
-        return phone.outputs, phone.delegated
-    found = runtimes.answers(content, runtime, images)
-    if runtime in PLAIN_KERNELS:
-        return found, 0
-    if runtime == "xnnpack":
-        return found, runtimes.partitions(content).delegated
-    return found, nodes  # the GPU ones raise if a single node is elsewhere
-
-
 def judged(cell: Cell, available: int) -> Cell:
     """The cell with its target.
 
@@ -200,7 +176,7 @@ def judged(cell: Cell, available: int) -> Cell:
         available: images in the split. A score on a few of them is no score to judge by.
     """
     target, met = "", None
-    if cell.runtime == "gpu-float16":
+    if registry.get(cell.runtime).float16:
         if cell.file_format in ("float32", "float16"):
             target = f"pixels >= {100 * FLOAT16_PIXELS:g} %"
             met = cell.pixels >= FLOAT16_PIXELS

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from segnet_tf.export import runtimes
 from segnet_tf.export.conversion import masks
+from segnet_tf.export.runtimes import cpu, registry
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.export.tflite_file.flatbuffer import Graph
 
@@ -90,7 +90,7 @@ def int8_failures(graph: Graph) -> list[str]:
     return failures
 
 
-def partition_failures(partitions: runtimes.Partitions) -> list[str]:
+def partition_failures(partitions: cpu.Partitions) -> list[str]:
     """Whether XNNPACK takes the graph in one piece, except for ops at its very ends."""
     left = [name for name in partitions.left_out if name not in _ENDS]
     allowed = (1, 2) if "SOFTMAX" in partitions.left_out else (1,)
@@ -133,7 +133,7 @@ def count_mask_mismatches(
     Args:
         content: of the file. No pooling layer of it may take the image itself.
         images: float32 `(batch, height, width, 3)`, RGB 0..255.
-        runtime: a name in `runtimes.RUNTIMES`.
+        runtime: a name in `registry.RUNTIMES`.
 
     Returns:
         Wrong pairs and all pairs. Two pairs of rows and one of columns make a window.
@@ -144,7 +144,7 @@ def count_mask_mismatches(
     shown = flatbuffer.with_outputs(content, wanted)
     wrong = total = 0
     for image in images:  # one at a time: inner tensors are large
-        values = runtimes.answers(shown, runtime, [image])[0][len(graph.outputs) :]
+        values = registry.get(runtime).run(shown, [image]).outputs[0][len(graph.outputs) :]
         by_index = dict(zip(wanted, values, strict=True))
         for mask in found:
             counts = masks.mismatches(mask, by_index[mask.source], by_index[mask.mask])

@@ -19,7 +19,7 @@ from ai_edge_litert import schema_py_generated as schema
 from segnet_tf.data import class_file
 from segnet_tf.errors import UserError
 from segnet_tf.export.tflite_file import flatbuffer, metadata_tables
-from segnet_tf.inference.tflite_labels import LABELS, read_labels
+from segnet_tf.export.tflite_file.labels import LABELS, read_labels
 from segnet_tf.version import __version__
 
 BUFFER = "TFLITE_METADATA"

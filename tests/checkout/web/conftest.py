@@ -8,7 +8,7 @@ import page_assets
 import pytest
 
 from export import web_folder
-from segnet_tf.export.runtimes import browser_runtime
+from segnet_tf.export.runtimes import browser
 
 SIZE = (96, 128)
 
@@ -27,6 +27,6 @@ def manifest(assets):
 
 @pytest.fixture(scope="session")
 def site(assets, tmp_path_factory):
-    if missing := browser_runtime.unavailable():
+    if missing := browser.unavailable():
         pytest.skip(missing)
     return web_folder.assemble(tmp_path_factory.mktemp("site") / "web", assets)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from export import web_folder
-from segnet_tf.export.runtimes import browser_runtime
+from segnet_tf.export.runtimes import browser
 
 pytestmark = pytest.mark.slow
 DRAWN, MASK = session.DRAWN.format, session.MASK
@@ -55,7 +55,7 @@ def test_wasm_draws_the_same_mask_and_asks_no_other_host(site, assets, manifest)
 def test_the_files_of_this_project(tmp_path):
     if not (web_folder.ASSETS / "manifest.json").is_file():
         pytest.skip("there are no demo assets yet: make android-assets")
-    if missing := browser_runtime.unavailable():
+    if missing := browser.unavailable():
         pytest.skip(missing)
     manifest = json.loads((web_folder.ASSETS / "manifest.json").read_text("utf-8"))
     with session.served(web_folder.assemble(tmp_path / "site")) as url:
@@ -147,8 +147,9 @@ def test_classes_and_opacity(site, assets, manifest):
 
 def test_works_without_the_server_once_loaded(assets, manifest, tmp_path, site):
     server = subprocess.Popen(
-        [sys.executable, "-u", session.ROOT / "export/serve_web.py", "--port", "0"]
+        [sys.executable, "-u", "-m", "export.serve_web", "--port", "0"]
         + ["--assets", assets, "--output", tmp_path / "site"],
+        cwd=session.ROOT,
         stdout=subprocess.PIPE,
         text=True,
     )

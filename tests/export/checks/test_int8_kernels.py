@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
-from segnet_tf.export import runtimes
 from segnet_tf.export.checks import int8_kernels
-from segnet_tf.export.runtimes import cpu
+from segnet_tf.export.runtimes import cpu, registry
+from segnet_tf.export.runtimes.cpu import Cpu
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.export.tflite_file.flatbuffer import Graph, Op, Tensor
 
@@ -107,16 +107,17 @@ def test_kernels_round_what_is_exact(int8_file, images, runtime):
 def test_a_wrong_code_is_found(int8_file, images, monkeypatch):
     graph = flatbuffer.read(int8_file)
     target = next(op for op in graph.ops if op.name == "CONV_2D").outputs[0]
-    usual = runtimes.answers
+    usual = Cpu("xnnpack", has_delegate=True)
 
-    def answers(content, name, images):
-        found = usual(content, name, images)
+    def run(self, content, images):
+        result = usual.run(content, images)
         place = flatbuffer.read(content).outputs.index(target, len(graph.outputs))
-        found[0][place][0, 4, 4, 0] += 2 * np.float32(graph.tensors[target].scale[0])
-        return found
+        result.outputs[0][place][0, 4, 4, 0] += 2 * np.float32(graph.tensors[target].scale[0])
+        return result
 
-    monkeypatch.setattr(runtimes, "answers", answers)
-    errors = {e.op: e for e in int8_kernels.op_errors(int8_file, "xnnpack", images[0])}
+    wrong = type("Wrong", (Cpu,), {"run": run})("wrong")
+    monkeypatch.setitem(registry.RUNTIMES, "wrong", wrong)
+    errors = {e.op: e for e in int8_kernels.op_errors(int8_file, "wrong", images[0])}
     assert 1.4 < errors["CONV_2D"].worst < 2.6
     assert errors["CONV_2D"].where == graph.tensors[target].name[:60]
     assert errors["SUB"].worst <= 0.5
@@ -127,7 +128,7 @@ def test_codes_are_those_of_the_file(narrow, int8_file, images):
     from segnet_tf.export.conversion import calibration, convert
 
     graph = flatbuffer.read(int8_file)
-    (values,) = runtimes.answers(int8_file, "xnnpack", images[:1])[0]
+    (values,) = registry.get("xnnpack").run(int8_file, images[:1]).outputs[0]
     interpreter = cpu.open_interpreter(int8_file)
     cpu.run(interpreter, images[0])
     detail = interpreter.get_output_details()[0]
@@ -136,7 +137,7 @@ def test_codes_are_those_of_the_file(narrow, int8_file, images):
     assert len(np.unique(expected)) > 20
     ranges = calibration.measure_ranges(narrow, images)
     twin = convert.convert(narrow, images[0].shape[1:3], format="int8", ranges=ranges)
-    (real,) = runtimes.answers(twin, "xnnpack", images[:1])[0]
+    (real,) = registry.get("xnnpack").run(twin, images[:1]).outputs[0]
     np.testing.assert_array_equal(int8_kernels.output_codes(flatbuffer.read(twin), real), expected)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import tiny_models
 
 from segnet_tf.data.scenes import synthetic
-from segnet_tf.export import runtimes
 from segnet_tf.export.checks import parity
+from segnet_tf.export.runtimes import cpu, registry
+from segnet_tf.export.runtimes.protocol import RunResult
 
 CLASSES = 11
 COUNT = 3
@@ -19,8 +21,8 @@ COUNT = 3
 @pytest.fixture(scope="module")
 def truth(network, tmp_path_factory):
     samples = synthetic.samples("val", size=tiny_models.SIZE, count=COUNT)
-    folder = tmp_path_factory.mktemp("answers")
-    return parity.KerasAnswers(network, samples, tiny_models.SIZE, folder)
+    folder = tmp_path_factory.mktemp("keras")
+    return parity.KerasOutputs(network, samples, tiny_models.SIZE, folder)
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +32,37 @@ def content(network):
     return convert.convert(network, tiny_models.SIZE)
 
 
-def mean_iou(truths, answers):
+@dataclasses.dataclass
+class Fake:
+    """A runtime that follows the protocol without naming it."""
+
+    compute: Callable
+    delegated: int | None
+    name: str = "fake"
+    speed: str = "emulated"
+    float16: bool = False
+    has_delegate: bool = True
+    shows_int8: bool = False
+
+    def unavailable(self):
+        return None
+
+    def run(self, content, images):
+        return RunResult(self.compute(content, images), self.delegated)
+
+
+def register(monkeypatch, compute, delegated):
+    """A row more, and nothing else, is all that parity needs."""
+    monkeypatch.setitem(registry.RUNTIMES, "fake", Fake(compute, delegated))
+
+
+def mean_iou(truths, labels):
     """By sets of pixels, class after class, void (255) left out."""
-    truths, answers = np.stack(truths), np.stack(answers)
+    truths, labels = np.stack(truths), np.stack(labels)
     seen = truths != 255
     ious = []
     for number in range(CLASSES):
-        there, said = (truths == number) & seen, (answers == number) & seen
+        there, said = (truths == number) & seen, (labels == number) & seen
         if (there | said).any():
             ious.append((there & said).sum() / (there | said).sum())
     return np.mean(ious)
@@ -52,15 +78,15 @@ def test_a_cell_counts_what_was_changed(truth, content, monkeypatch):
     changed[1] += 0.5
     calls = []
 
-    def answers(content, runtime, images):
+    def run(content, images):
         start = sum(calls)
         calls.append(len(images))
-        return [[logits[None]] for logits in changed[start : start + len(images)]], 7
+        return [[logits[None]] for logits in changed[start : start + len(images)]]
 
-    monkeypatch.setattr(parity, "answers", answers)
+    register(monkeypatch, run, delegated=7)
     monkeypatch.setattr(parity, "TOGETHER", 2)
     kept = {}
-    cell = parity.measure(content, "float32", "xnnpack", truth, 99, kept.__setitem__)
+    cell = parity.measure(content, "float32", "fake", truth, 99, kept.__setitem__)
     height, width = tiny_models.SIZE
     assert calls == [2, 1] and cell.images == COUNT and cell.delegated == 7
     assert cell.pixels == pytest.approx(1 - 1 / (COUNT * height * width), abs=1e-9)
@@ -75,7 +101,7 @@ def test_a_cell_counts_what_was_changed(truth, content, monkeypatch):
     assert sorted(kept) == [0, 1, 2] and (kept[0] == changed[0]).all()
 
 
-@pytest.mark.parametrize("runtime", runtimes.CPU_RUNTIMES)
+@pytest.mark.parametrize("runtime", cpu.KERNELS)
 def test_a_float32_file_is_keras(truth, content, network, runtime):
     cell = parity.measure(content, "float32", runtime, truth, 2)
     assert (cell.images, cell.pixels, cell.met) == (2, 1.0, True)
@@ -88,15 +114,14 @@ def test_a_float32_file_is_keras(truth, content, network, runtime):
 def test_nan_is_the_worst_there_is(truth, content, monkeypatch):
     broken = truth.logits[0].copy()
     broken[0, 0, 0] = np.nan
-    answer = [[[broken[None]], [truth.logits[1][None]]], 0]
-    monkeypatch.setattr(parity, "answers", lambda *_: answer)
-    cell = parity.measure(content, "float32", "optimized", truth, 2)
+    register(monkeypatch, lambda *_: [[broken[None]], [truth.logits[1][None]]], delegated=0)
+    cell = parity.measure(content, "float32", "fake", truth, 2)
     assert np.isnan(cell.worst)
 
 
 def test_another_size_is_scored_at_that_of_the_labels(network, tmp_path):
     samples = synthetic.samples("val", size=(64, 96), count=1)
-    half = parity.KerasAnswers(network, samples, tiny_models.SIZE, tmp_path)
+    half = parity.KerasOutputs(network, samples, tiny_models.SIZE, tmp_path)
     assert half.image(0).shape == (1, *tiny_models.SIZE, 3)
     seen = []
 
@@ -146,9 +171,9 @@ def test_one_logit_is_foreground_above_zero():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runtime", runtimes.RUNTIMES)
+@pytest.mark.parametrize("runtime", registry.RUNTIMES)
 def test_every_runtime_gives_keras_pixels(truth, content, runtime):
-    if reason := runtimes.unavailable(runtime):
+    if reason := registry.get(runtime).unavailable():
         pytest.skip(reason)
     cell = parity.measure(content, "float32", runtime, truth, 2)
     assert cell.all_delegated is not False

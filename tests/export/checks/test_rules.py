@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from segnet_tf.errors import UserError
-from segnet_tf.export import runtimes
 from segnet_tf.export.checks import rules
 from segnet_tf.export.conversion import lowering
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.inference.tflite_model import check_survives
 
@@ -89,7 +89,7 @@ def test_a_float_file_is_not_int8():
 
 
 def test_one_partition_passes(int8_with_float_faces):
-    partitions = runtimes.partitions(int8_with_float_faces)
+    partitions = cpu.partitions(int8_with_float_faces)
     assert partitions.count == 1
     assert rules.partition_failures(partitions) == []
 
@@ -98,7 +98,7 @@ def test_an_op_that_xnnpack_leaves_out_cuts_the_graph():
     def cut(x):
         return tf.nn.relu(tf.reverse(tf.nn.relu(x) + 1.0, [1])) * 2.0
 
-    partitions = runtimes.partitions(converted(cut))
+    partitions = cpu.partitions(converted(cut))
     assert partitions.left_out == ("REVERSE_V2",)
     assert partitions.count == 2
     failures = rules.partition_failures(partitions)
@@ -111,7 +111,7 @@ def test_the_ops_of_a_label_map_may_be_left_out():
     def labels(x):
         return tf.argmax(tf.nn.relu(x) + 1.0, axis=-1, output_type=tf.int32)
 
-    partitions = runtimes.partitions(converted(labels))
+    partitions = cpu.partitions(converted(labels))
     assert partitions.left_out == ("ARG_MAX",)
     assert rules.partition_failures(partitions) == []
 
@@ -122,14 +122,14 @@ def test_an_int8_softmax_and_uint8_faces_may_be_left_out():
         logits = lowering.fake_quantize(x + 1.0, (0.0, 6.0))
         return lowering.fake_quantize(tf.nn.softmax(logits), (0.0, 1.0))
 
-    partitions = runtimes.partitions(converted(softmax, int8=True))
+    partitions = cpu.partitions(converted(softmax, int8=True))
     assert partitions.left_out == ("SOFTMAX",)
     assert rules.partition_failures(partitions) == []
-    inside = runtimes.Partitions(3, 7, 9, ("SOFTMAX", "SOFTMAX"))
+    inside = cpu.Partitions(3, 7, 9, ("SOFTMAX", "SOFTMAX"))
     assert len(rules.partition_failures(inside)) == 1
-    faces = runtimes.Partitions(1, 7, 9, ("QUANTIZE", "QUANTIZE"))
+    faces = cpu.Partitions(1, 7, 9, ("QUANTIZE", "QUANTIZE"))
     assert rules.partition_failures(faces) == []
-    inside = runtimes.Partitions(2, 7, 8, ("QUANTIZE",))
+    inside = cpu.Partitions(2, 7, 8, ("QUANTIZE",))
     assert rules.partition_failures(inside) == [
         "XNNPACK takes 7 of 8 ops in 2 pieces, without QUANTIZE"
     ]
@@ -140,9 +140,9 @@ def test_runtimes_run_every_format_of_input():
     x = np.random.default_rng(0).uniform(-3, 5, SHAPE).astype(np.float32)
     quantized = lowered_pair.convert(SHAPE, "valid", SPAN)
     floating = converted(quantized_pair, int8=True)
-    for name in runtimes.CPU_RUNTIMES:
-        codes = runtimes.run(runtimes.open_interpreter(quantized, name), x)[1]
-        (reals,) = runtimes.run(runtimes.open_interpreter(floating, name), x)
+    for name in cpu.KERNELS:
+        codes = cpu.run(cpu.open_interpreter(quantized, name), x)[1]
+        (reals,) = cpu.run(cpu.open_interpreter(floating, name), x)
         # A step is 0.03; the runtimes' own product of code and scale is rounded otherwise.
         np.testing.assert_allclose(codes, reals, rtol=1e-6)
         assert codes.dtype == np.float32
@@ -168,4 +168,4 @@ def test_a_file_that_takes_too_long_is_one_line(tmp_path):
 
 
 def test_latency_is_a_positive_number_of_milliseconds():
-    assert 0 < runtimes.latency_ms(lowered_pair.convert(SHAPE, "valid"), seconds=0.05) < 1000
+    assert 0 < cpu.latency_ms(lowered_pair.convert(SHAPE, "valid"), seconds=0.05) < 1000

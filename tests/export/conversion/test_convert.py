@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import tiny_models
 
-from segnet_tf.export import runtimes
 from segnet_tf.export.checks import rules
 from segnet_tf.export.conversion import calibration, convert
-from segnet_tf.export.runtimes import cpu
+from segnet_tf.export.runtimes import cpu, registry
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.layers import MaxPoolingWithArgmax2D
 from segnet_tf.models import blocks
@@ -155,7 +154,7 @@ def test_normalization_rounds_nothing(small, small_ranges, kernels):
     assert (list(normalized.scale), list(normalized.zero_point)) == ([1 / 128], [0])
     image = np.resize(np.arange(256, dtype=np.float32), (1, *size, 3))
     shown = flatbuffer.with_outputs(content, [normalized.index])
-    values = runtimes.answers(shown, kernels, [image])[0][1]
+    values = registry.get(kernels).run(shown, [image]).outputs[0][1]
     np.testing.assert_array_equal(values, image / 128 - 1)
 
 

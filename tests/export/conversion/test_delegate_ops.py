@@ -13,9 +13,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
-from segnet_tf.export import runtimes, verify
+from segnet_tf.export import verify
 from segnet_tf.export.checks import delegate_pairs, rules
 from segnet_tf.export.conversion import convert, delegate_ops
+from segnet_tf.export.runtimes import registry
 from segnet_tf.export.tflite_file import flatbuffer
 
 # Every two of the four cells of a window, a channel each, are the equal maxima.
@@ -34,7 +35,7 @@ SLOW_RUNTIMES = {
 def every_runtime():
     yield pytest.param("xnnpack", BY_COLUMNS)
     for name, order in SLOW_RUNTIMES.items():
-        reason = runtimes.unavailable(name)
+        reason = registry.get(name).unavailable()
         skip = pytest.mark.skipif(reason is not None, reason=str(reason))
         yield pytest.param(name, order, marks=[pytest.mark.slow, pytest.mark.timeout(900), skip])
 
@@ -65,7 +66,7 @@ def test_which_of_two_equal_maxima_a_runtime_takes(runtime, order):
     x = np.zeros((1, 2, 2, len(TIES)), np.float32)
     for channel, cells in enumerate(TIES):
         x.reshape(4, -1)[list(cells), channel] = 1
-    answers = runtimes.answers(pair(x.shape, "valid"), runtime, [x])[0]
+    answers = registry.get(runtime).run(pair(x.shape, "valid"), [x]).outputs[0]
     unpooled = next(answer for answer in answers if answer.shape == x.shape)
     assert unpooled.sum() == len(TIES)
     assert unpooled.reshape(4, -1).argmax(0).tolist() == order
@@ -84,7 +85,7 @@ def test_pair_alone_is_exact(runtime, order, shape, padding):
     if order == FIRST:
         several.append(draw.integers(0, 3, shape))
     several = [one.astype(np.float32) for one in several]
-    answers = runtimes.answers(pair(shape, padding), runtime, several)
+    answers = registry.get(runtime).run(pair(shape, padding), several).outputs
     for x, found in zip(several, answers, strict=True):
         expected = lowered_pair.reference(x, ceil=padding == "same")
         unpooled = next(one for one in found if one.shape == shape)
@@ -200,5 +201,5 @@ def test_int8_is_refused_with_the_reason(network, format):
 @pytest.mark.parametrize("runtime", ["optimized", "reference"])
 def test_kernels_without_a_delegate_refuse_it_in_one_line(runtime, custom):
     with pytest.raises(UserError, match="unresolved custom op: MaxPoolingWithArgmax2D") as caught:
-        runtimes.answers(custom, runtime, tiny_models.images(count=1))
+        registry.get(runtime).run(custom, tiny_models.images(count=1))
     assert "\n" not in str(caught.value)

@@ -9,12 +9,12 @@ import pytest
 import small_files
 import tiny_models
 
+from segnet_tf.cli.main import main
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
-from segnet_tf.export import exporter, runtimes
 from segnet_tf.export.checks import agreement, rules
 from segnet_tf.export.conversion import calibration, convert
-from segnet_tf.export.runtimes import cpu
+from segnet_tf.export.runtimes import cpu, registry
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.inference.predictors import Predictor
 from segnet_tf.inference.tflite_model import TFLiteModel
@@ -36,7 +36,7 @@ def test_each_size_gets_a_file_and_a_report_named_after_it(any_size, tmp_path, f
     out, report = tmp_path / "road.tflite", tmp_path / "road.json"
     arguments = [*ARGUMENTS, "--model", any_size, "--output", out, "--json", report]
     sizes = ["--input-size", "32x48", "48x32", "--input-size", "45x61"]
-    assert exporter.main([str(part) for part in arguments + sizes]) == 0
+    assert main(["export", *map(str, arguments + sizes)]) == 0
     said = capsys.readouterr().out
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {
@@ -56,7 +56,7 @@ def test_default_names_have_the_size_too(any_size, tmp_path, fast):
     model = tmp_path / "net.keras"
     model.write_bytes(any_size.read_bytes())
     arguments = [*ARGUMENTS, "--model", str(model), "--data", "synthetic:2"]
-    assert exporter.main([*arguments, "--input-size", "32x48", "48x32"]) == 0
+    assert main(["export", *arguments, "--input-size", "32x48", "48x32"]) == 0
     assert {path.name for path in tmp_path.glob("*.tflite")} == {
         "net_float32_32x48.tflite",
         "net_float32_48x32.tflite",
@@ -66,14 +66,14 @@ def test_default_names_have_the_size_too(any_size, tmp_path, fast):
 def test_no_size_is_exported_if_one_of_the_files_exists(any_size, tmp_path, fast, capsys):
     (tmp_path / "road_48x32.tflite").write_text("old")
     arguments = [*ARGUMENTS, "--model", str(any_size), "--output", str(tmp_path / "road.tflite")]
-    assert exporter.main([*arguments, "--input-size", "32x48", "48x32"]) == 2
+    assert main(["export", *arguments, "--input-size", "32x48", "48x32"]) == 2
     assert "road_48x32.tflite, which exists" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["road_48x32.tflite"]
 
 
 def test_no_size_is_exported_if_one_does_not_fit_the_model(run, tmp_path, fast, capsys):
     arguments = [*ARGUMENTS, "--model", str(run), "--output", str(tmp_path / "road.tflite")]
-    assert exporter.main([*arguments, "--input-size", "32x48", "48x32"]) == 2
+    assert main(["export", *arguments, "--input-size", "32x48", "48x32"]) == 2
     error = capsys.readouterr().err
     assert "`input_size` must be" in error and "48x32" in error
     assert list(tmp_path.iterdir()) == []
@@ -81,7 +81,7 @@ def test_no_size_is_exported_if_one_does_not_fit_the_model(run, tmp_path, fast, 
 
 def test_a_size_named_twice_is_refused(run, tmp_path, capsys):
     arguments = [*ARGUMENTS, "--model", str(run), "--output", str(tmp_path / "road.tflite")]
-    assert exporter.main([*arguments, "--input-size", "32x48", "032x48"]) == 2
+    assert main(["export", *arguments, "--input-size", "32x48", "032x48"]) == 2
     assert "`input_size` must name each size once" in capsys.readouterr().err
 
 
@@ -106,8 +106,8 @@ def test_masks_of_a_batch_are_exact_and_its_images_do_not_mix(batches, network, 
     for runtime in cpu.KERNELS:
         counts = rules.count_mask_mismatches(content, [images], runtime)
         assert counts == (0, BATCH * per_image), runtime
-        (answer,) = runtimes.answers(content, runtime, [images])[0]
-        (turned,) = runtimes.answers(content, runtime, [images[::-1]])[0]
+        (answer,) = registry.get(runtime).run(content, [images]).outputs[0]
+        (turned,) = registry.get(runtime).run(content, [images[::-1]]).outputs[0]
         np.testing.assert_allclose(answer, turned[::-1], rtol=0, atol=1e-4)
         if kind == "float32":
             np.testing.assert_allclose(answer, network(images), rtol=0, atol=1e-4)
@@ -117,7 +117,7 @@ def test_masks_of_a_batch_are_exact_and_its_images_do_not_mix(batches, network, 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_masks_of_a_batch_on_the_other_runtimes(batches, runtime):
-    if reason := runtimes.unavailable(runtime):
+    if reason := registry.get(runtime).unavailable():
         pytest.skip(reason)
     images = np.concatenate(tiny_models.images(count=BATCH))
     wrong, pairs = rules.count_mask_mismatches(batches["float32"], [images], runtime)
@@ -141,7 +141,7 @@ def test_a_files_answers_do_not_depend_on_its_batch(network, batches, tmp_path):
 
 def test_a_batch_is_exported_and_verified(run, tmp_path, fast, capsys):
     arguments = [*ARGUMENTS, "--model", str(run), "--output", str(tmp_path / "four.tflite")]
-    assert exporter.main([*arguments, "--batch", str(BATCH)]) == 0
+    assert main(["export", *arguments, "--batch", str(BATCH)]) == 0
     said = capsys.readouterr().out
     assert "input        4x32x48x3 float32" in said and "ms for 4 images" in said
     assert "0 of " in said and "(1 images," in said

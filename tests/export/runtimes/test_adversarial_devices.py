@@ -16,10 +16,10 @@ from adversarial import Case
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from segnet_tf.export import runtimes
 from segnet_tf.export.conversion import lowering
+from segnet_tf.export.runtimes import cpu, registry
 
-GPU = tuple(runtimes.GPU_RUNTIMES)
+GPU = ("gpu-float32", "gpu-float16")
 SHAPES = (
     ((9, 7), 5, "same", 1),
     ((45, 61), 3, "valid", 1),
@@ -57,7 +57,7 @@ def on(*names):
     """Marks a test slow, runs it on each runtime and skips it where that is missing."""
     devices = []
     for name in names:
-        reason = runtimes.unavailable(name)
+        reason = registry.get(name).unavailable()
         mark = pytest.mark.skipif(reason is not None, reason=str(reason))
         devices.append(pytest.param(name, marks=mark))
 
@@ -82,7 +82,7 @@ def look(case: Case, runtime: str, alphabets) -> int:
     content = lowered_pair.convert(case.shape, case.padding, case.span, case.form)
     scale, zero = np.float32(1), 0
     if case.form == "int8":
-        scale, zero = lowered_pair.steps(runtimes.open_interpreter(content))
+        scale, zero = lowered_pair.steps(cpu.open_interpreter(content))
     tried = 0
 
     @settings(max_examples=EXAMPLES, phases=[Phase.generate], **adversarial_search.SEARCH)
@@ -94,7 +94,8 @@ def look(case: Case, runtime: str, alphabets) -> int:
         nonlocal tried
         maps = [adversarial.fill(case, alphabet, turn, 7) for alphabet in several]
         images = [(x.astype(np.float32) - zero) * np.float32(scale) for x in maps]
-        for x, outputs in zip(maps, runtimes.answers(content, runtime, images), strict=True):
+        found = registry.get(runtime).run(content, images).outputs
+        for x, outputs in zip(maps, found, strict=True):
             if case.form == "int8":
                 outputs = [np.rint(values / np.float32(scale)) + zero for values in outputs]
             cells, _ = adversarial.windows_of(case, x)
@@ -108,7 +109,7 @@ def look(case: Case, runtime: str, alphabets) -> int:
     return tried
 
 
-@on("aarch64", *GPU, *runtimes.BROWSER_RUNTIMES)
+@on("aarch64", *GPU, "browser-wasm", "browser-webgpu")
 @pytest.mark.parametrize("form", ["float32", "float16", "int8"])
 def test_each_group_of_channels_goes_where_the_same_masks_say(runtime, form):
     """Two more groups hold the pooled map with its channels moved on by one and by two."""
@@ -131,7 +132,8 @@ def test_each_group_of_channels_goes_where_the_same_masks_say(runtime, form):
     scale = np.float32(1 if span is None else lowering.quantum(span))
     codes = np.random.default_rng(0).integers(-2, 3, (2, *shape)).astype(np.float32)
     images = [x * scale for x in codes]
-    for x, (unpooled,) in zip(codes, runtimes.answers(content, runtime, images), strict=True):
+    found = registry.get(runtime).run(content, images).outputs
+    for x, (unpooled,) in zip(codes, found, strict=True):
         wanted = np.zeros((*shape[:3], 3 * channels), np.float32)
         for i, j, c in np.ndindex(5, 4, channels):
             cells = x[0, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2]
@@ -163,15 +165,15 @@ def test_int8_masks_of_narrow_maps_are_finite_in_float16(runtime, span, factor):
 
     shape = (1, 8, 8, 10)
     content = lowered_pair.convert_function(forward, [shape], "int8")
-    scale, zero = map(np.float32, lowered_pair.steps(runtimes.open_interpreter(content)))
+    scale, zero = map(np.float32, lowered_pair.steps(cpu.open_interpreter(content)))
     case = Case("int8", shape[1:3], shape[3], "valid", 1, span, wide)
     around = int(np.clip(zero, -127, 126))
     maps = [
         adversarial.fill(case, alphabet, 3, 7).astype(np.float32) - zero
         for alphabet in ([-128, -127, 126, 127], [around - 1, around, around + 1], [5, 6, 7, 8])
     ]
-    answers = runtimes.answers(content, runtime, [x * scale for x in maps])
-    for x, (unpooled,) in zip(maps, answers, strict=True):
+    found = registry.get(runtime).run(content, [x * scale for x in maps]).outputs
+    for x, (unpooled,) in zip(maps, found, strict=True):
         expected = lowered_pair.reference(x, ceil=False)[1]
         np.testing.assert_array_equal(np.rint(unpooled / (scale * factor)), expected)
 
@@ -181,7 +183,7 @@ def test_the_gpu_pools_to_10_000_below_zero_and_no_further(runtime):
     """Right outside: LiteRT's own limit, of any max-pooling. What is compared stays right."""
     content = lowered_pair.convert((1, 2, 2, 1), "valid")
     images = [np.full((1, 2, 2, 1), value, np.float32) for value in (LOWEST, 2 * LOWEST)]
-    inside, outside = runtimes.answers(content, runtime, images)
+    inside, outside = registry.get(runtime).run(content, images).outputs
     for pooled, unpooled in (inside, outside):
         assert pooled.item() == LOWEST
         assert unpooled.ravel().tolist() == [LOWEST, 0, 0, 0]

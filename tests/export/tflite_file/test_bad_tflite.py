@@ -20,8 +20,8 @@ def one_line(path):
     return str(caught.value)
 
 
-def test_a_file_that_ends_the_process_is_one_line(tmp_path, monkeypatch):
-    """512 quanta a step instead of 16: XNNPACK ends the process that allocates its tensors."""
+def test_a_file_that_crashes_the_process_is_one_line(tmp_path, monkeypatch):
+    """512 quanta a step instead of 16: XNNPACK crashes the process that allocates its tensors."""
     monkeypatch.setattr(lowering, "INT8_STEP", 512.0)
     monkeypatch.setattr(lowering, "LARGEST_SUBTRACTED", 512.0)
     path = tmp_path / "file.tflite"

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from segnet_tf.errors import UserError
-from segnet_tf.export import runtimes
+from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
 
 SHAPE = (1, 5, 7, 3)
@@ -24,7 +24,7 @@ def content():
 
 def test_tensors_are_the_interpreters(content):
     graph = flatbuffer.read(content)
-    interpreter = runtimes.open_interpreter(content, "reference")
+    interpreter = cpu.open_interpreter(content, "reference")
     details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
     assert [tensor.index for tensor in graph.tensors] == list(range(len(graph.tensors)))
     constants = 0
@@ -44,7 +44,7 @@ def test_tensors_are_the_interpreters(content):
 
 def test_ops_are_the_interpreters(content):
     graph = flatbuffer.read(content)
-    interpreter = runtimes.open_interpreter(content, "reference")
+    interpreter = cpu.open_interpreter(content, "reference")
     ops = interpreter._get_ops_details()
     assert [op.name for op in graph.ops] == [op["op_name"] for op in ops]
     for mine, theirs in zip(graph.ops, ops, strict=True):
@@ -77,9 +77,9 @@ def test_inner_tensors_become_outputs_after_the_files_own(content):
     shown = flatbuffer.with_outputs(content, inner)
     assert flatbuffer.read(shown).outputs == (*graph.outputs, *inner)
     x = np.random.default_rng(0).uniform(-3, 5, SHAPE).astype(np.float32)
-    for name in runtimes.CPU_RUNTIMES:
-        before = runtimes.run(runtimes.open_interpreter(content, name), x)
-        after = runtimes.run(runtimes.open_interpreter(shown, name), x)
+    for name in cpu.KERNELS:
+        before = cpu.run(cpu.open_interpreter(content, name), x)
+        after = cpu.run(cpu.open_interpreter(shown, name), x)
         for index, value in enumerate(before):
             np.testing.assert_array_equal(after[index], value)
         rows = after[len(before)]

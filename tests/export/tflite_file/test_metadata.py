@@ -11,15 +11,16 @@ import pytest
 import tiny_models
 from ai_edge_litert import schema_py_generated as schema
 
+from segnet_tf.cli.main import main
 from segnet_tf.data import camvid
 from segnet_tf.errors import UserError
-from segnet_tf.export import exporter, runtimes, sources
+from segnet_tf.export import sources
 from segnet_tf.export.checks import rules
-from segnet_tf.export.runtimes import cpu
+from segnet_tf.export.runtimes import cpu, registry
 from segnet_tf.export.tflite_file import flatbuffer, metadata
+from segnet_tf.export.tflite_file.labels import read_labels
 from segnet_tf.inference import predict
 from segnet_tf.inference.predictors import Predictor
-from segnet_tf.inference.tflite_labels import read_labels
 from segnet_tf.inference.tflite_model import TFLiteModel
 
 NAMES = camvid.CLASSES.names
@@ -50,7 +51,7 @@ def test_the_model_is_the_same(request, file, images):
     before, after = flatbuffer.read(bare), flatbuffer.read(content)
     assert after.ops and [op.name for op in after.ops] == [op.name for op in before.ops]
     for name in ("xnnpack", "optimized"):
-        expected, got = (runtimes.answers(c, name, images) for c in (bare, content))
+        expected, got = (registry.get(name).run(c, images).outputs for c in (bare, content))
         assert all(np.array_equal(a[0], b[0]) for a, b in zip(expected, got, strict=True))
     assert cpu.partitions(content) == cpu.partitions(bare)
     # Inner tensors can still be shown, which packs the file anew.
@@ -176,7 +177,7 @@ def test_labels_that_do_not_fit_are_one_line(run, tmp_path, capsys, name, text, 
         file.write_text(text)
     output = tmp_path / "f.tflite"
     arguments = ["--float32", "--model", run, "--labels", file, "--output", output]
-    assert exporter.main([str(argument) for argument in arguments]) == 2
+    assert main(["export", *map(str, arguments)]) == 2
     error = capsys.readouterr().err
     assert words in error and error.count("\n") == 1
     assert not output.exists()
@@ -184,7 +185,7 @@ def test_labels_that_do_not_fit_are_one_line(run, tmp_path, capsys, name, text, 
 
 def test_the_exporter_puts_them_in(run, tmp_path, fast, capsys):
     output = tmp_path / "f.tflite"
-    assert exporter.main(["--float32", "--model", str(run), "--output", str(output)]) == 0
+    assert main(["export", "--float32", "--model", str(run), "--output", str(output)]) == 0
     assert metadata.read(output.read_bytes()).labels == NAMES
     assert "metadata     for MediaPipe; Sky, Building, Pole" in capsys.readouterr().out
 

@@ -8,9 +8,8 @@ import pytest
 import tensorflow as tf
 
 from segnet_tf.errors import UserError
-from segnet_tf.export import runtimes
 from segnet_tf.export.checks import rules
-from segnet_tf.export.runtimes import gpu_runtime
+from segnet_tf.export.runtimes import registry
 from segnet_tf.export.tflite_file import flatbuffer
 
 
@@ -27,8 +26,12 @@ def drivers(test):
     return test
 
 
+def gpu(precision):
+    return registry.get(f"gpu-{precision}")
+
+
 def with_driver(precision):
-    reason = gpu_runtime.unavailable(precision)
+    reason = gpu(precision).unavailable()
     return pytest.param(precision, marks=pytest.mark.skipif(reason is not None, reason=str(reason)))
 
 
@@ -76,8 +79,8 @@ def maps(shape):
 def test_pair_alone_is_exact(precision, shape, padding):
     content = lowered_pair.convert(shape, padding)
     several = maps(shape)
-    answers = gpu_runtime.answers(content, several, precision)
-    for x, (pooled, unpooled) in zip(several, answers, strict=True):
+    found = gpu(precision).run(content, several).outputs
+    for x, (pooled, unpooled) in zip(several, found, strict=True):
         expected = lowered_pair.reference(x, ceil=padding == "same")
         np.testing.assert_array_equal(pooled, expected[0])
         np.testing.assert_array_equal(unpooled, expected[1])
@@ -86,7 +89,8 @@ def test_pair_alone_is_exact(precision, shape, padding):
 @drivers
 def test_precision_is_the_one_asked_for(precision):
     x = np.random.default_rng(1).uniform(-6, 6, (1, 8, 12, 8)).astype(np.float32)
-    pooled, _ = gpu_runtime.answers(lowered_pair.convert(x.shape, "valid"), [x], precision)[0]
+    content = lowered_pair.convert(x.shape, "valid")
+    ((pooled, _),) = gpu(precision).run(content, [x]).outputs
     computed = x if precision == "float32" else x.astype(np.float16).astype(np.float32)
     np.testing.assert_array_equal(pooled, lowered_pair.reference(computed, ceil=False)[0])
 
@@ -110,10 +114,9 @@ def test_int8_pair_alone_is_exact(precision, value_range):
     step, zero = (float(part[0]) for part in _quantization(graph, graph.inputs[0]))
     draw = np.random.default_rng(0)
     several = [draw.integers(low, high, shape) for low, high in ((-128, 128), (0, 2), (-128, -125))]
-    answers = gpu_runtime.answers(
-        content, [np.float32((codes - zero) * step) for codes in several], precision
-    )
-    for codes, outputs in zip(several, answers, strict=True):
+    images = [np.float32((codes - zero) * step) for codes in several]
+    found = gpu(precision).run(content, images).outputs
+    for codes, outputs in zip(several, found, strict=True):
         for values, expected in zip(
             outputs, lowered_pair.reference(codes - int(zero), ceil=True), strict=True
         ):
@@ -138,8 +141,8 @@ def test_int8_masks_of_a_network_are_exact(precision, int8_file, images):
 
 @drivers
 def test_logits_of_a_network(precision, narrow, float_file, images):
-    answers = runtimes.answers(float_file, f"gpu-{precision}", images)
-    logits = np.concatenate([outputs[0] for outputs in answers])
+    found = gpu(precision).run(float_file, images).outputs
+    logits = np.concatenate([outputs[0] for outputs in found])
     expected = np.concatenate([narrow(image) for image in images])
     same = (logits.argmax(-1) == expected.argmax(-1)).mean()
     if precision == "float32":
@@ -155,7 +158,7 @@ def test_logits_of_a_network(precision, narrow, float_file, images):
 def test_refused_op_raises(precision):
     content = converted(lambda x: tf.gather_nd(2 * x, [[0, 1, 2, 3], [0, 2, 2, 1]]))
     with pytest.raises(UserError) as info:
-        gpu_runtime.answers(content, [np.zeros((1, 8, 8, 4), np.float32)], precision)
+        gpu(precision).run(content, [np.zeros((1, 8, 8, 4), np.float32)])
     assert "GATHER_ND: Operation is not supported" in one_line(info)
 
 
@@ -164,7 +167,7 @@ def test_op_that_is_accepted_and_wrong_raises(precision):
     # The delegate takes a SPLIT along the width and gets its shape wrong; only the log tells.
     content = converted(lambda x: tf.concat(tf.split(2 * x, 2, 1), 2))
     with pytest.raises(UserError) as info:
-        gpu_runtime.answers(content, [np.zeros((1, 8, 8, 4), np.float32)], precision)
+        gpu(precision).run(content, [np.zeros((1, 8, 8, 4), np.float32)])
     assert "Shape mismatch" in one_line(info)
 
 
@@ -174,13 +177,13 @@ def test_input_as_output_raises(precision):
     graph = flatbuffer.read(content)
     shown = flatbuffer.with_outputs(content, list(graph.inputs))
     with pytest.raises(UserError) as info:
-        gpu_runtime.answers(shown, [np.zeros((1, 4, 4, 1), np.float32)], precision)
+        gpu(precision).run(shown, [np.zeros((1, 4, 4, 1), np.float32)])
     assert "input among its outputs" in one_line(info)
 
 
 @drivers
-def test_damaged_file_raises(precision, float_file, images, tmp_path):
-    for content in (b"not a model", float_file[:1000], tmp_path / "none.tflite"):
+def test_damaged_file_raises(precision, float_file, images):
+    for content in (b"not a model", float_file[:1000]):
         with pytest.raises(UserError) as info:
-            gpu_runtime.answers(content, images, precision)
+            gpu(precision).run(content, images)
         one_line(info)

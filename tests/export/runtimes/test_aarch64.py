@@ -10,25 +10,25 @@ import pytest
 import small_files
 
 from segnet_tf.errors import UserError
-from segnet_tf.export import runtimes
-from segnet_tf.export.runtimes import aarch64_runtime
+from segnet_tf.export.runtimes import aarch64, cpu
+from segnet_tf.export.runtimes.aarch64 import Aarch64
 
 ROOT = Path(__file__).resolve().parents[3]
 needs_parts = pytest.mark.skipif(
-    bool(aarch64_runtime.unavailable()), reason=aarch64_runtime.unavailable() or ""
+    bool(Aarch64().unavailable()), reason=Aarch64().unavailable() or ""
 )
 
 
 @pytest.fixture
 def no_parts(monkeypatch, tmp_path):
-    monkeypatch.setattr(aarch64_runtime, "PARTS", tmp_path)
+    monkeypatch.setattr(aarch64, "PARTS", tmp_path)
 
 
 def test_missing_parts_name_the_command(no_parts):
-    said = aarch64_runtime.unavailable()
+    said = Aarch64().unavailable()
     assert "make runtimes-aarch64" in said and "\n" not in said
     with pytest.raises(UserError, match="make runtimes-aarch64"):
-        aarch64_runtime.answers(b"", [])
+        Aarch64().run(b"", [])
     assert "\nruntimes-aarch64:" in (ROOT / "Makefile").read_text("utf-8")
 
 
@@ -50,7 +50,7 @@ def test_unreachable_mirror_is_one_line(tmp_path):
 @pytest.mark.slow
 @needs_parts
 @pytest.mark.parametrize(
-    ("kind", "cpu", "tolerance"),
+    ("kind", "processor", "tolerance"),
     [
         ("float32", "max", 0),
         # Their kernels add in another order.
@@ -61,13 +61,15 @@ def test_unreachable_mirror_is_one_line(tmp_path):
         ("int8", "cortex-a53", 0),
     ],
 )
-def test_same_bits_as_x86(kind, cpu, tolerance):
+def test_same_bits_as_x86(kind, processor, tolerance):
     content, images = small_files.content(kind), small_files.images(2)
-    interpreter = runtimes.open_interpreter(content, "xnnpack")
-    found = aarch64_runtime.answers(content, images, cpu=cpu)
+    interpreter = cpu.open_interpreter(content, "xnnpack")
+    result = Aarch64(processor=processor).run(content, images)
+    found = result.outputs
+    assert result.delegated == cpu.partitions(content).delegated
     assert len(found) == len(images)
     for image, outputs in zip(images, found, strict=True):
-        (expected,) = runtimes.run(interpreter, image)
+        (expected,) = cpu.run(interpreter, image)
         assert len(np.unique(expected.argmax(-1))) > 1, "nothing to tell apart"
         assert small_files.same_pixels(outputs[0], expected) == 1
         np.testing.assert_allclose(outputs[0], expected, rtol=0, atol=tolerance, strict=True)
@@ -77,16 +79,16 @@ def test_same_bits_as_x86(kind, cpu, tolerance):
 @needs_parts
 def test_uint8_input_is_quantized_there_too():
     content, images = small_files.content("int8", "uint8"), small_files.images(1)
-    interpreter = runtimes.open_interpreter(content, "xnnpack")
-    ((found,),) = aarch64_runtime.answers(content, images)
-    np.testing.assert_array_equal(found, runtimes.run(interpreter, images[0])[0], strict=True)
+    interpreter = cpu.open_interpreter(content, "xnnpack")
+    ((found,),) = Aarch64().run(content, images).outputs
+    np.testing.assert_array_equal(found, cpu.run(interpreter, images[0])[0], strict=True)
 
 
 @pytest.mark.slow
 @needs_parts
 def test_refused_file_is_one_line():
     with pytest.raises(UserError, match="^`tflite` must") as caught:
-        aarch64_runtime.answers(small_files.content("float32")[:4000], small_files.images(1))
+        Aarch64().run(small_files.content("float32")[:4000], small_files.images(1))
     assert "\n" not in str(caught.value)
 
 
@@ -94,4 +96,4 @@ def test_refused_file_is_one_line():
 @needs_parts
 def test_time_limit():
     with pytest.raises(UserError, match="within 0.1 s"):
-        aarch64_runtime.answers(small_files.content("float32"), [], seconds=0.1)
+        Aarch64(seconds=0.1).run(small_files.content("float32"), [])

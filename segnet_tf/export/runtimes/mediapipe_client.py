@@ -1,7 +1,8 @@
 """Runs a .tflite file as an app does: MediaPipe's ImageSegmenter in Python and in a browser.
 
-Nothing but the file is handed to it, so what it makes of the file is what the metadata says. It
-needs what `make mediapipe` sets up.
+It gets the file and no other option, so its outputs show what it reads in the metadata. It needs
+what `make mediapipe` sets up. It is no `Runtime`: it gives masks at the image's size, not the
+file's outputs.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from segnet_tf.errors import UserError
-from segnet_tf.export.runtimes import browser_runtime
+from segnet_tf.export.runtimes import browser
 from segnet_tf.system import places, subprocesses
 
 PYTHON = places.work() / ".venv-mediapipe" / "bin" / "python"
 PARTS = places.runtimes() / "mediapipe"
-DRIVER = Path(__file__).resolve().parent / "mediapipe"
+DRIVER = Path(__file__).resolve().parent / "mediapipe_driver"
 COMMAND = "make mediapipe"
 # name -> what tasks-vision calls it
 BROWSER_CLIENTS = {"browser-cpu": "CPU", "browser-gpu": "GPU"}
@@ -47,7 +48,7 @@ def unavailable(client: str) -> str | None:
     """What is missing and the command that installs it, in one line; `None` if nothing is."""
     if not PYTHON.is_file() or not (PARTS / ".ready").is_file():
         return f"MediaPipe is not set up. Install it with: {COMMAND} (600 MB)"
-    return browser_runtime.unavailable() if client in BROWSER_CLIENTS else None
+    return browser.unavailable() if client in BROWSER_CLIENTS else None
 
 
 def segment(
@@ -82,9 +83,9 @@ def described(content: bytes) -> dict[str, Any]:
         job = Path(folder)
         (job / "model.tflite").write_bytes(content)
         command = [str(PYTHON), str(DRIVER / "worker.py"), str(job), "--describe"]
-        ended = _child(command, 120)
-        if ended.code:
-            raise _refused("python", ended.said)
+        finished = _subprocess(command, 120)
+        if finished.code:
+            raise _refused("python", finished.last_line)
         return json.loads((job / "described.json").read_text("utf-8"))
 
 
@@ -95,7 +96,7 @@ def _refused(client: str, words: str) -> UserError:
     )
 
 
-def _child(command: list[str], seconds: float) -> subprocesses.Ended:
+def _subprocess(command: list[str], seconds: float) -> subprocesses.Finished:
     return subprocesses.run(
         command, seconds=seconds, how="in MediaPipe", advice="Take fewer images or smaller ones."
     )
@@ -107,11 +108,11 @@ def _in_python(
     (job / "model.tflite").write_bytes(content)
     named: dict[str, Any] = {str(index): image for index, image in enumerate(images)}
     np.savez(job / "images.npz", **named)
-    ended = _child([str(PYTHON), str(DRIVER / "worker.py"), str(job)], seconds)
+    finished = _subprocess([str(PYTHON), str(DRIVER / "worker.py"), str(job)], seconds)
     if (job / "refused.txt").is_file():
         raise _refused(client, (job / "refused.txt").read_text("utf-8"))
-    if ended.code:
-        raise _refused(client, ended.said)
+    if finished.code:
+        raise _refused(client, finished.last_line)
     with np.load(job / "answers.npz") as answers:
         labels = tuple(map(str, answers["labels"]))
         return [
@@ -127,21 +128,21 @@ def _in_browser(
     for index, image in enumerate(images):
         opaque = np.full((*image.shape[:2], 1), 255, np.uint8)
         np.concatenate([image, opaque], axis=-1).tofile(job / f"in_{index}")
-    browser, libraries = browser_runtime.program()
-    wish = {
+    program, libraries = browser.program()
+    request = {
         "page": str(DRIVER / "page.html"),
-        "playwright": str(browser_runtime.PARTS / "package.json"),
-        "browser": browser,
+        "playwright": str(browser.PARTS / "package.json"),
+        "browser": program,
         "libraries": libraries,
         "delegate": BROWSER_CLIENTS[client],
         "images": [{"height": image.shape[0], "width": image.shape[1]} for image in images],
         "seconds": seconds,
     }
-    (job / "job.json").write_text(json.dumps(wish), "utf-8")
+    (job / "job.json").write_text(json.dumps(request), "utf-8")
     node = shutil.which("node") or "node"
-    ended = _child([node, str(DRIVER / "drive.mjs"), str(PARTS), str(job)], seconds)
+    finished = _subprocess([node, str(DRIVER / "drive.mjs"), str(PARTS), str(job)], seconds)
     if not (job / "result.json").is_file():
-        raise _refused(client, f"Node.js ended with code {ended.code}, saying: {ended.said}")
+        raise _refused(client, f"Node.js failed with code {finished.code}: {finished.last_line}")
     result = json.loads((job / "result.json").read_text("utf-8"))
     if "error" in result:
         raise _refused(client, f"{result['error']} {' '.join(result['said'][-1:])}")

@@ -1,4 +1,4 @@
-"""The one call for all runtimes, and what the GPU ones say where they cannot run."""
+"""One call for all runtimes, and what those say that cannot run here."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from segnet_tf.errors import UserError
-from segnet_tf.export import runtimes
-from segnet_tf.export.runtimes import gpu_runtime
+from segnet_tf.export.runtimes import cpu, registry
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -30,37 +29,39 @@ def no_drivers(monkeypatch, tmp_path):
 
 
 def test_missing_driver_names_the_command(no_drivers, float_file, images):
-    for name in runtimes.GPU_RUNTIMES:
-        assert "make runtimes-gpu" in runtimes.unavailable(name)
+    for name in ("gpu-float32", "gpu-float16"):
+        runtime = registry.get(name)
+        assert "make runtimes-gpu" in runtime.unavailable()
         with pytest.raises(UserError) as info:
-            runtimes.answers(float_file, name, images)
+            runtime.run(float_file, images)
         assert "make runtimes-gpu" in one_line(info)
 
 
 def test_cpu_runtimes_are_always_there(no_drivers):
-    assert [runtimes.unavailable(name) for name in runtimes.CPU_RUNTIMES] == [None] * 3
+    assert [registry.get(name).unavailable() for name in cpu.KERNELS] == [None] * 3
     others = {"aarch64", "gpu-float32", "gpu-float16", "browser-wasm", "browser-webgpu"}
-    assert set(runtimes.RUNTIMES) == others | set(runtimes.CPU_RUNTIMES)
+    assert set(registry.RUNTIMES) == others | set(cpu.KERNELS)
 
 
 def test_unknown_runtime():
-    for call in (runtimes.unavailable, lambda name: runtimes.answers(b"", name, [])):
-        with pytest.raises(UserError) as info:
-            call("tpu")
-        assert "gpu-float16" in one_line(info)
+    with pytest.raises(UserError) as info:
+        registry.get("tpu")
+    assert "'tpu'" in one_line(info)
+    assert all(name in str(info.value) for name in registry.RUNTIMES)
 
 
-@pytest.mark.parametrize("name", runtimes.CPU_RUNTIMES)
-def test_one_call_answers_as_keras(name, narrow, float_file, images):
-    answers = runtimes.answers(float_file, name, images)
-    assert [len(outputs) for outputs in answers] == [1, 1]
-    for outputs, image in zip(answers, images, strict=True):
+@pytest.mark.parametrize("name", cpu.KERNELS)
+def test_outputs_are_those_of_keras(name, narrow, float_file, images):
+    result = registry.get(name).run(float_file, images)
+    assert [len(outputs) for outputs in result.outputs] == [1, 1]
+    for outputs, image in zip(result.outputs, images, strict=True):
         np.testing.assert_allclose(outputs[0], narrow(image), atol=1e-5)
+    assert (result.delegated == 0) is (not registry.get(name).has_delegate)
 
 
 def test_images_of_another_shape(float_file):
     with pytest.raises(UserError) as info:
-        runtimes.answers(float_file, "xnnpack", [np.zeros((1, 32, 32, 3), np.float32)])
+        registry.get("xnnpack").run(float_file, [np.zeros((1, 32, 32, 3), np.float32)])
     assert "(1, 64, 96, 3)" in one_line(info)
 
 
@@ -78,16 +79,17 @@ GOOD_LOG = "I0000 00:00:1.2 3 environment.cc:5] Selected adapter: SwiftShader De
     ],
 )
 def test_log_with_an_error_is_refused(line, word):
-    gpu_runtime.check_log(GOOD_LOG + "WARNING: Logging before InitGoogle()\n", "float32")
+    gpu = registry.get("gpu-float32")
+    gpu.check_log(GOOD_LOG + "WARNING: Logging before InitGoogle()\n")
     with pytest.raises(UserError) as info:
-        gpu_runtime.check_log(f"{GOOD_LOG}{line}\n", "float32")
+        gpu.check_log(f"{GOOD_LOG}{line}\n")
     assert word in one_line(info)
 
 
 def test_log_of_another_driver_is_refused():
     for log in (GOOD_LOG, ""):
         with pytest.raises(UserError) as info:
-            gpu_runtime.check_log(log, "float16")
+            registry.get("gpu-float16").check_log(log)
         assert "llvmpipe" in one_line(info)
 
 

@@ -12,7 +12,7 @@ from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
 from segnet_tf.export import sources
 from segnet_tf.export.conversion import calibration, convert
-from segnet_tf.export.runtimes import mediapipe_runtime
+from segnet_tf.export.runtimes import mediapipe_client
 from segnet_tf.export.tflite_file import metadata
 
 # 11 classes; one has a blank, one a letter of two bytes.
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 
 def client_or_skip(client):
-    if reason := mediapipe_runtime.unavailable(client):
+    if reason := mediapipe_client.unavailable(client):
         pytest.skip(reason)
 
 
@@ -78,7 +78,7 @@ def scene(size, index=3):
     return synthetic.scene(index, size=size)[0]
 
 
-@pytest.mark.parametrize("client", mediapipe_runtime.CLIENTS)
+@pytest.mark.parametrize("client", mediapipe_client.CLIENTS)
 @pytest.mark.parametrize("kind", FILES)
 def test_masks_and_names_are_those_of_the_file(kind, client):
     client_or_skip(client)
@@ -88,7 +88,7 @@ def test_masks_and_names_are_those_of_the_file(kind, client):
     small = scene(SIZE)
     # Each pixel thrice: the model is shown the very same image, whatever resizes it.
     images = [small, small.repeat(3, axis=0).repeat(3, axis=1), scene((90, 250), index=4)]
-    own, large, other = mediapipe_runtime.segment(content, images, client)
+    own, large, other = mediapipe_client.segment(content, images, client)
     logits = litert_logits(content, small)
     assert own.labels == LABELS
     # The GPU delegate computes in float16, an int8 file's numbers too: near-ties turn there.
@@ -119,7 +119,7 @@ def test_masks_and_names_are_those_of_the_file(kind, client):
 def test_probabilities_are_not_softened_again():
     client_or_skip("python")
     content = file("int8", "probabilities")
-    found = mediapipe_runtime.segment(content, [scene(SIZE)])[0]
+    found = mediapipe_client.segment(content, [scene(SIZE)])[0]
     expected = litert_logits(content, scene(SIZE))
     assert np.abs(found.confidence.transpose(1, 2, 0) - expected).max() < 1e-6
     assert (found.category == expected.argmax(-1)).mean() > 0.99  # equal codes are frequent
@@ -128,19 +128,19 @@ def test_probabilities_are_not_softened_again():
 def test_a_label_map_is_refused_and_not_misread():
     client_or_skip("python")
     with pytest.raises(UserError, match="requires specifying NormalizationOptions"):
-        mediapipe_runtime.segment(file("int8", "labels"), [scene(SIZE)])
+        mediapipe_client.segment(file("int8", "labels"), [scene(SIZE)])
 
 
 def test_without_metadata_it_is_refused():
     client_or_skip("python")
     with pytest.raises(UserError, match="requires specifying NormalizationOptions"):
-        mediapipe_runtime.segment(bare("int8"), [scene(SIZE)])
+        mediapipe_client.segment(bare("int8"), [scene(SIZE)])
 
 
 def test_mediapipes_own_reader_agrees():
     """Its generated code reads the tables that ours wrote by slot."""
     client_or_skip("python")
-    read = mediapipe_runtime.described(file("float16"))
+    read = mediapipe_client.described(file("float16"))
     assert read == {
         "identifier": True,
         "input": ["image", "RGB", [SIZE[1], SIZE[0]], [0.0], [1.0], [0.0], [255.0]],

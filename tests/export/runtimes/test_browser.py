@@ -10,18 +10,16 @@ import pytest
 import small_files
 
 from segnet_tf.errors import UserError
-from segnet_tf.export import runtimes
-from segnet_tf.export.runtimes import browser_runtime
+from segnet_tf.export.runtimes import browser, cpu
+from segnet_tf.export.runtimes.browser import Browser
 
 ROOT = Path(__file__).resolve().parents[3]
-needs_parts = pytest.mark.skipif(
-    bool(browser_runtime.unavailable()), reason=browser_runtime.unavailable() or ""
-)
+needs_parts = pytest.mark.skipif(bool(browser.unavailable()), reason=browser.unavailable() or "")
 
 
 def expected(content, images):
-    interpreter = runtimes.open_interpreter(content, "xnnpack")
-    return [runtimes.run(interpreter, image)[0] for image in images]
+    interpreter = cpu.open_interpreter(content, "xnnpack")
+    return [cpu.run(interpreter, image)[0] for image in images]
 
 
 def agreement(found, wanted) -> float:
@@ -31,19 +29,19 @@ def agreement(found, wanted) -> float:
 
 
 def test_missing_parts_name_the_command(monkeypatch, tmp_path):
-    monkeypatch.setattr(browser_runtime, "PARTS", tmp_path)
-    said = browser_runtime.unavailable()
+    monkeypatch.setattr(browser, "PARTS", tmp_path)
+    said = browser.unavailable()
     assert "make runtimes-browser" in said and "\n" not in said
     with pytest.raises(UserError, match="make runtimes-browser"):
-        browser_runtime.answers(b"", [])
+        Browser("browser-wasm", "wasm").run(b"", [])
     assert "\nruntimes-browser:" in (ROOT / "Makefile").read_text("utf-8")
 
 
 def test_missing_node_names_the_command(monkeypatch, tmp_path):
-    monkeypatch.setattr(browser_runtime, "PARTS", tmp_path)
+    monkeypatch.setattr(browser, "PARTS", tmp_path)
     (tmp_path / ".ready").touch()
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "apt-get install nodejs" in browser_runtime.unavailable()
+    assert "apt-get install nodejs" in browser.unavailable()
 
 
 def test_browser_that_is_not_there_is_one_line(tmp_path):
@@ -58,25 +56,20 @@ def test_browser_that_is_not_there_is_one_line(tmp_path):
     assert not list(tmp_path.iterdir()), "left over"
 
 
-def test_unknown_accelerator():
-    with pytest.raises(UserError, match="wasm, webgpu. Received: 'npu'"):
-        browser_runtime.answers(b"", [], accelerator="npu")
-
-
 @pytest.mark.slow
 @needs_parts
-@pytest.mark.parametrize("accelerator", browser_runtime.ACCELERATORS)
+@pytest.mark.parametrize("accelerator", ["wasm", "webgpu"])
 def test_float32_gives_the_same_pixels(accelerator):
     content, images = small_files.content("float32"), small_files.images(2)
-    answer = browser_runtime.run_in_browser(content, images, accelerator=accelerator)
+    result = Browser("browser", accelerator).run(content, images)
     wanted = expected(content, images)
-    assert agreement(answer.outputs, wanted) >= 0.9999
-    for outputs, value in zip(answer.outputs, wanted, strict=True):
+    assert agreement(result.outputs, wanted) >= 0.9999
+    for outputs, value in zip(result.outputs, wanted, strict=True):
         np.testing.assert_allclose(outputs[0], value, rtol=0, atol=1e-5, strict=True)
     if accelerator == "webgpu":
-        assert answer.fully_accelerated and not answer.jspi and answer.dispatches > 20
+        assert result.delegated is not None and not result.jspi and result.dispatches > 20
     else:
-        assert answer.dispatches == 0
+        assert result.dispatches == 0
 
 
 @pytest.mark.slow
@@ -85,26 +78,26 @@ def test_float32_gives_the_same_pixels(accelerator):
 @pytest.mark.parametrize("io", ["float32", "uint8"])
 def test_int8_inside(io, accelerator, least):
     content, images = small_files.content("int8", io), small_files.images(2)
-    answer = browser_runtime.run_in_browser(content, images, accelerator=accelerator)
+    result = Browser("browser", accelerator).run(content, images)
     # WebGPU computes an int8 file in float, so it rounds elsewhere.
-    assert agreement(answer.outputs, expected(content, images)) >= least
+    assert agreement(result.outputs, expected(content, images)) >= least
     # Then a part of it, the integer edge, is not WebGPU's.
-    assert answer.jspi == (accelerator == "webgpu" and io == "uint8")
+    assert result.jspi == (accelerator == "webgpu" and io == "uint8")
 
 
 @pytest.mark.slow
 @needs_parts
 def test_int8_input_is_refused():
     with pytest.raises(UserError, match="Received: int8. Export it with --io float32"):
-        browser_runtime.answers(small_files.content("int8", "int8"), small_files.images(1))
+        Browser("browser", "wasm").run(small_files.content("int8", "int8"), small_files.images(1))
 
 
 @pytest.mark.slow
 @needs_parts
 def test_what_the_browser_says_is_one_line(monkeypatch):
     content = small_files.content("float32")
-    read = browser_runtime.flatbuffer.read(content)
-    monkeypatch.setattr(browser_runtime.flatbuffer, "read", lambda _: read)
+    read = browser.flatbuffer.read(content)
+    monkeypatch.setattr(browser.flatbuffer, "read", lambda _: read)
     with pytest.raises(UserError, match="LiteRT.js takes") as caught:
-        browser_runtime.answers(content[:4000], small_files.images(1))
+        Browser("browser", "wasm").run(content[:4000], small_files.images(1))
     assert "\n" not in str(caught.value)

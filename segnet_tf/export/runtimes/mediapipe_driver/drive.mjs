@@ -5,7 +5,7 @@
 import {createRequire} from 'node:module';
 import {readFile, writeFile} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
-import {serve} from '../page_server.mjs';
+import {serve} from '../browser_driver/page_server.mjs';
 
 // No GPU is there: WebGL runs on SwiftShader. The page is this project's own; the sandbox needs
 // privileges that containers lack.
