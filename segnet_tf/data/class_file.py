@@ -1,28 +1,39 @@
-"""The class file of a folder of masks: names, and how the masks store them.
+"""The class file of a folder of masks: class names, and their ids or colors in the masks.
 
-Three forms, with ids from 0 in the order of the file unless they are given:
+Read are the forms that tools write and people type, ids counted from 0 in the order of the
+file unless they are given:
 
-- `classes.txt`: a class a line, "NAME", "ID NAME" or "RED GREEN BLUE NAME";
-- `classes.csv`: a header with `name` and any of `id`, `r`, `g`, `b`, then a row a class;
-- `classes.json`: a list of names or of `{"name", "id", "color"}` (also "colour"), or
-  `{"classes": [...]}` around that list.
+- text, one class a line, all lines in one form: "NAME", "ID NAME", "RED GREEN BLUE NAME",
+  "#RRGGBB NAME", the same with the numbers behind the name, with commas, colons or tabs, or
+  CVAT's "NAME:RED,GREEN,BLUE:PARTS:ACTIONS". A name may be in quotes;
+- CSV, a header and one row a class: `name` (or `label`, `class`), and any of `id` (`value`,
+  `index`), `r`, `g`, `b` (`red`, `green`, `blue`) and `color` (`hex`, `rgb`);
+- JSON: a list of names or of `{"name", "id", "color"}`, `{"classes": [...]}` around that list,
+  or a map `{"0": "road"}`, `{"road": 0}` or `{"road": [128, 64, 128]}`.
 
-A class named "void" (any case) is no class: its id and color are ignored in training and
-scores. Id 255 is void as well unless a class has it.
+What is not understood is refused with its line, column or entry. Only columns and keys for
+`description`, `comment`, `note`, `supercategory` and `isthing` are skipped.
+
+An entry named "void" (any case) is not a class: pixels with its id or color are ignored in
+training and scores. Its id may be negative. Id 255 is void too, unless a class has it.
 """
 
 from __future__ import annotations
 
 import csv
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from segnet_tf.data import class_tables, class_text
+from segnet_tf.data.class_entries import Entry, Misread
 from segnet_tf.data.classes import VOID, Classes, Color, default_colors
 from segnet_tf.errors import UserError
 
-NAMES = ("classes.json", "classes.csv", "classes.txt")
+# Our own, and what Kaggle, CVAT, CamVid, fast.ai and Roboflow call theirs.
+NAMES = (
+    *("classes.json", "classes.csv", "classes.txt", "class_dict.csv", "labelmap.txt"),
+    *("label_colors.txt", "labels.txt", "codes.txt", "_classes.csv"),
+)
 
 
 @dataclass(frozen=True)
@@ -30,55 +41,88 @@ class ClassFile:
     """What a class file says.
 
     Attributes:
-        classes: names, with colors made up where the file has none.
+        classes: names and colors; `default_colors` if the file has none.
         by_id: stored id -> class id or `VOID`.
         by_color: stored color -> class id or `VOID`; empty if the file has no colors.
+        has_ids: whether the file gives the ids, so that they are no guess.
+        has_void: whether the file names void.
+        path: the file, for messages.
     """
 
     classes: Classes
     by_id: dict[int, int]
-    by_color: dict[Color, int]
+    by_color: dict[Color, int] = field(default_factory=dict)
+    has_ids: bool = True
+    has_void: bool = True
+    path: Path | None = None
 
 
-@dataclass(frozen=True)
-class _Entry:
-    name: str
-    id: int | None = None
-    color: Color | None = None
+def find(directory: Path, *others: Path) -> Path:
+    """The class file in `directory`, else in one of `others`.
 
-
-def find(directory: Path) -> Path:
-    """The class file of `directory`, or a `UserError` that says what to write."""
-    for name in NAMES:
-        if (directory / name).is_file():
-            return directory / name
+    Raises:
+        UserError: there is none, and the message says what to write; or two contradict.
+    """
+    for place in (directory, *others):
+        found = [place / name for name in NAMES if (place / name).is_file()]
+        if found:
+            _require_agreement(found)
+            return found[0]
     raise UserError(
-        f"a folder of masks must have a class file, {', '.join(NAMES[:-1])} or {NAMES[-1]}. "
+        f"a folder of masks must have a class file, {', '.join(NAMES[:2])} or {NAMES[2]}. "
         f"Received: none in {directory}. Write classes.txt with one class name a line."
     )
+
+
+def _require_agreement(paths: list[Path]) -> None:
+    first = load(paths[0])
+    for path in paths[1:]:
+        other = load(path)
+        if (first.classes.names, first.by_id, first.by_color) != (
+            other.classes.names, other.by_id, other.by_color,
+        ):  # fmt: skip
+            raise UserError(
+                "a folder must have one class file, or several that say the same. "
+                f"Received: {paths[0]} and {path.name}, which differ. Remove one of them."
+            )
 
 
 def load(path: str | Path) -> ClassFile:
     """Reads a class file.
 
     Raises:
-        UserError: the file is not in its form, or ids or colors come twice; it is named.
+        UserError: the file is not in its form, or an id or a color is in it twice. The message
+            names the file, and the line or entry that is not understood.
     """
     path = Path(path)
-    parse = {".txt": _from_text, ".csv": _from_csv, ".json": _from_json}[path.suffix]
+    parse = {".txt": _from_text, ".csv": class_tables.from_csv, ".json": class_tables.from_json}
     try:
-        entries = parse(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        return _number(parse[path.suffix](path.read_text(encoding="utf-8-sig")), path)
+    except Misread as error:
+        raise UserError(
+            "a class file must name a class in each entry, all in one form. "
+            f"Received: {error.where} of {path} ({error.reason}). Write for example "
+            f"{error.example}."
+        ) from error
+    except (OSError, ValueError, csv.Error) as error:
+        if isinstance(error, UserError):
+            raise
         reason = " ".join(str(error).split())
         raise UserError(
             f"a class file must name a class in each entry. Received: {path} ({reason}). "
             'Write one name a line in classes.txt, or [{"name": ..., "id": ...}] in classes.json.'
         ) from error
-    return _number(entries, path)
 
 
-def _number(entries: list[_Entry], path: Path) -> ClassFile:
-    real = [entry for entry in entries if entry.name.lower() != "void"]
+def _from_text(text: str) -> list[Entry]:
+    lines = text.splitlines()
+    if lines and class_tables.is_header(lines[0]):
+        return class_tables.from_csv(text)
+    return class_text.entries(list(enumerate(lines, 1)))
+
+
+def _number(entries: list[Entry], path: Path) -> ClassFile:
+    real = [entry for entry in entries if not entry.is_void]
     with_color = [entry for entry in real if entry.color is not None]
     if with_color and len(with_color) != len(real):
         raise UserError(
@@ -86,6 +130,10 @@ def _number(entries: list[_Entry], path: Path) -> ClassFile:
             f"Received: {len(with_color)} colors for {len(real)} classes in {path}. "
             "Add the missing ones."
         )
+    with_id = [entry for entry in real if entry.id is not None]
+    if with_id and len(with_id) != len(real):
+        odd = next(entry for entry in real if entry.id is None)
+        raise Misread(odd.where, "the other classes have an id", '{"name": "road", "id": 1}')
     try:
         classes = Classes(
             tuple(entry.name for entry in real),
@@ -95,9 +143,12 @@ def _number(entries: list[_Entry], path: Path) -> ClassFile:
         raise UserError(f"{path}: {error}") from error
     by_id: dict[int, int] = {}
     by_color: dict[Color, int] = {}
-    for position, entry in enumerate(entries):
-        label = VOID if entry.name.lower() == "void" else classes.names.index(entry.name)
-        stored = position if entry.id is None else entry.id
+    position = 0
+    for entry in entries:
+        label = VOID if entry.is_void else classes.names.index(entry.name)
+        stored = entry.id
+        if stored is None and not with_id:
+            stored, position = position, position + 1
         for table, key in ((by_id, stored), (by_color, entry.color)):
             if key is None:
                 continue
@@ -108,66 +159,11 @@ def _number(entries: list[_Entry], path: Path) -> ClassFile:
                 )
             table[key] = label  # type: ignore[index]
     by_id.setdefault(VOID, VOID)
-    return ClassFile(classes, by_id, by_color if with_color else {})
-
-
-def _entry(name: Any, id: Any = None, color: Any = None) -> _Entry:
-    if not isinstance(name, str) or not name.strip():
-        raise ValueError(f"name {name!r} is not a text")
-    if id is not None:
-        id = int(id)
-        if not 0 <= id <= 65535:
-            raise ValueError(f"id {id} of {name!r} is not in 0..65535")
-    if color is not None:
-        if isinstance(color, str):
-            color = bytes.fromhex(color.removeprefix("#"))
-        red, green, blue = (int(part) for part in color)
-        if not all(0 <= part <= 255 for part in (red, green, blue)):
-            raise ValueError(f"color of {name!r} is not in 0..255")
-        color = (red, green, blue)
-    return _Entry(name.strip(), id, color)
-
-
-def _from_text(text: str) -> list[_Entry]:
-    entries = []
-    for line in text.splitlines():
-        words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        numbers = 0
-        while numbers < min(3, len(words) - 1) and words[numbers].isdigit():
-            numbers += 1
-        if numbers == 3:
-            entries.append(_entry(" ".join(words[3:]), color=words[:3]))
-        elif numbers == 1:
-            entries.append(_entry(" ".join(words[1:]), id=words[0]))
-        else:
-            entries.append(_entry(" ".join(words)))
-    return entries
-
-
-def _from_csv(text: str) -> list[_Entry]:
-    rows = csv.DictReader(text.splitlines(), skipinitialspace=True)
-    fields = [field.strip().lower() for field in rows.fieldnames or ()]
-    if "name" not in fields:
-        raise ValueError(f"the header has no column 'name', only {', '.join(fields) or 'none'}")
-    rows.fieldnames = fields
-    entries = []
-    for row in rows:
-        color = [row.get(part) for part in "rgb"]
-        entries.append(_entry(row["name"], row.get("id") or None, color if all(color) else None))
-    return entries
-
-
-def _from_json(text: str) -> list[_Entry]:
-    content = json.loads(text)
-    if isinstance(content, dict):
-        content = content["classes"]
-    if not isinstance(content, list):
-        raise ValueError("the classes are not a list")
-    entries = []
-    for item in content:
-        if isinstance(item, str):
-            item = {"name": item}
-        entries.append(_entry(item["name"], item.get("id"), item.get("color", item.get("colour"))))
-    return entries
+    return ClassFile(
+        classes,
+        by_id,
+        by_color if with_color else {},
+        has_ids=bool(with_id),
+        has_void=any(entry.is_void for entry in entries),
+        path=path,
+    )
