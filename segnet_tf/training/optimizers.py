@@ -8,8 +8,10 @@ from segnet_tf.config import TrainConfig
 from segnet_tf.schedules import Warmup
 
 
-def learning_rate(config: TrainConfig, steps_per_epoch: int):
-    """The schedule of a run: a `LearningRateSchedule` over its steps."""
+def learning_rate(
+    config: TrainConfig, steps_per_epoch: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """The learning rate of a run, a function of its steps."""
     schedules = keras.optimizers.schedules
     total, peak = config.epochs * steps_per_epoch, config.learning_rate
     if config.schedule == "cosine":

@@ -1,10 +1,10 @@
-"""From a configuration to data, model and time: all that a run needs before its first step."""
+"""What a run needs before its first step: data, class weights, model, number of epochs."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ from segnet_tf.training.optimizers import make_optimizer
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """The samples of a run, and how many logits a pixel its model gives for them."""
+    """The samples of a run, and how many logits a pixel its model gives."""
 
     train: Samples
     val: Samples
@@ -55,7 +55,7 @@ def size_of(samples: Samples) -> tuple[int, int]:
 
 
 def be_repeatable(config: TrainConfig) -> None:
-    """Sets every seed, and TensorFlow to ops that give the same bits each time."""
+    """Sets every seed, and lets TensorFlow use only ops that give the same bits each time."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
@@ -69,13 +69,13 @@ def new_model(config: TrainConfig, num_classes: int) -> keras.Model:
 
 
 def fused(model: keras.Model) -> keras.Model:
-    """A copy of `model` to train, with fresh weights in the same order.
+    """A copy of `model` to train: batch normalization in one op, new weights in the same order.
 
     Args:
-        model: a Functional one whose batch normalizations scale and centre the last axis.
+        model: a functional model whose batch normalizations scale and center the last axis.
     """
 
-    def copy(layer):
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         cls = type(layer)
         if cls is keras.layers.BatchNormalization:
             cls = FusedBatchNormalization
@@ -85,7 +85,7 @@ def fused(model: keras.Model) -> keras.Model:
 
 
 def compiled_model(config: TrainConfig, data: Data, weights: list[float] | None) -> keras.Model:
-    """`new_model` made to train: in the run's precision, fused, compiled, its optimizer built."""
+    """`new_model` in the run's precision, `fused` and compiled, its optimizer built."""
     policy = config.mixed_precision
     keras.config.set_dtype_policy(policy if policy == "float32" else f"mixed_{policy}")
     try:
@@ -102,12 +102,12 @@ def compiled_model(config: TrainConfig, data: Data, weights: list[float] | None)
 
 
 def resolved_class_weights(config: TrainConfig, data: Data) -> list[float] | None:
-    """`config.class_weights` as numbers, counted over the training images where need be."""
+    """`config.class_weights` as numbers; median and enet count the training images' pixels."""
     weights: Iterable[float]
     kind, _, constant = config.class_weights.partition(":")
     if kind == "none":
         return None
-    if config.loss == "dice" and kind in ("median", "enet"):  # which counts every class alike
+    if config.loss == "dice" and kind in ("median", "enet"):  # Dice counts every class alike.
         return None
     try:
         if kind == "enet":
@@ -128,7 +128,7 @@ def resolved_class_weights(config: TrainConfig, data: Data) -> list[float] | Non
 
 
 def make_dataset(config: TrainConfig, samples: Samples, start_epoch: int) -> tf.data.Dataset:
-    """The endless training stream of a run from an epoch on."""
+    """The endless stream of training batches of a run, from `start_epoch` on."""
     augmentation = STANDARD if config.augment == "standard" else NONE
     if config.scale is not None:
         augmentation = dataclasses.replace(augmentation, scale=config.scale)
@@ -151,12 +151,12 @@ def epochs_in(config: TrainConfig, data: Data, weights: list[float] | None) -> i
     few = data.val.subset(min(4, len(data.val)))
     model = compiled_model(config, data, weights)
 
-    def timed(run, *arguments) -> float:
+    def timed(run: Callable[..., object], *arguments: object) -> float:
         began = time.monotonic()
         run(*arguments)
         return time.monotonic() - began
 
-    # The first call traces and allocates; an epoch hardly notices it.
+    # Not timed: the first call also builds the graph, which is little in a whole epoch.
     model.train_on_batch(*batches[0])
     step = np.median([timed(model.train_on_batch, *batch) for batch in batches[1:]])
     validation = list(evaluation_dataset(few, batch_size=1))

@@ -1,4 +1,4 @@
-"""What a run leaves to look at: scores and pictures of its best weights."""
+"""The reports of a run: scores and pictures of its best weights."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def write_reports(folder: Path, samples: Samples) -> dict[str, Any]:
     """Writes `scores.json`, `curves.png`, `confusion.png` and `predictions.png` of a run.
 
     Args:
-        folder: of the run, with `best.keras` and `log.csv`.
+        folder: the run folder, with `best.keras` and `log.csv`.
         samples: the validation split.
 
     Returns:
-        The scores, as `segnet_tf.evaluate.Evaluation.summary`.
+        The scores, as `segnet_tf.inference.evaluate.Evaluation.summary`.
     """
     from segnet_tf import plots
 
@@ -42,7 +42,7 @@ def write_reports(folder: Path, samples: Samples) -> dict[str, Any]:
     labels = [predictor.labels(image[None].astype(np.float32))[0] for image in images]
     with replacing(folder / "predictions.png") as aside:
         plots.predictions(images, truths, labels, samples.classes, aside)
-    # Last, so that its being there says that the run is complete.
+    # Last: a run folder with scores.json is complete.
     write_json(folder / "scores.json", found.summary)
     print(table(found.summary), file=sys.stdout, flush=True)
     return found.summary

@@ -1,4 +1,4 @@
-"""Training: a configuration in, a run folder out. Plain `compile` and `fit`."""
+"""Training: takes a configuration, writes a run folder. Keras's own `compile` and `fit`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import dataclasses
 import importlib.util
 import os
 import sys
-import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +14,12 @@ import keras
 from segnet_tf.config import TrainConfig
 from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch
 from segnet_tf.errors import UserError
-from segnet_tf.models import load_weights
 from segnet_tf.models.input_size import check_size
-from segnet_tf.runs.checkpoints import load_model
 from segnet_tf.runs.records import RUN_FILES, describe, read_run
 from segnet_tf.system.json_files import write_json
-from segnet_tf.training import callbacks
+from segnet_tf.training.callbacks import training_callbacks
+from segnet_tf.training.checkpoint_files import restore
+from segnet_tf.training.epoch_log import read_log
 from segnet_tf.training.preparation import (
     Data,
     be_repeatable,
@@ -32,10 +30,10 @@ from segnet_tf.training.preparation import (
     resolved_class_weights,
     size_of,
 )
-from segnet_tf.training.progress import Progress
 from segnet_tf.training.reports import write_reports
+from segnet_tf.training.starting_weights import start_from
 
-# What evaluation keeps in memory: with the network at its widest about 200 MB an image.
+# About 200 MB of memory an image, where the network is widest.
 _VALIDATION_BATCH = 2
 
 
@@ -43,7 +41,7 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
     """Trains a model and writes a run folder.
 
     Args:
-        config: of the run; the same one gives the same weights on the same machine.
+        config: the configuration; the same one gives the same weights on the same machine.
         output: the folder, made if missing: `config.json`, `log.csv`, `last.keras`,
             `best.keras`, `curves.png`, `confusion.png`, `predictions.png`, `scores.json`.
         overwrite: replace the files of a run that is there.
@@ -52,7 +50,7 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
         The scores of the best weights on the validation split, as `scores.json`.
 
     Raises:
-        UserError: bad input, an existing folder, a full disk, a loss that is no number.
+        UserError: bad input, an existing folder, a full disk, a loss that is not finite.
     """
     folder = Path(output)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
@@ -72,7 +70,7 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
         )
         be_repeatable(config)
     model = compiled_model(config, data, weights)
-    _start_from(config, model)
+    start_from(config, model)
     for size in {config.crop or size_of(data.train), size_of(data.val)}:
         check_size(model, size, "crop" if size == config.crop else "data")
     _make_folder(folder)
@@ -82,17 +80,17 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
 
 
 def resume(run: str | Path, *, data: str | None = None) -> dict[str, Any]:
-    """Goes on with a run that was cut off, to the weights it would have ended at.
+    """Goes on with a run that was interrupted; its final weights are as without the interruption.
 
     Args:
-        run: its folder. A run that ended already only gets its reports again.
+        run: its folder. For a finished run only the reports are written again.
         data: where the data is now, if not where `config.json` says.
 
     Returns:
         As `train`.
 
     Raises:
-        UserError: no run there, other data than it began with, and as `train`.
+        UserError: no run there, other data than it began with, and what `train` raises.
     """
     folder = Path(run)
     record = read_run(folder) if folder.is_dir() else None
@@ -117,16 +115,16 @@ def resume(run: str | Path, *, data: str | None = None) -> dict[str, Any]:
     last = folder / "last.keras"
     start, rows = 0, []
     if last.is_file():
-        start = _restore(model, last)
-        rows = [row for row in callbacks.read_log(folder / "log.csv") if row["epoch"] <= start]
+        start = restore(model, last)
+        rows = [row for row in read_log(folder / "log.csv") if row["epoch"] <= start]
     else:
-        _start_from(config, model)
+        start_from(config, model)
     print(f"resuming {run} after epoch {start} of {config.epochs}", flush=True)
     return _fit(config, opened, model, folder, start=start, rows=rows)
 
 
 def _check_tensorboard(config: TrainConfig) -> None:
-    # Keras would find out in the first epoch.
+    # Now, and not in the first epoch, where Keras would raise it.
     if config.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise UserError(
             "`tensorboard` needs the package of that name. Received: tensorboard=True and no such "
@@ -134,26 +132,21 @@ def _check_tensorboard(config: TrainConfig) -> None:
         )
 
 
-def _fit(config, data, model, folder, start, rows) -> dict[str, Any]:
+def _fit(
+    config: TrainConfig,
+    data: Data,
+    model: keras.Model,
+    folder: Path,
+    start: int,
+    rows: list[dict[str, float]],
+) -> dict[str, Any]:
+    """Trains from epoch `start` on, then writes the reports. `rows` are the log's so far."""
     if start < config.epochs:
-        # A list, since the last epoch is validated whatever `val_every` is.
+        # A list, because the last epoch is validated whatever `val_every` is.
         step = config.val_every
         validated = sorted({*range(step, config.epochs, step), config.epochs})
-        # A file to evaluate and export from is plain Keras in float32 whatever was trained.
+        # best.keras is plain Keras in float32, in whatever precision the model was trained.
         inference = new_model(config, data.num_classes)
-        hooks = [
-            callbacks.SeedEpoch(config.seed),
-            callbacks.StopOnNaN(),
-            callbacks.EpochLog(folder / "log.csv", rows),
-            callbacks.Checkpoints(folder, inference, callbacks.best_score(rows)),
-            *([keras.callbacks.ProgbarLogger()] if sys.stdout.isatty() else []),
-            # After the bar, which would be drawn over its line.
-            Progress(config.epochs, callbacks.best_score(rows)),
-        ]
-        if config.ema:
-            hooks.insert(0, callbacks.ValidateAverage())
-        if config.tensorboard:
-            hooks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
         model.fit(
             make_dataset(config, data.train, start),
             epochs=config.epochs,
@@ -161,56 +154,11 @@ def _fit(config, data, model, folder, start, rows) -> dict[str, Any]:
             steps_per_epoch=steps_per_epoch(data.train, config.batch_size),
             validation_data=evaluation_dataset(data.val, batch_size=_VALIDATION_BATCH),
             validation_freq=validated,
-            callbacks=hooks,
+            callbacks=training_callbacks(config, folder, inference, rows),
             shuffle=False,  # the dataset does it; Keras would warn
             verbose=1 if sys.stdout.isatty() else 0,
         )
     return write_reports(folder, data.val)
-
-
-def _restore(model: keras.Model, path: Path) -> int:
-    """Puts weights and optimizer state of `last.keras` into `model`; its epochs done."""
-    try:
-        epochs = callbacks.read_progress(path)
-        with warnings.catch_warnings():
-            # Keras only warns when it skips an optimizer's state.
-            warnings.simplefilter("error", UserWarning)
-            model.load_weights(path)
-    except (OSError, KeyError, ValueError, UserWarning, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"`resume` needs a whole last.keras of the same model. Received: {path}: "
-            f"{str(error).splitlines()[0]}. Remove it to start the run from its beginning."
-        ) from error
-    return epochs
-
-
-def _start_from(config: TrainConfig, model: keras.Model) -> None:
-    name = config.initial_weights
-    if name is None:
-        return
-    if name == "imagenet":
-        load_weights(model, name, config.model)
-        return
-    source = {layer.name: layer for layer in load_model(name).layers}
-    fresh, taken = [], 0
-    for layer in model.layers:
-        if not layer.weights:
-            continue
-        if layer.name in source and _shapes(source[layer.name]) == _shapes(layer):
-            layer.set_weights(source[layer.name].get_weights())
-            taken += 1
-        else:
-            fresh.append(layer.name)
-    if not taken:
-        raise UserError(
-            f"`initial_weights` must share layers with {config.model}, by name and shape. "
-            f"Received: {name}, which shares none. Take a model of the same architecture."
-        )
-    print(f"{taken} layers start from {name}; fresh: {', '.join(fresh) or 'none'}", flush=True)
-
-
-def _shapes(layer: keras.layers.Layer) -> list[tuple[int, ...]]:
-    return [tuple(variable.shape) for variable in layer.weights]
 
 
 def _make_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ import tiny_run
 from segnet_tf import models
 from segnet_tf.cli.main import main
 from segnet_tf.errors import UserError
-from segnet_tf.training import callbacks
+from segnet_tf.training import callbacks, epoch_log
 from segnet_tf.training.train import resume, train
 
 VARIANTS = {
@@ -98,9 +98,9 @@ def test_cut_within_an_epoch(variant, whole, tmp_path, monkeypatch):
 
 def test_best_is_not_the_last_only(whole):
     # Otherwise the comparisons of best.keras above would not notice a wrong best score.
-    rows = callbacks.read_log(whole("adamw") / "log.csv")
+    rows = epoch_log.read_log(whole("adamw") / "log.csv")
     assert [row["epoch"] for row in rows] == [1, 2, 3]
-    assert [callbacks.MONITOR in row for row in rows] == [False, True, True]
+    assert [epoch_log.MONITOR in row for row in rows] == [False, True, True]
 
 
 @pytest.mark.slow

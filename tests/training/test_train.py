@@ -17,7 +17,7 @@ from segnet_tf.config import TrainConfig
 from segnet_tf.errors import UserError
 from segnet_tf.losses.class_weights import count_pixels
 from segnet_tf.system.atomic_files import replacing
-from segnet_tf.training import callbacks, preparation
+from segnet_tf.training import checkpoint_files, epoch_log, preparation
 from segnet_tf.training.train import train
 
 
@@ -55,12 +55,12 @@ def test_run_folder(tmp_path, capsys):
     assert [entry["name"] for entry in record["classes"]][:2] == ["Sky", "Building"]
     assert len(record["class_weights"]) == record["num_classes"] == 11
     assert set(record["versions"]) == {"python", "segnet_tf", "tensorflow", "keras", "numpy"}
-    rows = callbacks.read_log(run / "log.csv")
+    rows = epoch_log.read_log(run / "log.csv")
     assert [row["epoch"] for row in rows] == [1, 2]
     scores = json.loads((run / "scores.json").read_text())
     assert scores == summary
     # The log's best epoch and the scores of best.keras were computed apart.
-    assert scores["mean_iou"] == pytest.approx(callbacks.best_score(rows), abs=1e-6)
+    assert scores["mean_iou"] == pytest.approx(epoch_log.best_score(rows), abs=1e-6)
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("epoch 1/2  loss ") and "ETA" in printed[0]
     # For inference only: it loads with no word on losses, and carries no optimizer.
@@ -181,7 +181,7 @@ def test_nan_stops_the_run_and_keeps_the_checkpoint(tmp_path, no_pictures):
     with pytest.raises(UserError, match="`loss` must stay finite"):
         train(tiny_run.config(learning_rate=1e30, clip_norm=0.0, warmup=1.5), tmp_path / "run")
     model = tiny_run.build("x", 3)
-    hook = callbacks.Checkpoints(tmp_path, tiny_run.build("x", 3))
+    hook = checkpoint_files.Checkpoints(tmp_path, tiny_run.build("x", 3))
     hook.set_model(model)
     model.compile(loss="mse")
     hook.on_epoch_end(0, {"val_mean_iou": 0.5})
@@ -190,13 +190,13 @@ def test_nan_stops_the_run_and_keeps_the_checkpoint(tmp_path, no_pictures):
     with pytest.raises(UserError, match="`weights` must stay finite"):
         hook.on_epoch_end(1, {"val_mean_iou": 0.6})
     assert (tmp_path / "last.keras").read_bytes() == before
-    assert callbacks.read_progress(tmp_path / "last.keras") == 1
+    assert checkpoint_files.read_progress(tmp_path / "last.keras") == 1
 
 
 def test_full_disk_keeps_the_checkpoint(tmp_path, monkeypatch):
     model = tiny_run.build("x", 3)
     model.compile(loss="mse")
-    hook = callbacks.Checkpoints(tmp_path, tiny_run.build("x", 3))
+    hook = checkpoint_files.Checkpoints(tmp_path, tiny_run.build("x", 3))
     hook.set_model(model)
     hook.on_epoch_end(0, {})
     before = (tmp_path / "last.keras").read_bytes()
