@@ -1,4 +1,4 @@
-"""Data sets by name or folder. `open_samples` finds the reader by what is there."""
+"""Data sets by name or folder. `open_samples` finds out which layout a folder has."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def open_samples(
         data: "synthetic", "synthetic:COUNT" (COUNT training scenes, a quarter as many
             for val and for test), or a folder in one of the layouts of `LAYOUTS`.
         split: "train", "val" or "test"; a folder may have others.
-        size: `(height, width)` of drawn scenes in pixels; files keep their own size.
-        limit: use the first so many pairs only.
+        size: `(height, width)` of synthetic scenes in pixels; files keep their own size.
+        limit: how many pairs to use at most, the first ones.
 
     Raises:
         UserError: no such data, layout or split, an empty split, a missing pair.

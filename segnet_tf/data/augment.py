@@ -1,4 +1,4 @@
-"""Paired augmentation: what moves the image moves its labels, by the same transform."""
+"""Paired augmentation: image and labels are moved by the same transform."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far each image may be changed. Each change is drawn uniformly and on its own.
+    """How far an image may be changed. Each amount is random, uniform and independent.
 
     Args:
-        flip: mirror left and right, one image in two.
-        rotation: largest turn to either side, degrees in 0..180.
+        flip: swap left and right in one image of two.
+        rotation: largest angle to either side, degrees in 0..180.
         scale: `(smallest, largest)` zoom, 2 showing everything twice as large.
         brightness: largest relative change of all values, in 0..1.
-        contrast: the same for the distance from the image's mean grey.
-        saturation: the same for the distance from the pixel's own grey.
+        contrast: largest relative change of the distance from the image's mean grey.
+        saturation: largest relative change of the distance from the pixel's own grey.
 
     Raises:
         UserError: a value is out of its range.
@@ -77,8 +77,8 @@ def augment(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Flips, turns, scales, crops and recolors one pair; a pure function of its inputs.
 
-    Flip, rotation, scale and crop are one projective transform, so that an image is
-    interpolated once (bilinear) and labels are picked once (nearest, never mixed).
+    Flip, rotation, scale and crop are one projective transform: the image is interpolated
+    once (bilinear), and each label is copied from the nearest pixel, never mixed.
 
     Args:
         image: uint8 or float32 `(H, W, 3)`, RGB 0..255.
@@ -117,7 +117,7 @@ def augment(
 def _transform(
     draws: tf.Tensor, shape: tf.Tensor, size: tf.Tensor, augmentation: Augmentation
 ) -> tf.Tensor:
-    """The op's 8 numbers: output pixel `(x, y)` -> input pixel, both from pixel centres."""
+    """The op's 8 numbers: output pixel `(x, y)` -> input pixel, both from pixel centers."""
     in_size = tf.cast(shape[:2], tf.float32)
     out_size = tf.cast(size, tf.float32)
     low, high = augmentation.scale
@@ -125,8 +125,8 @@ def _transform(
     angle = (draws[1] * 2 - 1) * math.radians(augmentation.rotation)
     mirror = tf.where((draws[2] < 0.5) & augmentation.flip, -1.0, 1.0)
 
-    # Room to place the window in, in input pixels; negative if the window is larger than
-    # the image, which then lies anywhere inside it.
+    # By how many input pixels the window can be moved. Negative where the window is larger
+    # than the image; then the image is placed anywhere inside the window.
     room = in_size - out_size / zoom
     if augmentation.keeps_grid:
         corner = tf.floor(draws[3:5] * (tf.abs(room) + 1)) * tf.sign(room)

@@ -4,7 +4,7 @@ Two layouts are read, `SPLIT` being train, val or test:
 
 - `DIR/SPLIT/NAME.png` with `DIR/SPLITannot/NAME.png`;
 - `DIR/SPLIT.txt`, each line "IMAGE MASK", as in SegNet's tutorial. Its paths start
-  with a folder of the authors' machine, so the last two parts are looked up below `DIR`.
+  with a folder of the authors' machine, so only their last two parts are used, below `DIR`.
 
 Masks are 8-bit images of class ids; 11 is void.
 """
@@ -76,8 +76,8 @@ def samples(directory: str | Path, split: str) -> Samples:
     """The pairs of one split, in order of their names (or of the lines of `SPLIT.txt`).
 
     Raises:
-        UserError: the split is not there or is empty, or one of a pair is missing.
-            Reading raises it for a damaged file, another size or an unknown id.
+        UserError: the split is missing or empty, or an image or a mask is alone. Reading a
+            pair raises it for a damaged file, a mask of another size or an unknown id.
     """
     directory = Path(directory)
     found = splits(directory)

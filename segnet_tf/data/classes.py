@@ -1,4 +1,4 @@
-"""Class names, their colors, and void: what a label map means."""
+"""What the ids of a label map mean: class names, their colors, and void."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from segnet_tf.errors import UserError
 
-# Readers map each data set's own void to this one id. The largest uint8, so that it
-# never collides with a class however many there are (up to 255).
+# Readers change each data set's own void to this id. It is the largest uint8, so it is never the
+# id of a class: there are at most 255 classes, 0 to 254.
 VOID = 255
 
 Color = tuple[int, int, int]
@@ -25,7 +25,7 @@ class Classes:
         colors: one `(red, green, blue)` in 0..255 a class.
 
     Raises:
-        UserError: a count, a name or a color breaks these rules.
+        UserError: a count, a name or a color is against these rules.
     """
 
     names: tuple[str, ...]

@@ -1,7 +1,7 @@
 """Any folder of images and masks, with a class file.
 
 `DIR/SPLIT/images` with `DIR/SPLIT/masks`, or `DIR/images/SPLIT` with `DIR/masks/SPLIT`;
-an image and its mask have the same name up to the ending. What the masks mean is in
+an image and its mask have the same name without suffix. What the masks mean is in
 `DIR/classes.json`, `classes.csv` or `classes.txt`, see `class_file`.
 """
 
@@ -55,9 +55,9 @@ def samples(directory: str | Path, split: str) -> Samples:
     """The pairs of one split, in order of their names.
 
     Raises:
-        UserError: the split or the class file is not there or is empty or wrong, or one
-            of a pair is missing. Reading raises it for a damaged file, another size, an
-            unknown id or color.
+        UserError: the split or the class file is missing, empty or wrong, or an image or a
+            mask is alone. Reading a pair raises it for a damaged file, a mask of another
+            size, an unknown id or color.
     """
     directory = Path(directory)
     found = splits(directory)
@@ -108,7 +108,7 @@ def _from_colors(mask: np.ndarray, by_color: dict[Color, int], path: Path) -> np
             "a mask of colors needs a class file with colors. "
             f"Received: an RGB mask {path} and no colors. Add them or store class ids."
         )
-    # One number a color, so that 16 million of them are told apart by a sorted search.
+    # One number a color, so that a binary search finds its class.
     packed = mask.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
     known = sorted((r * 65536 + g * 256 + b, label) for (r, g, b), label in by_color.items())
     codes = np.array([code for code, _ in known], np.int32)

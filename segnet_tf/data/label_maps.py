@@ -1,4 +1,4 @@
-"""Labels and logits as every loss and score reads them: void apart, one class id a pixel."""
+"""How every loss and score reads labels and logits: one class id a pixel, void masked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from segnet_tf.data.classes import VOID
 
 
 def label_count(num_classes: int) -> int:
-    """Number of class ids in the labels: one logit (`num_classes=1`) tells two classes apart."""
+    """Number of class ids in the labels: 2 for one logit (`num_classes=1`)."""
     if isinstance(num_classes, bool) or int(num_classes) != num_classes or num_classes < 1:
         raise ValueError(
             "`num_classes` must be a whole number of 1 or more. "
@@ -24,7 +24,7 @@ def label_count(num_classes: int) -> int:
 
 
 def true_labels(y_true: tf.Tensor, num_classes: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Class ids that are safe to index with, and which pixels count.
+    """Class ids without void, and which pixels count.
 
     Args:
         y_true: any integer or float dtype, `(batch, H, W)` or `(batch, H, W, 1)`; void is 255.
@@ -49,7 +49,8 @@ def true_labels(y_true: tf.Tensor, num_classes: int) -> tuple[tf.Tensor, tf.Tens
     valid = tf.not_equal(labels, VOID)
     labels = tf.where(valid, labels, 0)
     ids = label_count(num_classes)
-    # Without this a stray id would vanish from the matrix, or give a NaN loss on a GPU.
+    # Without this check an unknown id would be missing in the confusion matrix without a word,
+    # and would give a NaN loss on a GPU.
     check = tf.debugging.Assert(
         tf.reduce_all((labels >= 0) & (labels < ids)),
         [
@@ -58,7 +59,7 @@ def true_labels(y_true: tf.Tensor, num_classes: int) -> tuple[tf.Tensor, tf.Tens
             "Check `num_classes` and the masks.",
         ],
     )
-    # An eager check has raised already and is None.
+    # In eager mode the check has run already and is None.
     with tf.control_dependencies([] if check is None else [check]):
         return tf.identity(labels), valid
 

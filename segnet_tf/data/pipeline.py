@@ -1,4 +1,4 @@
-"""`tf.data` from samples: an endless stream to train on, one pass to evaluate on."""
+"""`tf.data` of samples: an endless stream for training, one pass for evaluation."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CACHE_BYTES = 4 * 2**30
 class DecodedSamples:
     """Samples in memory as uint8, decoded once.
 
-    All of them are read at construction, so that a damaged file is reported before
-    the first step of training and not in the middle of an epoch.
+    All files are read at construction, so that a damaged one is reported before the first
+    step of training and not in the middle of an epoch.
 
     Args:
         samples: what to read.
-        cache_bytes: how much to keep; what does not fit is read again each time.
+        cache_bytes: how much to keep in memory; other pairs are read again each time.
 
     Attributes:
         sizes: the different `(height, width)` found.
@@ -34,7 +34,7 @@ class DecodedSamples:
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self.sizes: set[tuple[int, int]] = set()
         used = 0
-        # Pillow decodes outside the interpreter lock, so threads do help.
+        # Pillow decodes without holding Python's global lock, so threads help.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for index, pair in enumerate(pool.map(samples.read, range(len(samples)))):
                 self.sizes.add(pair[1].shape)
@@ -48,8 +48,8 @@ class DecodedSamples:
 
     def tensors(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The pair at a scalar int64 index as uint8 tensors `(H, W, 3)` and `(H, W)`."""
-        # Stateless is true (same index, same arrays) and lets `map` run it in parallel
-        # even when TensorFlow is told to be deterministic.
+        # Stateless, which is true (the same index gives the same arrays): then `map` runs it in
+        # parallel even if TensorFlow has to be deterministic.
         image, labels = tf.numpy_function(self, [index], (tf.uint8, tf.uint8), stateful=False)
         height, width = next(iter(self.sizes)) if len(self.sizes) == 1 else (None, None)
         image.set_shape((height, width, 3))
@@ -58,7 +58,7 @@ class DecodedSamples:
 
 
 def steps_per_epoch(samples: Samples, batch_size: int) -> int:
-    """Full batches in an epoch; what is left over is dropped, other images each epoch.
+    """Full batches in an epoch. The images left over are dropped, others in each epoch.
 
     Raises:
         UserError: there are fewer images than one batch holds.
@@ -85,14 +85,14 @@ def training_dataset(
 ) -> tf.data.Dataset:
     """An endless stream of augmented batches, a pure function of its arguments.
 
-    Order and augmentation hang on (seed, epoch, position) alone: with `start_epoch=k`
-    the first batch is, bit for bit, the first of epoch k in the stream from epoch 0.
+    Order and augmentation depend on (seed, epoch, position) only: with `start_epoch=k` the
+    first batch is, bit for bit, the first of epoch k in the stream from epoch 0.
 
     Args:
         batch_size: images a batch; an epoch has `steps_per_epoch` batches, all full.
         crop: `(height, width)` in pixels; None takes whole images, all of one size.
         seed: any integer.
-        start_epoch: epoch to begin with, from 0.
+        start_epoch: the epoch to begin with, counted from 0.
 
     Returns:
         Batches of float32 `(batch_size, h, w, 3)` in 0..255 and uint8 `(batch_size, h, w)`.
@@ -138,8 +138,8 @@ def evaluation_dataset(
     """One pass over the samples in order, with no augmentation.
 
     Args:
-        batch_size: images a batch, the last one may be smaller. Images of several
-            sizes come one by one whatever is asked.
+        batch_size: images a batch; the last batch may be smaller. Images of different
+            sizes make batches of one whatever `batch_size` is.
         size: `(height, width)` to scale to, images bilinear and labels nearest;
             None keeps each image's own.
 

@@ -1,4 +1,4 @@
-"""A list of image and label pairs, read on demand, and the reading of their files."""
+"""Pairs of image and labels, read when they are asked for, and the reading of their files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from segnet_tf.errors import UserError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 
-# All that Pillow has been seen to raise on files that are damaged or no images at all.
+# What Pillow has raised for damaged files and for files that are not images.
 _UNREADABLE = (
     OSError,
     SyntaxError,
@@ -27,6 +27,11 @@ _UNREADABLE = (
 )
 
 
+# An image and its labels; what they hold is said in `Samples`.
+Pair = tuple[np.ndarray, np.ndarray]
+Read = Callable[[int], Pair]
+
+
 @dataclass(frozen=True)
 class Samples:
     """Pairs of one split. Nothing is read until `read` is called.
@@ -35,7 +40,7 @@ class Samples:
         source: where they come from, e.g. "camvid".
         split: "train", "val" or "test".
         classes: what the label ids mean.
-        stems: one name a pair, the file name without its ending.
+        stems: one name a pair: the file name without its suffix.
         read: index -> `(image, labels)`, RGB uint8 `(H, W, 3)` and uint8 `(H, W)` with
             ids 0..n-1 and `VOID`. The same index always gives the same arrays.
     """
@@ -44,7 +49,7 @@ class Samples:
     split: str
     classes: Classes
     stems: tuple[str, ...]
-    read: Callable[[int], tuple[np.ndarray, np.ndarray]]
+    read: Read
 
     def __len__(self) -> int:
         return len(self.stems)
@@ -66,7 +71,7 @@ class Samples:
         )
 
 
-def _read_at(read: Callable, indices: tuple[int, ...], index: int):
+def _read_at(read: Read, indices: tuple[int, ...], index: int) -> Pair:
     return read(indices[index])
 
 
@@ -83,12 +88,12 @@ def require_pairs(samples: Samples, where: str) -> Samples:
 def read_image(path: str | Path) -> np.ndarray:
     """Reads a PNG, JPEG or another common format as RGB uint8 `(H, W, 3)`.
 
-    Turned upright as its EXIF note says; transparency is left out, 16 bits become the upper 8,
-    and of an animation the first frame is read.
+    It is turned upright as its EXIF orientation says. Transparency is left out, 16 bits become
+    the upper 8, and an animation gives its first frame.
 
     Raises:
-        UserError: the file is missing, empty, truncated, no image, or one whose white is
-            not defined (32 bits, floats); it is named.
+        UserError: the file is missing, empty, truncated, not an image, or has 32 bits or floats
+            a channel, for which white is not defined. The message names the file.
     """
     image = _open(path)
     if image.mode in ("I", "F"):
@@ -97,7 +102,7 @@ def read_image(path: str | Path) -> np.ndarray:
             f"Received: 32 bits in {path}, whose white is not defined. Save it with 8."
         )
     try:
-        # A phone writes the sensor's pixels and a note how to turn them.
+        # A phone writes the pixels as the sensor has them, and in EXIF how to turn them.
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;"):  # 16-bit grey: Pillow would clip it to white.
             grey = (np.asarray(image) >> 8).astype(np.uint8)
@@ -115,7 +120,7 @@ def read_mask(path: str | Path) -> np.ndarray:
         or uint8 `(H, W, 3)` of colors.
 
     Raises:
-        UserError: the file is missing, truncated or no image; it is named.
+        UserError: the file is missing, truncated or not an image. The message names it.
     """
     mask = _open(path)
     if mask.mode in ("RGB", "RGBA"):
@@ -168,7 +173,7 @@ def relabel(mask: np.ndarray, table: dict[int, int], path: str | Path) -> np.nda
         uint8 `(H, W)`.
 
     Raises:
-        UserError: a value is not in `table`; the file and the value are named.
+        UserError: a value is not in `table`. The message names the file and the value.
     """
     size = max(int(mask.max(initial=0)), *table) + 1
     lookup = np.full(size, -1, np.int16)
@@ -200,10 +205,11 @@ def require_same_size(
 def pair_by_stem(
     image_dir: Path, mask_dir: Path, mask_suffixes: Sequence[str] = (".png",)
 ) -> list[tuple[Path, Path]]:
-    """Images and masks of equal stem, in order of the stem.
+    """Images and masks of the same file name without suffix, in order of that name.
 
     Raises:
-        UserError: one of a pair is missing, or a stem comes twice; the file is named.
+        UserError: an image or a mask is alone, or two files differ by suffix only. The message
+            names the file.
     """
     images = _by_stem(image_dir, IMAGE_SUFFIXES)
     masks = _by_stem(mask_dir, mask_suffixes)
@@ -225,7 +231,7 @@ def pair_by_stem(
 def _by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        # Hidden files are the leavings of file managers ("._a.png" of macOS), not data.
+        # Hidden files are written by file managers ("._a.png" by macOS) and are not data.
         if path.suffix.lower() not in suffixes or path.name.startswith("."):
             continue
         if path.stem in found:

@@ -1,7 +1,7 @@
 """Pictures of a run: curves, confusion matrix, predictions beside the truth, overlays, legend.
 
-Figures are made without pyplot, so nothing is shown, kept or left set for the caller's own
-plots; matplotlib is imported where a figure is drawn, because overlays don't need it.
+Figures are made without pyplot: nothing is shown, and the caller's own plots are not changed.
+Matplotlib is imported where a figure is drawn, because overlays don't need it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Charts of a run's numbers, and what every figure here has in common."""
+"""Charts of a run's numbers, and what all figures share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Path = str | os.PathLike[str]
 INK, QUIET, _GRID = "#1f2933", "#7b8794", "#e4e7eb"
 _TRAIN, _VAL, _THIRD = "#2f6fb3", "#d9622b", "#3a9a6e"
 _DPI = 120
-# One figure of a matrix with more classes than this would have unreadable numbers.
+# With more classes the numbers in a confusion matrix would be too small to read.
 _MOST_NUMBERED = 30
 
 _SCORES = (
@@ -35,8 +35,8 @@ def curves(csv_path: Path, out: Path) -> None:
     """Draws the log of a training: losses on the left, validation scores on the right.
 
     Args:
-        csv_path: as a training writes it: a header, then one row an epoch, with `epoch`,
-            `loss`, `val_loss`, `val_mean_iou` and so on; cells and columns may be missing.
+        csv_path: a `log.csv`: a header, then one row an epoch, with `epoch`, `loss`,
+            `val_loss`, `val_mean_iou` and so on; cells and columns may be missing.
         out: the PNG to write.
 
     Raises:
@@ -150,7 +150,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 def save(figure: Figure, out: Path) -> None:
     """Writes the figure as a PNG."""
-    # The format is said, since a file that is written aside may have another ending.
+    # The format is given because a file under a temporary name may have another suffix.
     figure.savefig(out, format="png")
 
 
@@ -172,7 +172,7 @@ def _line(
 ) -> None:
     if name not in log:
         return
-    known = np.isfinite(log[name])  # an epoch without validation has no value: bridge it
+    known = np.isfinite(log[name])  # The line goes on over epochs without validation.
     x, y = log["epoch"][known], scale * log[name][known]
     mark = "o" if len(x) < 2 else ""
     axes.plot(x, y, color=color, linewidth=width, marker=mark, label=label)

@@ -1,21 +1,18 @@
-"""Pictures of a run: curves, confusion matrix, predictions beside the truth, overlays, legend.
-
-Figures are made without pyplot, so nothing is shown, kept or left set for the caller's own
-plots; matplotlib is imported where a figure is drawn, because overlays don't need it.
-"""
+"""Pictures of label maps: predictions beside the truth, overlays, legend."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from segnet_tf.data.classes import VOID, Classes, colorize
-from segnet_tf.plots.charts import INK, QUIET, Path, confusion, curves, new_figure, save
+from segnet_tf.plots.charts import INK, QUIET, Path, new_figure, save
 
-__all__ = ["confusion", "curves", "legend", "overlay", "predictions"]
+if TYPE_CHECKING:
+    from matplotlib.patches import Patch
 
 _WRONG = np.array([220, 38, 38], np.float32)
 
@@ -129,7 +126,7 @@ def legend(classes: Classes, out: Path) -> None:
     save(figure, out)
 
 
-def _swatches(classes: Classes) -> list[Any]:
+def _swatches(classes: Classes) -> list[Patch]:
     from matplotlib.patches import Patch
 
     shown = [*zip(classes.names, classes.colors, strict=True), ("void", (0, 0, 0))]

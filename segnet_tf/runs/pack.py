@@ -1,4 +1,4 @@
-"""Makes the files of `weights/` out of a run: half the size, and no path of the machine."""
+"""Writes a model to share, as those in `weights/`: half the size, without paths of the machine."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _WEIGHTS = "model.weights.h5"
 
 
 def pack(model: str | Path, output: str | Path, *, overwrite: bool = False) -> None:
-    """Writes a model for others: kernels in float16, its run's configuration beside it.
+    """Writes a model to share: kernels in float16, the configuration of its run beside it.
 
-    A file that is loaded again computes in float32 as before. Vectors, so biases and batch
-    statistics, stay float32: a variance can be smaller than any float16.
+    A model loaded from the file computes in float32 as before. Vectors (biases, batch
+    statistics) stay float32, because a variance can be smaller than any float16.
 
     Args:
         model: a run folder or a `.keras` file.
-        output: the `.keras` file to write; the configuration becomes a `.json` of that name.
+        output: the `.keras` file to write; the configuration goes into a `.json` of that name.
         overwrite: replace files that are there.
 
     Raises:
-        UserError: no such model, an `output` that is there, a weight beyond float16's 65504.
+        UserError: no such model, an existing `output`, a weight beyond float16's 65504.
     """
     source, target = resolve(model), Path(output)
     if source.suffix != ".keras" or target.suffix != ".keras":
@@ -53,7 +53,7 @@ def pack(model: str | Path, output: str | Path, *, overwrite: bool = False) -> N
             content = old.read(name)
             new.writestr(name, _halved(content) if name == _WEIGHTS else content)
     if record:
-        # Where the images and the first weights lay is nobody's business, and of no use.
+        # Paths of the images and of the first weights are private, and no use to others.
         config = record["config"] | {"data": None}
         start = config["initial_weights"] or ""
         if start != "imagenet" and not start.startswith("weights:"):

@@ -1,4 +1,4 @@
-"""What a run folder holds, and the data splits it is made from."""
+"""The files of a run folder, its `config.json`, and the data splits of a run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from segnet_tf.config import TrainConfig
 from segnet_tf.data import Classes, Samples, open_samples
+from segnet_tf.data.samples import Pair
 from segnet_tf.errors import UserError
 from segnet_tf.system.json_files import read_json
 from segnet_tf.version import __version__
@@ -30,7 +31,7 @@ RUN_FILES = (
 def open_split(
     data: str, split: str, size: tuple[int, int] | None = None, limit: int | None = None
 ) -> Samples:
-    """As `segnet_tf.data.open_samples`; a split "a+b" is the images of both, a's first."""
+    """Like `segnet_tf.data.open_samples`; the split "a+b" has the images of a, then those of b."""
     parts = [open_samples(data, name, size=size) for name in split.split("+")]
     samples = parts[0] if len(parts) == 1 else _joined(parts, split)
     return samples if limit is None else samples.subset(limit)
@@ -39,7 +40,7 @@ def open_split(
 def _joined(parts: Sequence[Samples], split: str) -> Samples:
     where = [(part, index) for part in parts for index in range(len(part))]
 
-    def read(position: int):
+    def read(position: int) -> Pair:
         part, index = where[position]
         return part.read(index)
 
@@ -54,7 +55,7 @@ def describe(
     num_classes: int,
     class_weights: list[float] | None,
 ) -> dict[str, Any]:
-    """The content of a run's `config.json`: the configuration and all it resolved to."""
+    """The content of a run's `config.json`: the configuration, and what it was resolved to."""
     return {
         "config": config.to_json(),
         "source": train.source,
@@ -72,7 +73,7 @@ def describe(
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that results depend on."""
+    """Versions of Python, of this package and of those that results depend on."""
     found = {"python": platform.python_version(), "segnet_tf": __version__}
     for name in ("tensorflow", "keras", "numpy"):
         try:
@@ -83,7 +84,7 @@ def versions() -> dict[str, str]:
 
 
 def read_run(model: str | Path) -> dict[str, Any] | None:
-    """The `config.json` of the run that a model argument names or lies in, if there is one.
+    """The `config.json` of a run, or `None` if `model` does not belong to a run.
 
     Args:
         model: a run folder, a file in one, or the JSON file itself.
@@ -95,7 +96,7 @@ def read_run(model: str | Path) -> dict[str, Any] | None:
     if not file.is_file():
         return None
     content = read_json(file)
-    # Many programs call a file config.json.
+    # Other programs write files called config.json too.
     known = ("config", "classes", "class_weights", "num_classes", "training_images")
     return content if all(name in content for name in known) else None
 

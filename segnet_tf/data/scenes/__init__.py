@@ -1,1 +1,1 @@
-"""Synthetic road scenes, drawn from a seed."""
+"""Synthetic road scenes, a function of a seed."""

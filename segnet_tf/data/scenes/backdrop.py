@@ -1,4 +1,4 @@
-"""What is behind and below the objects of a drawn road scene, and how it is developed."""
+"""Sky, ground and camera effects of a synthetic road scene."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from segnet_tf.data.scenes.scenery import (
     pick,
 )
 
-FAR, NEAR = 110.0, 1.3  # How much of the street is drawn, metres ahead.
+FAR, NEAR = 110.0, 1.3  # How much of the street is drawn, meters ahead.
 
-DASHES = ((2.0, 4.0), (3.0, 3.0), (60.0, 1.0))  # Metres painted, metres left out.
+DASHES = ((2.0, 4.0), (3.0, 3.0), (60.0, 1.0))  # Metres painted, meters left out.
 
 # Grain of a surface, in grey levels: leaves and asphalt are rougher than sky and paint.
 _GRAIN = np.full(256, 2.5, np.float32)
@@ -57,7 +57,7 @@ def draw_sky(c: Canvas, rng: Random) -> None:
 
 
 def draw_ground(c: Canvas, rng: Random) -> dict[str, float]:
-    """Road, kerbs, pavements, marks and shadows. Returns the street's measures in metres."""
+    """Road, kerbs, pavements, marks and shadows. Returns the street's measures in meters."""
     left, right = -(1.8 + 3.6 * rng.random()), 2.0 + 3.4 * rng.random()
     walk = 1.6 + 2.0 * rng.random()
     yard = 3.5 * rng.random() if rng.random() < 0.5 else 0.0
@@ -106,7 +106,7 @@ def _draw_shadows(c: Canvas, left: float, right: float, walk: float, rng: Random
         return
     mask = Image.new("L", c.image.size)
     draw = ImageDraw.Draw(mask)
-    # Houses on the sun's side throw theirs over the pavement and part of the road.
+    # Houses on the sun's side cast theirs over the pavement and part of the road.
     side = c.light.sun
     foot = right + walk + 0.2 if side > 0 else left - walk - 0.2
     z = NEAR
@@ -119,8 +119,8 @@ def _draw_shadows(c: Canvas, left: float, right: float, walk: float, rng: Random
     c.image.paste((26, 30, 48), (0, 0), mask)
 
 
-def draw_bonnet(c: Canvas, rng: Random) -> None:
-    """The car that carries the camera, in one scene of five: void."""
+def draw_hood(c: Canvas, rng: Random) -> None:
+    """The hood of the camera's own car, in one scene of five, labeled void."""
     if rng.random() < 0.2:
         width, height = c.image.size
         rise = height * (0.04 + 0.05 * rng.random())

@@ -1,13 +1,15 @@
-"""What stands in a drawn road scene: a camera, a canvas, and objects in metres.
+"""What stands in a synthetic road scene: a camera, a canvas, and objects in meters.
 
-Coordinates: X to the right and Y up from the road below the camera, Z ahead, in metres.
+Coordinates: X to the right and Y up from the road below the camera, Z ahead, in meters.
 Every object takes the scene's random generator last. Label ids are CamVid's.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -18,7 +20,10 @@ SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLI
     len(CLASSES)
 )
 Color = tuple[float, float, float]
+Ink = tuple[int, ...]  # red, green, blue as Pillow takes them
 Random = np.random.Generator
+Point = tuple[float, float]
+Item = TypeVar("Item")
 
 GLASS = (70, 84, 98)
 BRICKS = (
@@ -38,7 +43,7 @@ CLOTHES = (
 SKINS = ((236, 196, 166), (206, 154, 118), (150, 102, 74), (104, 70, 52))
 
 
-def pick(options: tuple, rng: Random):
+def pick(options: Sequence[Item], rng: Random) -> Item:
     return options[int(rng.integers(len(options)))]
 
 
@@ -57,7 +62,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole at `height` metres over a road that bends with `curve` (1/m)."""
+    """A pinhole at `height` meters over a road that bends with `curve` (1/m)."""
 
     focal: float
     centre: float
@@ -85,7 +90,7 @@ class Canvas:
 
     def tone(self, color: Color, gain: float = 1.0, z: float = 0.0) -> tuple[int, int, int]:
         """A color lit by the scene's light, fading into the horizon with distance."""
-        # Spelled out: called a thousand times a scene, a loop would cost a third of it.
+        # A loop would take a third of a scene's time: a scene has a thousand of these calls.
         clear, tint, far = math.exp(-z * self.light.haze), self.light.tint, self.light.horizon
         gain, fog = gain * clear, 1 - clear
         return (
@@ -98,40 +103,73 @@ class Canvas:
         """Brightness of a surface that looks to the left (-1) or to the right (1)."""
         return 1 + 0.5 * self.light.contrast * side * self.light.sun
 
-    def polygon(self, points, color, label: int | None = None) -> None:
+    def polygon(self, points: Sequence[Point], color: Ink, label: int | None = None) -> None:
         """Fills pixels; with `label` None they stay part of what is below."""
         self._ink.polygon(points, fill=color)
         if label is not None:
             self._tag.polygon(points, fill=label)
 
-    def ellipse(self, x, y, rx, ry, color, label: int | None = None) -> None:
+    def ellipse(
+        self, x: float, y: float, rx: float, ry: float, color: Ink, label: int | None = None
+    ) -> None:
         box = (x - rx, y - ry, x + rx, y + ry)
         self._ink.ellipse(box, fill=color)
         if label is not None:
             self._tag.ellipse(box, fill=label)
 
-    def ring(self, x, y, rx, ry, color, width: float, label: int) -> None:
+    def ring(
+        self, x: float, y: float, rx: float, ry: float, color: Ink, width: float, label: int
+    ) -> None:
         box = (x - rx, y - ry, x + rx, y + ry)
         self._ink.ellipse(box, outline=color, width=max(1, round(width)))
         self._tag.ellipse(box, fill=label)
 
-    def limb(self, start, end, width: float, color, label: int | None = None) -> None:
+    def limb(
+        self, start: Point, end: Point, width: float, color: Ink, label: int | None = None
+    ) -> None:
         line, width = (*start, *end), max(1, round(width))
         self._ink.line(line, fill=color, width=width)
         if label is not None:
             self._tag.line(line, fill=label, width=width)
 
-    def wall(self, x, z0, z1, y0, y1, color, label: int | None = None) -> None:
+    def wall(
+        self,
+        x: float,
+        z0: float,
+        z1: float,
+        y0: float,
+        y1: float,
+        color: Ink,
+        label: int | None = None,
+    ) -> None:
         """A rectangle along the road, at `x` from `z0` to `z1`."""
         at = self.at
         self.polygon((at(x, y0, z0), at(x, y0, z1), at(x, y1, z1), at(x, y1, z0)), color, label)
 
-    def front(self, x0, x1, y0, y1, z, color, label: int | None = None) -> None:
+    def front(
+        self,
+        x0: float,
+        x1: float,
+        y0: float,
+        y1: float,
+        z: float,
+        color: Ink,
+        label: int | None = None,
+    ) -> None:
         """A rectangle across the road, at `z`."""
         at = self.at
         self.polygon((at(x0, y0, z), at(x1, y0, z), at(x1, y1, z), at(x0, y1, z)), color, label)
 
-    def ground(self, x0, x1, z0, z1, color, label: int | None = None, y: float = 0.0) -> None:
+    def ground(
+        self,
+        x0: float,
+        x1: float,
+        z0: float,
+        z1: float,
+        color: Ink,
+        label: int | None = None,
+        y: float = 0.0,
+    ) -> None:
         """A strip of the ground that follows the road's bend."""
         at, steps = self.at, 8 if z1 > 2 * z0 else 1
         depths = [z0 * (z1 / z0) ** (i / steps) for i in range(steps + 1)]
@@ -141,7 +179,7 @@ class Canvas:
 
 
 def building(c: Canvas, side: int, x: float, z0: float, z1: float, rng: Random) -> None:
-    """A house beside the road from `z0` to `z1`, its front at `x` (metres, signed)."""
+    """A house beside the road from `z0` to `z1`, its front at `x` (meters, signed)."""
     storey = 2.7 + 0.6 * rng.random()
     floors = int(rng.integers(2, 6))
     height = floors * storey + 0.6
@@ -215,7 +253,7 @@ def tree(c: Canvas, x: float, z: float, rng: Random, ground: float = 0.0) -> Non
 
 
 def fence(c: Canvas, side: int, x: float, z0: float, z1: float, look: int, rng: Random) -> None:
-    """Planks or railings along the road; pieces of the same `look` belong together."""
+    """Planks or railings along the road; parts with the same `look` belong together."""
     height, wood = 1.0 + (look % 9) * 0.09, look % 11 < 6
     planks = ((138, 104, 72), (166, 140, 108), (220, 216, 206))
     color = planks[look % 3] if wood else (58, 66, 70)

@@ -1,19 +1,21 @@
-"""Road scenes drawn from a seed: CamVid's 11 classes and void, with no file needed.
+"""Synthetic road scenes from a seed: CamVid's 11 classes and void, with no file needed.
 
-A street in perspective under changing light, with labels that are exact by construction.
+A street in perspective under changing light. Image and labels are drawn by the same calls, so the
+labels are exact.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
 from segnet_tf.data.camvid import CLASSES, SPLITS
-from segnet_tf.data.samples import Samples
+from segnet_tf.data.samples import Pair, Samples
 from segnet_tf.data.scenes import traffic
-from segnet_tf.data.scenes.backdrop import FAR, develop, draw_bonnet, draw_ground, draw_sky
+from segnet_tf.data.scenes.backdrop import FAR, develop, draw_ground, draw_hood, draw_sky
 from segnet_tf.data.scenes.scenery import Camera, Canvas, Light, Random, building, fence, tree
 from segnet_tf.errors import UserError
 
@@ -36,13 +38,13 @@ _LIGHT_SHARES = (0.24, 0.24, 0.12, 0.08, 0.16, 0.1, 0.06)
 def samples(
     split: str, *, size: tuple[int, int] = SIZE, count: int | None = None, seed: int = 0
 ) -> Samples:
-    """Drawn scenes of one split; no scene belongs to two splits.
+    """Synthetic scenes of one split; no scene belongs to two splits.
 
     Args:
         split: "train", "val" or "test".
         size: `(height, width)` in pixels.
         count: how many; None takes `COUNTS[split]`.
-        seed: another seed, other scenes.
+        seed: other seeds give other scenes.
 
     Raises:
         UserError: an unknown split, or a size below 32 pixels.
@@ -67,18 +69,18 @@ def samples(
     )
 
 
-def _read(split: int, size: tuple[int, int], seed: int, index: int):
-    # Scene numbers of the splits interleave, so that they never meet however many are drawn.
+def _read(split: int, size: tuple[int, int], seed: int, index: int) -> Pair:
+    # Scenes 0, 3, 6... are train's, 1, 4, 7... val's: no scene is in two splits, however many.
     return scene(index * len(SPLITS) + split, size=size, seed=seed)
 
 
-def scene(index: int, size: tuple[int, int] = SIZE, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def scene(index: int, size: tuple[int, int] = SIZE, seed: int = 0) -> Pair:
     """Draws one scene, the same for the same arguments.
 
     Args:
-        index: number of the scene, from 0, without end.
+        index: number of the scene, any from 0 on.
         size: `(height, width)` in pixels.
-        seed: any integer from 0.
+        seed: an integer from 0 on.
 
     Returns:
         RGB uint8 `(height, width, 3)` and labels uint8 `(height, width)`.
@@ -86,7 +88,7 @@ def scene(index: int, size: tuple[int, int] = SIZE, seed: int = 0) -> tuple[np.n
     rng = np.random.default_rng((seed, index))
     height, width = size
     light = LIGHTS[int(rng.choice(len(LIGHTS), p=_LIGHT_SHARES))]
-    # Drawn at twice the size: edges get smooth when the image is halved.
+    # Drawn at twice the size, because halving the image makes edges smooth.
     camera = Camera(
         focal=2 * max(width, height) * (0.8 + 0.25 * rng.random()),
         centre=2 * width * (0.38 + 0.24 * rng.random()),
@@ -99,18 +101,20 @@ def scene(index: int, size: tuple[int, int] = SIZE, seed: int = 0) -> tuple[np.n
     road = draw_ground(canvas, rng)
     for _, draw in sorted(_objects(canvas, road, rng), key=lambda item: -item[0]):
         draw()
-    draw_bonnet(canvas, rng)
+    draw_hood(canvas, rng)
     image = np.asarray(canvas.image.reduce(2), np.float32)
     labels = np.asarray(canvas.labels)[::2, ::2].copy()
     return develop(image, labels, light, rng), labels
 
 
-def _objects(c: Canvas, road: dict[str, float], rng: Random) -> list:
+def _objects(
+    c: Canvas, road: dict[str, float], rng: Random
+) -> list[tuple[float, Callable[[], None]]]:
     """`(depth, draw)` of all that stands up, to be drawn from far to near."""
     left, right, walk, yard = road["left"], road["right"], road["walk"], road["yard"]
-    items: list = []
+    items: list[tuple[float, Callable[[], None]]] = []
 
-    def add(z: float, draw, *arguments) -> None:
+    def add(z: float, draw: Callable[..., None], *arguments: float) -> None:
         items.append((z, partial(draw, c, *arguments, rng)))
 
     for side, edge in ((-1, left - walk), (1, right + walk)):
@@ -126,7 +130,7 @@ def _objects(c: Canvas, road: dict[str, float], rng: Random) -> list:
             else:
                 add(end - 0.01, building, side, front, z, end)
             if (yard > 0 or open_land) and z < 50 and rng.random() < 0.75:
-                # In short pieces, so that a car beside it is drawn after those behind the car.
+                # In short parts, so that a car beside it is drawn after those behind the car.
                 cuts = np.linspace(z, end, 2 + int((end - z) / 2.5)).tolist()
                 look = int(rng.integers(2**31))
                 for near, far in pairwise(cuts):

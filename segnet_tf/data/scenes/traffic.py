@@ -1,4 +1,4 @@
-"""What moves or stands at the kerb of a drawn road scene; see `scenery` for the units."""
+"""What moves or stands at the kerb of a synthetic road scene; `scenery` has the units."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def road_sign(c: Canvas, x: float, z: float, rng: Random) -> None:
 
 
 def litter(c: Canvas, x: float, z: float, rng: Random) -> None:
-    """A bin or a cone: things CamVid leaves void."""
+    """A bin or a cone: CamVid labels such things void."""
     k = c.at.focal / z
     fx, fy = c.at(x, 0, z)
     if rng.random() < 0.5:
