@@ -31,7 +31,9 @@ class BoundaryF1(keras.metrics.Metric):
 
     Args:
         num_classes: logits a pixel; 1 is binary, scored over background and foreground.
-        tolerance: share of the image's diagonal, 0 or more.
+        tolerance: share of the image's diagonal, from 0 to 1.
+        name: of the metric.
+        dtype: of the result; None is float32.
 
     Call arguments (`update_state`):
         y_true: class ids, `(batch, H, W)`, 255 = void.
@@ -49,9 +51,9 @@ class BoundaryF1(keras.metrics.Metric):
         num_classes: int,
         tolerance: float = 0.0075,
         name: str = "boundary_f1",
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
     ):
-        super().__init__(name=name, dtype="float32")
+        super().__init__(name=name, dtype="float32" if dtype is None else dtype)
         if not 0 <= tolerance <= 1:
             raise UserError(
                 "`tolerance` must be a share of the image's diagonal from 0 to 1. "
@@ -64,7 +66,9 @@ class BoundaryF1(keras.metrics.Metric):
         self._sum = self.add_variable((), "zeros", dtype="float64", name="sum")
         self._images = self.add_variable((), "zeros", dtype="int64", name="images")
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: None = None
+    ) -> None:
         if sample_weight is not None:
             raise ValueError(
                 "`sample_weight` isn't supported by BoundaryF1. Received: a weight. "
@@ -88,12 +92,17 @@ class BoundaryF1(keras.metrics.Metric):
         self._sum.assign_add(tf.reduce_sum(images))
         self._images.assign_add(tf.reduce_sum(tf.cast(classes > 0, tf.int64)))
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         count = tf.cast(tf.convert_to_tensor(self._images), tf.float64)
-        return tf.cast(tf.math.divide_no_nan(tf.convert_to_tensor(self._sum), count), tf.float32)
+        return tf.cast(tf.math.divide_no_nan(tf.convert_to_tensor(self._sum), count), self.dtype)
 
-    def get_config(self):
-        return {"num_classes": self.num_classes, "tolerance": self.tolerance, "name": self.name}
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "num_classes": self.num_classes,
+            "tolerance": self.tolerance,
+            "name": self.name,
+            "dtype": self.dtype,
+        }
 
     def _bits(self, labels: tf.Tensor, boundary: tf.Tensor) -> tf.Tensor:
         """int32 `(batch, H, W, words)`: the bit of a boundary pixel's class, else nothing."""
@@ -143,13 +152,15 @@ def _grown(bits: tf.Tensor, radius: tf.Tensor) -> tf.Tensor:
     height, width = tf.shape(bits)[1], tf.shape(bits)[2]
     wide = tf.pad(bits, [[0, 0], [0, 0], [radius, radius], [0, 0]])
 
-    def stretch(reach, run):
+    def stretch(reach: tf.Tensor, run: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         reach += 1
         left = wide[:, :, radius - reach : radius - reach + width]
         right = wide[:, :, radius + reach : radius + reach + width]
         return reach, tf.bitwise.bitwise_or(run, tf.bitwise.bitwise_or(left, right))
 
-    def row(dy, reach, run, grown):
+    def row(
+        dy: tf.Tensor, reach: tf.Tensor, run: tf.Tensor, grown: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         half = tf.cast(tf.sqrt(tf.cast(radius**2 - dy**2, tf.float64)), tf.int32)
         reach, run = tf.while_loop(lambda r, _: r < half, stretch, (reach, run))
         tall = tf.pad(run, [[0, 0], [dy, dy], [0, 0], [0, 0]])

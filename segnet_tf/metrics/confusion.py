@@ -6,6 +6,7 @@ of background and foreground. All scores are fractions; a matrix without a pixel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -61,22 +62,28 @@ class _ConfusionMatrixMetric(keras.metrics.Metric):
 
     Args:
         num_classes: logits a pixel; 1 is binary.
+        name: of the metric.
+        dtype: of the result; None is float32. The counting is int64 always.
 
     Call arguments (`update_state`):
         y_true: class ids, `(batch, H, W)`, 255 = void.
         y_pred: logits, float `(batch, H, W, num_classes)`.
     """
 
-    def __init__(self, num_classes: int, name: str, dtype: Any = None):
-        # float32 results under any policy: float16 would round a score to three digits.
-        super().__init__(name=name, dtype="float32")
+    def __init__(
+        self, num_classes: int, name: str, dtype: str | keras.DTypePolicy | None = None
+    ) -> None:
+        # float32 unless asked for, under every policy: float16 rounds a score to three digits.
+        super().__init__(name=name, dtype="float32" if dtype is None else dtype)
         self.num_classes = num_classes
         self._ids = label_count(num_classes)
         self._counts = self.add_variable(
             (self._ids, self._ids), "zeros", dtype="int64", name="confusion_matrix"
         )
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: None = None
+    ) -> None:
         if sample_weight is not None:
             raise ValueError(
                 "`sample_weight` isn't supported by confusion matrix scores. Received: a weight. "
@@ -103,15 +110,15 @@ class _ConfusionMatrixMetric(keras.metrics.Metric):
         right = tf.linalg.diag_part(counts)
         truth = tf.reduce_sum(counts, axis=1)
         union = truth + tf.reduce_sum(counts, axis=0) - right
-        answers = {
+        found = {
             "global_accuracy": tf.math.divide_no_nan(tf.reduce_sum(right), tf.reduce_sum(truth)),
             "class_average_accuracy": _mean_of_ratios(right, truth),
             "mean_iou": _mean_of_ratios(right, union),
         }
-        return {name: tf.cast(value, tf.float32) for name, value in answers.items()}
+        return {name: tf.cast(value, self.dtype) for name, value in found.items()}
 
-    def get_config(self):
-        return {"num_classes": self.num_classes, "name": self.name}
+    def get_config(self) -> dict[str, Any]:
+        return {"num_classes": self.num_classes, "name": self.name, "dtype": self.dtype}
 
 
 def _mean_of_ratios(parts: tf.Tensor, totals: tf.Tensor) -> tf.Tensor:
@@ -123,10 +130,15 @@ def _mean_of_ratios(parts: tf.Tensor, totals: tf.Tensor) -> tf.Tensor:
 class GlobalAccuracy(_ConfusionMatrixMetric):
     """Share of the pixels that are right."""
 
-    def __init__(self, num_classes: int, name: str = "global_accuracy", dtype: Any = None):
+    def __init__(
+        self,
+        num_classes: int,
+        name: str = "global_accuracy",
+        dtype: str | keras.DTypePolicy | None = None,
+    ):
         super().__init__(num_classes, name, dtype)
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         return self._scores()["global_accuracy"]
 
 
@@ -134,10 +146,15 @@ class GlobalAccuracy(_ConfusionMatrixMetric):
 class ClassAverageAccuracy(_ConfusionMatrixMetric):
     """Share of each class's pixels that are right, the mean over the classes in the truth."""
 
-    def __init__(self, num_classes: int, name: str = "class_average_accuracy", dtype: Any = None):
+    def __init__(
+        self,
+        num_classes: int,
+        name: str = "class_average_accuracy",
+        dtype: str | keras.DTypePolicy | None = None,
+    ):
         super().__init__(num_classes, name, dtype)
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         return self._scores()["class_average_accuracy"]
 
 
@@ -145,10 +162,12 @@ class ClassAverageAccuracy(_ConfusionMatrixMetric):
 class MeanIoU(_ConfusionMatrixMetric):
     """Intersection over union, the mean over the classes in the truth or the prediction."""
 
-    def __init__(self, num_classes: int, name: str = "mean_iou", dtype: Any = None):
+    def __init__(
+        self, num_classes: int, name: str = "mean_iou", dtype: str | keras.DTypePolicy | None = None
+    ):
         super().__init__(num_classes, name, dtype)
 
-    def result(self):
+    def result(self) -> tf.Tensor:
         return self._scores()["mean_iou"]
 
 
@@ -164,9 +183,9 @@ class PerClassIoU(_ConfusionMatrixMetric):
     def __init__(
         self,
         num_classes: int,
-        class_names: Any = None,
+        class_names: Sequence[str] | None = None,
         name: str = "per_class_iou",
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
     ):
         super().__init__(num_classes, name, dtype)
         self.class_names = None if class_names is None else [str(n) for n in class_names]
@@ -176,15 +195,15 @@ class PerClassIoU(_ConfusionMatrixMetric):
                 f"Received: {len(self.class_names)} names. Leave void out."
             )
 
-    def result(self):
+    def result(self) -> dict[str, tf.Tensor]:
         counts = tf.cast(tf.convert_to_tensor(self._counts), tf.float64)
         right = tf.linalg.diag_part(counts)
         union = tf.reduce_sum(counts, axis=1) + tf.reduce_sum(counts, axis=0) - right
-        iou = tf.unstack(tf.cast(right / union, tf.float32))  # 0 / 0 is the NaN wanted here
+        iou = tf.unstack(tf.cast(right / union, self.dtype))  # 0 / 0 is the NaN wanted here
         names = self.class_names or range(self._ids)
         return {f"iou_{name}": value for name, value in zip(names, iou, strict=True)}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "class_names": self.class_names}
 
 
@@ -192,8 +211,13 @@ class PerClassIoU(_ConfusionMatrixMetric):
 class SegmentationScores(_ConfusionMatrixMetric):
     """`global_accuracy`, `class_average_accuracy` and `mean_iou` for one matrix update."""
 
-    def __init__(self, num_classes: int, name: str = "segmentation_scores", dtype: Any = None):
+    def __init__(
+        self,
+        num_classes: int,
+        name: str = "segmentation_scores",
+        dtype: str | keras.DTypePolicy | None = None,
+    ):
         super().__init__(num_classes, name, dtype)
 
-    def result(self):
+    def result(self) -> dict[str, tf.Tensor]:
         return self._scores()
