@@ -1,9 +1,10 @@
-"""One way to ask a model for a label map, be it Keras or TFLite."""
+"""Label maps from any model: Keras or TFLite, in memory or in a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -25,11 +26,13 @@ class Predictor:
         input_size: `(height, width)` in pixels that the model is fixed to; None takes any.
     """
 
-    def __init__(self, model, name: str):
+    def __init__(self, model: keras.Model | TFLiteModel, name: str):
         self.model = model
         self.name = name
         self.is_tflite = isinstance(model, TFLiteModel)
-        if self.is_tflite:
+        self.channels: int | None
+        self.input_size: tuple[int, int] | None
+        if isinstance(model, TFLiteModel):
             self.channels = model.channels
             self.input_size = model.input_size
         else:
@@ -55,7 +58,7 @@ class Predictor:
             images: float32 `(batch, H, W, 3)`, RGB 0..255.
             size: `(height, width)` to resize the images to for the model; None for the
                 size that the model is fixed to, or else their own.
-            flip: average with the answer to the mirrored image.
+            flip: average with the output for the mirrored image.
 
         Returns:
             int32 `(batch, H, W)`.
@@ -65,18 +68,18 @@ class Predictor:
         """
         height, width = images.shape[1:3]
         seen = size or self.input_size or (height, width)
-        answer = self._answer(_resized(images, seen), flip)
+        output = self._output(_resized(images, seen), flip)
         if self.channels is None:
-            if answer.shape[1:3] != (height, width):
+            if output.shape[1:3] != (height, width):
                 # Class ids cannot be interpolated.
-                answer = tf.image.resize(answer[..., None], (height, width), "nearest")[..., 0]
-            return np.asarray(answer, np.int32)
-        answer = _resized(answer, (height, width))
+                output = tf.image.resize(output[..., None], (height, width), "nearest")[..., 0]
+            return np.asarray(output, np.int32)
+        output = _resized(output, (height, width))
         if self.channels == 1:
-            return (answer[..., 0] > 0).astype(np.int32)
-        return np.argmax(answer, axis=-1).astype(np.int32)
+            return (output[..., 0] > 0).astype(np.int32)
+        return np.argmax(output, axis=-1).astype(np.int32)
 
-    def _answer(self, images: np.ndarray, flip: bool) -> np.ndarray:
+    def _output(self, images: np.ndarray, flip: bool) -> np.ndarray:
         size = images.shape[1:3]
         if self.input_size is not None and size != self.input_size:
             height, width = self.input_size
@@ -94,20 +97,20 @@ class Predictor:
         mirrored = self._run(np.ascontiguousarray(images[:, :, ::-1]))[:, :, ::-1]
         return (self._probabilities(self._run(images)) + self._probabilities(mirrored)) / 2
 
-    def _probabilities(self, answer: np.ndarray) -> np.ndarray:
+    def _probabilities(self, output: np.ndarray) -> np.ndarray:
         """Logits as probabilities, one logit as a probability minus a half."""
-        if self.is_tflite and self.model.kind == "probabilities":
-            return answer
+        if isinstance(self.model, TFLiteModel) and self.model.kind == "probabilities":
+            return output
         if self.channels == 1:
-            return tf.sigmoid(answer).numpy() - 0.5
-        return tf.nn.softmax(answer).numpy()
+            return tf.sigmoid(output).numpy() - 0.5
+        return tf.nn.softmax(output).numpy()
 
     def _run(self, images: np.ndarray) -> np.ndarray:
-        if self.is_tflite:
-            answer = self.model.on_batch(images)
+        if isinstance(self.model, TFLiteModel):
+            output = self.model.on_batch(images)
             if self.channels == 1 and self.model.kind == "probabilities":
-                answer = answer - 0.5  # so that 0 is the threshold, as for logits
-            return answer
+                output = output - 0.5  # so that 0 is the threshold, as for logits
+            return output
         try:
             return np.asarray(self.model.predict_on_batch(images), np.float32)
         except tf.errors.ResourceExhaustedError as error:
@@ -117,6 +120,49 @@ class Predictor:
             ) from error
         except (ValueError, tf.errors.InvalidArgumentError) as error:
             raise too_small("size", images.shape[1:3], error) from error
+
+
+def predict(
+    model: keras.Model | str | Path,
+    image: np.ndarray,
+    *,
+    size: tuple[int, int] | None = None,
+    flip: bool = False,
+) -> np.ndarray:
+    """Predicts the class of every pixel.
+
+    Args:
+        model: a `keras.Model` that gives logits, a run folder, a `.keras` or `.tflite` file or
+            `"weights:NAME"`. What is not in memory yet is loaded in each call: to predict many
+            images, load the model once, or pass them as a batch.
+        image: RGB 0..255, uint8 or float, `(height, width, 3)`, or a batch
+            `(batch, height, width, 3)`.
+        size: `(height, width)` to resize the images to for the model; None for the size that the
+            model is fixed to, or else their own.
+        flip: average with the output for the mirrored image, which takes twice as long.
+
+    Returns:
+        int32 class ids of the image's own size: `(height, width)`, or for a batch
+        `(batch, height, width)`. With one logit 1 is foreground.
+
+    Raises:
+        UserError: no such model, no such image, or a size that does not fit the model.
+    """
+    images = np.asarray(image)
+    numeric = np.issubdtype(images.dtype, np.integer) or np.issubdtype(images.dtype, np.floating)
+    if images.ndim not in (3, 4) or images.shape[-1] != 3 or not images.size or not numeric:
+        raise UserError(
+            "`image` must be RGB 0..255 of shape (height, width, 3) or (batch, height, width, 3). "
+            f"Received: shape {images.shape}, dtype {images.dtype}. "
+            "Pass np.asarray(PIL.Image.open(path).convert('RGB')), for example."
+        )
+    if isinstance(model, keras.Model):
+        predictor = Predictor(model, model.name)
+    else:
+        predictor = open_predictor(model)
+    batch = images if images.ndim == 4 else images[None]
+    labels = predictor.labels(batch.astype(np.float32), size=size, flip=flip)
+    return labels if images.ndim == 4 else labels[0]
 
 
 def open_predictor(model: str | Path) -> Predictor:

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-# Loading a file looks up its classes by name, so they must have been registered.
+# Keras looks up the classes in a file by name, so they must have been registered.
 from segnet_tf import registration  # noqa: F401
 from segnet_tf.errors import UserError
 from segnet_tf.models.pretrained import shipped
@@ -40,11 +40,16 @@ def resolve(model: str | Path) -> Path:
     return path
 
 
-def load_model(model: str | Path) -> keras.Model:
-    """Loads a Keras model for inference (uncompiled).
+def load_model(model: str | Path, *, compile: bool = False) -> keras.Model:
+    """Loads a Keras model.
 
     Args:
-        model: a run folder, a `.keras` file or "weights:NAME".
+        model: a run folder (its `best.keras`), a `.keras` file or `"weights:NAME"`.
+        compile: also restore what the model was compiled with: optimizer and its state, loss,
+            metrics. Needed to train on; prediction does without.
+
+    Returns:
+        A `keras.Model` from RGB 0..255 to logits `(batch, height, width, classes)`.
 
     Raises:
         UserError: no such file, or not one of a segmentation model.
@@ -53,7 +58,7 @@ def load_model(model: str | Path) -> keras.Model:
     if path.suffix != ".keras":
         raise UserError(f"`model` must be a .keras file here. Received: {path}.")
     try:
-        loaded = keras.models.load_model(path, compile=False)
+        loaded = keras.saving.load_model(path, compile=compile)
     except MemoryError:
         raise
     except Exception as error:  # zipfile, h5py and Keras each have their own
