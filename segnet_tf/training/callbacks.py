@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
 
 import keras
@@ -14,13 +13,12 @@ from segnet_tf.errors import UserError
 from segnet_tf.training.checkpoint_files import Checkpoints
 from segnet_tf.training.epoch_log import EpochLog, Logs, best_score
 from segnet_tf.training.moving_average import ValidateAverage
-from segnet_tf.training.progress import Progress
 
 
 def training_callbacks(
     config: TrainConfig, folder: Path, inference: keras.Model, rows: list[dict[str, float]]
 ) -> list[keras.callbacks.Callback]:
-    """The callbacks of a run, in the order in which Keras calls them.
+    """The callbacks of a run but for its `Progress`, in the order in which Keras calls them.
 
     Args:
         config: the configuration of the run.
@@ -28,19 +26,14 @@ def training_callbacks(
         inference: see `Checkpoints`.
         rows: of the epochs before, on a resumed run.
     """
-    best = best_score(rows)
     hooks: list[keras.callbacks.Callback] = [ValidateAverage()] if config.ema else []
     hooks += [
         SeedEpoch(config.seed),
         # Before the log and the checkpoints, so that neither keeps a loss that is not finite.
         StopOnNaN(),
         EpochLog(folder / "log.csv", rows),
-        Checkpoints(folder, inference, best),
+        Checkpoints(folder, inference, best_score(rows)),
     ]
-    if sys.stdout.isatty():
-        hooks.append(keras.callbacks.ProgbarLogger())
-    # After the bar, which would overwrite its line.
-    hooks.append(Progress(config.epochs, best))
     if config.tensorboard:
         hooks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
     return hooks

@@ -52,10 +52,8 @@ class Progress(keras.callbacks.Callback):
         now = time.monotonic()
         self._done += 1
         left = (now - self._began) / self._done * (self.epochs - epoch - 1)
-        loss, iou = (
-            f"loss {_number(logs, 'loss'):.4f}",
-            f"mIoU {100 * _number(logs, 'mean_iou'):.2f}",
-        )
+        loss = f"loss {_number(logs, 'loss'):.4f}"
+        iou = f"mIoU {100 * float(logs['mean_iou']):.2f}" if "mean_iou" in logs else "mIoU"
         best = ""
         if MONITOR in logs:
             score = float(logs[MONITOR])

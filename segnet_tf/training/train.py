@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from segnet_tf.runs.records import RUN_FILES, describe, read_run
 from segnet_tf.system.json_files import write_json
 from segnet_tf.training.callbacks import training_callbacks
 from segnet_tf.training.checkpoint_files import restore
-from segnet_tf.training.epoch_log import read_log
+from segnet_tf.training.epoch_log import best_score, read_log
 from segnet_tf.training.preparation import (
     Data,
     be_repeatable,
@@ -30,6 +30,7 @@ from segnet_tf.training.preparation import (
     resolved_class_weights,
     size_of,
 )
+from segnet_tf.training.progress import Progress
 from segnet_tf.training.reports import write_reports
 from segnet_tf.training.starting_weights import start_from
 
@@ -147,17 +148,19 @@ def _fit(
         validated = sorted({*range(step, config.epochs, step), config.epochs})
         # best.keras is plain Keras in float32, in whatever precision the model was trained.
         inference = new_model(config, data.num_classes)
-        model.fit(
-            make_dataset(config, data.train, start),
-            epochs=config.epochs,
-            initial_epoch=start,
-            steps_per_epoch=steps_per_epoch(data.train, config.batch_size),
-            validation_data=evaluation_dataset(data.val, batch_size=_VALIDATION_BATCH),
-            validation_freq=validated,
-            callbacks=training_callbacks(config, folder, inference, rows),
-            shuffle=False,  # the dataset does it; Keras would warn
-            verbose=1 if sys.stdout.isatty() else 0,
-        )
+        # Closed also when training is interrupted: an error starts a line of its own.
+        with contextlib.closing(Progress(config.epochs, best_score(rows))) as progress:
+            model.fit(
+                make_dataset(config, data.train, start),
+                epochs=config.epochs,
+                initial_epoch=start,
+                steps_per_epoch=steps_per_epoch(data.train, config.batch_size),
+                validation_data=evaluation_dataset(data.val, batch_size=_VALIDATION_BATCH),
+                validation_freq=validated,
+                callbacks=[*training_callbacks(config, folder, inference, rows), progress],
+                shuffle=False,  # the dataset does it; Keras would warn
+                verbose=0,
+            )
     return write_reports(folder, data.val)
 
 
