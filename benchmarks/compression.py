@@ -19,6 +19,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from segnet_tf.cli import command
+from segnet_tf.errors import UserError
+from segnet_tf.system.json_files import write_json
+from segnet_tf.system.tensorflow_start import start_tensorflow
+
 SCENES = "synthetic:24"
 # Each file is checked on so many images by the exporter and scored on all of them here.
 CHECKED = 2
@@ -83,7 +88,7 @@ def measure(model: str, data: str, name: str, how, folder: Path, limit: int | No
         "wrong_pairs": sum(r["wrong"] for r in report.facts["masks"]["runtimes"].values()),
         "zeros": report.facts.get("compression", {}).get("zeros"),
     }
-    sources.write_report(known, row)
+    write_json(known, row)
     return row
 
 
@@ -96,8 +101,12 @@ def text(name: str, row: dict) -> str:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Int8, trained for int8, pruned, clustered.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describes the command and adds its options."""
+    parser.description = "Int8, trained for int8, pruned, clustered."
+    parser.epilog = (
+        "example:\n  python benchmarks/compression.py --data DIR --output DIR --json OUT"
+    )
     add = parser.add_argument
     add("--model", default="weights:segnet_mini_camvid", help="what to export (%(default)s)")
     add("--data", default=SCENES, metavar="DIR", help="to train and score on (%(default)s)")
@@ -109,24 +118,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", nargs="+", metavar="ROW", help="these rows, by name, e.g. int8 'prune 0.5'")
     add("--limit", type=int, metavar="N", help="score on the first N validation images only")
     add("--output", metavar="DIR", help="keep the files here; called again, it goes on there")
-    add("--json", metavar="OUT", help="write the figures to this file")
-    add("--overwrite", action="store_true", help="replace the file of --json")
-    return parser
+    command.add_report_options(parser)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """The command line; 0 if all is well, 2 for bad input. Judges nothing."""
-    arguments = _parser().parse_args(argv)
-    from segnet_tf.errors import UserError
-    from segnet_tf.export import sources
-    from segnet_tf.system.tensorflow_start import start_tensorflow
-
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the table and writes the report. Judges nothing."""
+    command.check_report(arguments)
     start_tensorflow()
-    with (
-        sources.errors_in_one_line("compression") as outcome,
-        tempfile.TemporaryDirectory() as aside,
-    ):
-        sources.check_output(arguments.json, arguments.overwrite)
+    with tempfile.TemporaryDirectory() as aside:
         folder = Path(arguments.output or aside)
         folder.mkdir(parents=True, exist_ok=True)
         made = ways(
@@ -156,8 +155,13 @@ def main(argv: list[str] | None = None) -> int:
             "machine": platform.machine(),
             "rows": rows,
         }
-        sources.write_report(arguments.json, results)
-    return outcome.code
+        write_json(arguments.json, results)
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; 0 if all is well, 2 for bad input."""
+    return command.main("compression", add_arguments, run, argv)
 
 
 if __name__ == "__main__":

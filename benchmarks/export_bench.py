@@ -18,8 +18,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from segnet_tf.cli import command
 from segnet_tf.errors import UserError
 from segnet_tf.export.tflite_file.formats import Format
+from segnet_tf.system.json_files import write_json
+from segnet_tf.system.tensorflow_start import start_tensorflow
 
 FORMATS: tuple[Format, ...] = ("int8", "float32")
 THREADS = (1, 2)
@@ -129,38 +132,36 @@ def summary(rows: dict[str, dict]) -> str:
     return text + "."
 
 
-def _parser() -> argparse.ArgumentParser:
-    from segnet_tf.export.options import parse_size
-
-    parser = argparse.ArgumentParser(description="Speed and memory of a .tflite SegNet.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describes the command and adds its options."""
+    parser.description = "Speed and memory of a .tflite SegNet."
+    parser.epilog = "example:\n  python benchmarks/export_bench.py --json OUT"
     add = parser.add_argument
     add("--model", default="segnet_mini", metavar="NAME", help="architecture (%(default)s)")
     add("--widths", default="32,64,128,128", metavar="W1,W2,...",
         help="channels of its stages (%(default)s), or 'own' for the architecture's")  # fmt: skip
-    add("--size", type=parse_size, default=(192, 256), metavar="HxW",
+    add("--size", type=command.size, default=(192, 256), metavar="HxW",
         help="image, even at every stage (192x256)")  # fmt: skip
     add("--seconds", type=float, default=20.0,
         help="to time each format on each number of threads for (%(default)g)")  # fmt: skip
     add("--no-torch", action="store_true", help="leave PyTorch out, though it is installed")
-    add("--json", metavar="OUT", help="write the figures to this file")
-    add("--overwrite", action="store_true", help="replace the file of --json")
-    return parser
+    command.add_report_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the table and writes the report. Judges nothing."""
+    command.check_report(arguments)
+    start_tensorflow()
+    write_json(arguments.json, _measured(arguments))
+    return 0
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line; 0 if all is well, 2 for bad input. Judges nothing."""
-    arguments = _parser().parse_args(argv)
-    from segnet_tf.export import sources
-    from segnet_tf.system.tensorflow_start import start_tensorflow
-
-    start_tensorflow()
-    with sources.errors_in_one_line("export_bench") as outcome:
-        sources.check_output(arguments.json, arguments.overwrite)
-        sources.write_report(arguments.json, _run(arguments))
-    return outcome.code
+    """The command line; 0 if all is well, 2 for bad input."""
+    return command.main("export_bench", add_arguments, run, argv)
 
 
-def _run(arguments: argparse.Namespace) -> dict[str, Any]:
+def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
     from rivals import memory, networks, torch_runner
 
     size = arguments.size

@@ -17,7 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from segnet_tf.cli import command
 from segnet_tf.errors import UserError
+from segnet_tf.system.json_files import write_json
+from segnet_tf.system.tensorflow_start import start_tensorflow
 
 # How XNNPACK's operator names begin, for each op of TFLite that a network of ours can have.
 XNNPACK_NAMES = {
@@ -147,41 +150,38 @@ def print_profile(found: dict[str, Any], limit: int) -> None:
             )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Time of each op of a .tflite file.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describes the command and adds its options."""
+    parser.description = "Time of each op of a .tflite file."
+    parser.epilog = "example:\n  python benchmarks/profile_tflite.py model_int8.tflite --nodes 10"
     add = parser.add_argument
     add("file", nargs="?", type=Path, metavar="FILE", help="(export_bench.py's, float32)")
     add("--threads", type=int, default=1, help="(%(default)s)")
     add("--runs", type=int, default=50, help="to take medians of (%(default)s)")
     add("--nodes", type=int, default=40, help="the slowest to show (%(default)s)")
-    add("--json", metavar="OUT", help="write all figures to this file")
-    add("--overwrite", action="store_true", help="replace the file of --json")
-    return parser
+    command.add_report_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the ops and writes the report."""
+    for name in ("threads", "runs", "nodes"):
+        if getattr(arguments, name) < 1:
+            raise UserError(f"`{name}` must be 1 or more. Received: {getattr(arguments, name)}.")
+    command.check_report(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        path = arguments.file or _default(Path(folder))
+        found = measure(path, arguments.threads, arguments.runs)
+    print_profile(found, arguments.nodes)
+    write_json(arguments.json, found)
+    return 0
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; 0 if all is well, 2 for bad input."""
-    arguments = _parser().parse_args(argv)
-    from segnet_tf.export import sources
-
-    with sources.errors_in_one_line("profile_tflite") as outcome:
-        for name in ("threads", "runs", "nodes"):
-            if getattr(arguments, name) < 1:
-                raise UserError(
-                    f"`{name}` must be 1 or more. Received: {getattr(arguments, name)}."
-                )
-        sources.check_output(arguments.json, arguments.overwrite)
-        with tempfile.TemporaryDirectory() as folder:
-            path = arguments.file or _default(Path(folder))
-            found = measure(path, arguments.threads, arguments.runs)
-        print_profile(found, arguments.nodes)
-        sources.write_report(arguments.json, found)
-    return outcome.code
+    return command.main("profile_tflite", add_arguments, run, argv)
 
 
 def _default(folder: Path) -> Path:
-    from segnet_tf.system.tensorflow_start import start_tensorflow
-
     start_tensorflow()
     from rivals import networks
 

@@ -1,15 +1,16 @@
 """Fetches the two Vulkan drivers that compute on the CPU: 43 MB to load, 17 MB kept.
 
-python -m export.fetch_gpu_drivers
+    python -m export.fetch_gpu_drivers
 
-takes them out of Debian's packages, with apt-get and dpkg-deb, into a folder of this checkout.
+It takes them out of Debian's packages, with apt-get and dpkg-deb, into a folder of this checkout.
 Nothing is installed, no root is needed, and the system's own package lists stay as they are.
-Where the system lacks LLVM 15 or what else lavapipe loads, up to 42 MB more are loaded for it and
-178 MB more are kept.
+Where the system lacks LLVM 15 or other libraries that lavapipe loads, up to 42 MB more are loaded
+for it and 178 MB more are kept.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import re
@@ -20,6 +21,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from segnet_tf.cli import command
 from segnet_tf.errors import UserError
 from segnet_tf.export.runtimes import gpu_drivers
 
@@ -106,7 +108,7 @@ def fetch(say: Callable[[str], None] = print) -> Path:
                 if unknown := sorted(missing - set(_LIBRARIES)):
                     raise UserError(
                         f"`system` must have the libraries that {driver.name} loads. "
-                        f"Received: none of the name {', '.join(unknown)}. Install it."
+                        f"Received: no {', '.join(unknown)}. Install it."
                     )
                 say(f"  {driver.name} also needs {', '.join(sorted(missing))}")
                 packages = sorted({_LIBRARIES[library] for library in missing})
@@ -138,7 +140,7 @@ def _check_system() -> None:
 
 
 def _apt(work: Path) -> list[str]:
-    """apt-get with lists of its own: the system's may be missing, and are not ours to change."""
+    """apt-get with lists of its own: the system's may be missing, and must stay as they are."""
     (work / "sources.list").write_text(_SOURCES, "utf-8")
     for part in ("lists/partial", "cache/archives/partial"):
         (work / part).mkdir(parents=True)
@@ -148,8 +150,8 @@ def _apt(work: Path) -> list[str]:
         "Dir::State::Lists": work / "lists",
         "Dir::Cache": work / "cache",
         "Acquire::Languages": "none",
-        "APT::Update::Error-Mode": "any",  # else a list that cannot be had is only a warning
-        "APT::Sandbox::User": "root",  # called by root, it may not write here as anybody else
+        "APT::Update::Error-Mode": "any",  # else a list that cannot be loaded is only a warning
+        "APT::Sandbox::User": "root",  # else root's apt-get loads as a user who may not write here
     }
     return ["apt-get", "-q", *(f"-o{key}={value}" for key, value in options.items())]
 
@@ -197,7 +199,7 @@ def _call(command: list[str], where: Path, **variables: str) -> str:
         lines = (done.stderr or done.stdout).strip().splitlines() or ["nothing"]
         raise UserError(
             f"`{command[0]}` must be able to fetch and unpack Debian's packages. "
-            f"Received: {lines[0]} Mend that, then run it again."
+            f"Received: {lines[0]} Correct that, then run it again."
         )
     return done.stdout
 
@@ -208,17 +210,21 @@ def _megabytes() -> float:
     return sum(path.stat().st_size for driver in drivers for path in driver.iterdir()) / 1e6
 
 
-def main() -> int:
-    """Fetches both; 0 if all is well, 2 if it cannot be done here."""
-    try:
-        fetch()
-    except UserError as error:
-        print(f"fetch_gpu_drivers: error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("fetch_gpu_drivers: interrupted", file=sys.stderr)
-        return 130
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describes the command; it has no options."""
+    parser.description = "Fetch two Vulkan drivers that compute on the CPU: 43 MB, 17 MB kept."
+    parser.epilog = "example:\n  python -m export.fetch_gpu_drivers"
+
+
+def run(_: argparse.Namespace) -> int:
+    """Fetches both."""
+    fetch()
     return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; 0 if all is well, 2 if it cannot be done here."""
+    return command.main("fetch_gpu_drivers", add_arguments, run, argv)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 from export import web_folder
+from segnet_tf.cli import command
 from segnet_tf.errors import UserError
 
 PORT = 8000
@@ -28,7 +29,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     """Files with the headers that the page needs; `/` leads to it."""
 
     protocol_version = "HTTP/1.1"
-    # Not the system's list: it may lack what module scripts and wasm insist on.
+    # Not the system's list of types: browsers refuse module scripts and wasm of another type.
     extensions_map = {
         ".css": "text/css; charset=utf-8",
         ".html": "text/html; charset=utf-8",
@@ -45,7 +46,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         # With these two a page may have threads that share memory.
         self.send_header("Cross-Origin-Opener-Policy", "same-origin")
         self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-        self.send_header("Cache-Control", "no-cache")  # asked again each time, loaded if it changed
+        self.send_header("Cache-Control", "no-cache")  # the browser asks each time
         self.send_header("X-Content-Type-Options", "nosniff")
         super().end_headers()
 
@@ -104,7 +105,7 @@ def open_server(
                 f"Received: {certificate} ({error})."
             ) from None
         server.socket = context.wrap_socket(
-            # The handshake is the client's thread's: one that stalls would hold up the others.
+            # Each client's own thread makes the handshake: one that stalls keeps no other waiting.
             server.socket,
             server_side=True,
             do_handshake_on_connect=False,
@@ -112,40 +113,32 @@ def open_server(
     return server
 
 
-def parse_options(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser("serve_web.py", description="Serve the page on this machine.")
-    parser.add_argument("--port", type=int, help=f"({PORT}, or a free one if that is taken)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (this machine's)")
-    parser.add_argument("--certificate", type=Path, metavar="FILE", help="PEM file, for https")
-    parser.add_argument("--key", type=Path, metavar="FILE", help="of the certificate")
-    parser.add_argument(
-        "--assets", type=Path, default=web_folder.ASSETS, metavar="DIR", help="with manifest.json"
-    )
-    parser.add_argument(
-        "--output", type=Path, default=OUTPUT, metavar="DIR", help="what is served (build/web)"
-    )
-    return parser.parse_args(argv)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describes the command and adds its options."""
+    parser.description = "Serve the page of android_demo_assets/web on this machine."
+    parser.epilog = "example:\n  python -m export.serve_web --port 8000"
+    add = parser.add_argument
+    add("--port", type=int, metavar="N", help=f"({PORT}, or a free one if that is taken)")
+    add("--host", default="127.0.0.1", help="address to listen at (this machine's)")
+    add("--certificate", type=Path, metavar="FILE", help="PEM file, for https")
+    add("--key", type=Path, metavar="FILE", help="of the certificate")
+    add("--assets", type=Path, default=web_folder.ASSETS, metavar="DIR", help="with manifest.json")
+    add("--output", type=Path, default=OUTPUT, metavar="DIR", help="what is served (build/web)")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Serves until Ctrl-C; 0 then, 2 for bad input."""
-    options = parse_options(argv)
-    try:
-        folder = web_folder.assemble(options.output, options.assets)
-        server = open_server(
-            folder,
-            host=options.host,
-            port=options.port,
-            certificate=options.certificate,
-            key=options.key,
-        )
-    except UserError as error:
-        print(f"serve_web: {error}", file=sys.stderr)
-        return 2
+def run(arguments: argparse.Namespace) -> int:
+    """Serves until Ctrl-C."""
+    folder = web_folder.assemble(arguments.output, arguments.assets)
+    server = open_server(
+        folder,
+        host=arguments.host,
+        port=arguments.port,
+        certificate=arguments.certificate,
+        key=arguments.key,
+    )
     port = server.server_address[1]
-    host = "localhost" if options.host in ("127.0.0.1", "0.0.0.0") else options.host
-    print(f"http{'s' if options.certificate else ''}://{host}:{port}/   (Ctrl-C ends it)")
+    host = "localhost" if arguments.host in ("127.0.0.1", "0.0.0.0") else arguments.host
+    print(f"http{'s' if arguments.certificate else ''}://{host}:{port}/   (Ctrl-C ends it)")
     print(f"On an Android phone by cable: adb reverse tcp:{port} tcp:{port}, then that address.")
     sys.stdout.flush()
     try:
@@ -155,6 +148,11 @@ def main(argv: list[str] | None = None) -> int:
     finally:
         server.server_close()
     return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; 0 after Ctrl-C, 2 for bad input."""
+    return command.main("serve_web", add_arguments, run, argv)
 
 
 if __name__ == "__main__":

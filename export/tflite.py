@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# This folder is first on the path, where this file would shadow an installed module `tflite`.
+# This folder is first on the path, where this file would hide an installed module `tflite`.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from segnet_tf.export.exporter import main  # noqa: E402
+from segnet_tf.cli.main import main  # noqa: E402
 
-sys.exit(main())
+sys.exit(main(["export", *sys.argv[1:]]))

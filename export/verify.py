@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# This folder is first on the path, where tflite.py would shadow an installed module of that name.
+# This folder is first on the path, where tflite.py would hide an installed module of that name.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from segnet_tf.export.verify import main  # noqa: E402
+from segnet_tf.cli.main import main  # noqa: E402
 
-sys.exit(main())
+sys.exit(main(["verify", *sys.argv[1:]]))

@@ -2,56 +2,71 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Any
+import argparse
 
-from segnet_tf.errors import UserError
+from segnet_tf.cli import command
+from segnet_tf.system.json_files import write_json
+from segnet_tf.system.progress import ProgressLine
 from segnet_tf.system.tensorflow_start import start_tensorflow
 
+MODEL = "run folder, .keras or .tflite file, or weights:NAME"
 
-def run(arguments: dict[str, Any]) -> int:
-    """Evaluates; `arguments` are all of the command line's."""
-    output = arguments["json"]
-    if output is not None:
-        _check_output(Path(output), arguments["overwrite"])
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describes the command and adds its options."""
+    parser.description = "Score a model on a split: IoU and accuracy by class, boundary F1."
+    parser.epilog = (
+        "example:\n"
+        "  segnet-tf evaluate --model runs/mine --data path/to/camvid --split test --json test.json"
+    )
+    what = parser.add_argument_group("model and data")
+    what.add_argument("--model", required=True, metavar="MODEL", help=MODEL)
+    what.add_argument(
+        "--data", required=True, metavar="DIR", help="a folder, synthetic or synthetic:COUNT"
+    )
+    what.add_argument("--split", default="val", metavar="NAME", help="split to score on (val)")
+    what.add_argument("--limit", type=command.positive, metavar="N", help="the first N images only")
+    how = parser.add_argument_group("prediction")
+    add_prediction_options(how)
+    how.add_argument(
+        "--batch-size", type=command.positive, default=1, metavar="N", help="images at once (1)"
+    )
+    command.add_report_options(parser.add_argument_group("report"))
+
+
+def add_prediction_options(group: argparse._ArgumentGroup) -> None:
+    """Adds what `evaluate` and `predict` tell a model."""
+    group.add_argument(
+        "--size", type=command.size, metavar="HxW", help="size the model sees (each image's own)"
+    )
+    group.add_argument(
+        "--flip", action="store_true", help="average with the output for the mirrored image"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluates and prints the table."""
+    command.check_report(arguments)
     start_tensorflow()
     from segnet_tf.inference.evaluate import evaluate, table
     from segnet_tf.inference.predictors import open_predictor
     from segnet_tf.runs.records import open_split
-    from segnet_tf.system.json_files import write_json
 
     # The model first: a wrong one shows at once, a large split takes its time.
-    predictor = open_predictor(arguments["model"])
-    data = arguments["data"]
-    # Drawn scenes have no size of their own, so they are drawn at the model's.
-    drawn = (arguments["size"] or predictor.input_size) if data.startswith("synthetic") else None
-    samples = open_split(data, arguments["split"], drawn, arguments["limit"])
-    found = evaluate(
-        predictor,
-        samples,
-        batch_size=arguments["batch_size"],
-        size=arguments["size"],
-        flip=arguments["flip"],
-        progress=_progress if sys.stderr.isatty() else None,
-    )
+    predictor = open_predictor(arguments.model)
+    # Synthetic scenes have no size of their own: they are made at the model's.
+    is_synthetic = arguments.data.startswith("synthetic")
+    scene_size = (arguments.size or predictor.input_size) if is_synthetic else None
+    samples = open_split(arguments.data, arguments.split, scene_size, arguments.limit)
+    with ProgressLine("evaluating") as progress:
+        found = evaluate(
+            predictor,
+            samples,
+            batch_size=arguments.batch_size,
+            size=arguments.size,
+            flip=arguments.flip,
+            progress=progress,
+        )
     print(table(found.summary))
-    if output is not None:
-        write_json(output, found.summary)
+    write_json(arguments.json, found.summary)
     return 0
-
-
-def _check_output(path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise UserError(
-            f"`--json` must be a new file. Received: {path}, which is there. Pass --overwrite."
-        )
-    if not path.parent.is_dir():
-        raise UserError(
-            f"`--json` must be in a folder that exists. Received: {path}. Make {path.parent} first."
-        )
-
-
-def _progress(done: int, total: int) -> None:
-    end = "\n" if done == total else ""
-    print(f"\r{done}/{total} images", end=end, file=sys.stderr, flush=True)

@@ -1,7 +1,8 @@
-"""`segnet-tf train`: arguments to a configuration, and to a run."""
+"""`segnet-tf train`: options to a configuration, and to a run."""
 
 from __future__ import annotations
 
+import argparse
 import ast
 import contextlib
 import dataclasses
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from segnet_tf.cli import command
 from segnet_tf.config import TrainConfig, read_config
 from segnet_tf.errors import UserError
 from segnet_tf.system.tensorflow_start import start_tensorflow
@@ -17,37 +19,115 @@ from segnet_tf.system.tensorflow_start import start_tensorflow
 _WITH_RESUME = {"resume", "output", "data"}
 
 
-def run(arguments: dict[str, Any]) -> int:
-    """Trains or resumes.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describes the command and adds its options."""
+    parser.description = "Train a model into a run folder. In brackets: what is taken if not given."
+    parser.epilog = (
+        "examples:\n"
+        "  segnet-tf train --data path/to/camvid --model segnet_lite --output runs/mine\n"
+        "  segnet-tf train --config segnet_lite_camvid --data path/to/camvid --output runs/again\n"
+        "  segnet-tf train --resume runs/mine"
+    )
+    # Nothing has a default here: TrainConfig is their one home, and `--resume` must see
+    # what was really given.
+    parser.argument_default = argparse.SUPPRESS
+    _add_run(parser.add_argument_group("run"))
+    _add_data(parser.add_argument_group("data"))
+    _add_model(parser.add_argument_group("model"))
+    _add_training(parser.add_argument_group("training"))
+    _add_optimizer(parser.add_argument_group("optimizer and loss"))
 
-    Args:
-        arguments: what was given on the command line, nothing else.
-    """
-    if "resume" in arguments:
-        folder, data = _resumed(arguments)
+
+def _add_run(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--output", metavar="RUN", help="the run folder to write")
+    add("--resume", nargs="?", const=True, metavar="RUN", help="go on with a run that was cut off")
+    add("--overwrite", action="store_true", help="replace the run in --output")
+    add("--config", metavar="FILE", help="a .toml or .json configuration, or a recipe by name")
+    add("--seed", type=int, metavar="N", help="of weights, order and augmentation (0)")
+    add("--tensorboard", action="store_true", help="write TensorBoard logs too")
+
+
+def _add_data(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT; required")
+    add("--train-split", metavar="NAME", help="split to train on, a+b for two (train)")
+    add("--val-split", metavar="NAME", help="split to validate on (val)")
+    add("--limit-train", type=int, metavar="N", help="train on N images at most")
+    add("--limit-val", type=int, metavar="N", help="validate on N images at most")
+    add("--size", type=command.size, metavar="HxW", help="size of synthetic scenes")
+    add("--crop", type=command.size, metavar="HxW", help="random crop (whole images)")
+    add("--augment", metavar="KIND", help="standard or none (standard)")
+    add("--scale", type=_pair, metavar="LO,HI", help="random zoom")
+    add("--rotation", type=float, metavar="DEG", help="random rotation, at most DEG degrees")
+
+
+def _add_model(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--model", metavar="NAME", help="architecture (segnet_mini)")
+    add("--model-option", action="append", metavar="KEY=VALUE", help="option of the architecture")
+    add("--num-classes", type=int, metavar="N", help="1: one logit where the data has two classes")
+    add("--initial-weights", metavar="MODEL", help="start from these weights")
+
+
+def _add_training(group: argparse._ArgumentGroup) -> None:
+    length = group.add_mutually_exclusive_group()
+    length.add_argument("--epochs", type=int, metavar="N", help="passes over the images (30)")
+    length.add_argument("--minutes", type=float, metavar="M", help="as many as fit in M minutes")
+    add = group.add_argument
+    add("--batch-size", type=int, metavar="N", help="images a step (4)")
+    add("--val-every", type=int, metavar="N", help="validate every N epochs (1)")
+    add("--mixed-precision", metavar="TYPE", help="float32, float16 or bfloat16 (float32)")
+
+
+def _add_optimizer(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--optimizer", metavar="NAME", help="adamw or sgd (adamw)")
+    add(
+        "--learning-rate",
+        "--lr",
+        type=float,
+        metavar="RATE",
+        help="at its highest (0.001 adamw, 0.01 sgd)",
+    )
+    add("--schedule", metavar="NAME", help="cosine, poly or constant (cosine)")
+    add("--warmup", type=float, metavar="EPOCHS", help="linear rise from zero (0)")
+    add("--weight-decay", type=float, metavar="W", help="(0.01 adamw, 5e-4 sgd)")
+    add("--clip-norm", type=float, metavar="NORM", help="gradient clip, 0: none (1 adamw, 0 sgd)")
+    add("--ema", type=float, metavar="MOMENTUM", help="keep a moving average of the weights")
+    add("--loss", metavar="NAME", help="crossentropy, binary, dice or crossentropy+dice")
+    add("--class-weights", metavar="W", help="median, enet, enet:C, none or v1,v2,... (median)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains or resumes."""
+    given = vars(arguments)
+    if "resume" in given:
+        folder, data = _resumed(given)
         start_tensorflow()
         from segnet_tf.training.train import resume
 
-        with _way_back(folder):
+        with _resume_command(folder):
             resume(folder, data=data)
         return 0
-    output = arguments.pop("output", None)
+    output = given.pop("output", None)
     if output is None:
         raise UserError(
             "`--output` must name the run folder to write. Received: none. Pass --output RUN."
         )
-    overwrite = arguments.pop("overwrite", False)
-    config = configuration(arguments)
+    overwrite = given.pop("overwrite", False)
+    config = configuration(given)
     start_tensorflow()
     from segnet_tf.training.train import train
 
-    with _way_back(output):
+    with _resume_command(output):
         train(config, output, overwrite=overwrite)
     return 0
 
 
 @contextlib.contextmanager
-def _way_back(folder: str) -> Iterator[None]:
+def _resume_command(folder: str) -> Iterator[None]:
+    """Names the command that goes on with an interrupted run."""
     try:
         yield
     except KeyboardInterrupt:
@@ -58,40 +138,55 @@ def _way_back(folder: str) -> Iterator[None]:
         ) from None
 
 
-def configuration(arguments: dict[str, Any]) -> TrainConfig:
-    """A TrainConfig from the values of a `--config` file, replaced by what was given."""
-    given = dict(arguments)
-    options = _model_options(given.pop("model_option", []))
-    file = given.pop("config", None)
-    if file is None:
-        return TrainConfig(**given, model_options=options)
-    content = read_config(file)
+def configuration(given: dict[str, Any]) -> TrainConfig:
+    """A TrainConfig from the values of a `--config` file, replaced by what was given.
+
+    Args:
+        given: options of the command line; those that were not given are not in it.
+
+    Raises:
+        UserError: no data is named, or a value is wrong.
+    """
+    changes = dict(given)
+    options = _model_options(changes.pop("model_option", []))
+    file = changes.pop("config", None)
+    content = {} if file is None else read_config(file)
     # A run's config.json holds the configuration among other things.
-    config = TrainConfig.from_json(content.get("config", content))
-    if "model" in given and given["model"] != config.model:
+    content = content.get("config", content)
+    if "data" not in changes and content.get("data") is None:
+        raise UserError(
+            "`--data` must name the images to train on. Received: none. "
+            "Pass --data DIR, or --data synthetic for generated road scenes."
+        )
+    if file is None:
+        return TrainConfig(**changes, model_options=options)
+    config = TrainConfig.from_json(content)
+    if "model" in changes and changes["model"] != config.model:
         config = dataclasses.replace(config, model_options={})
-    if "epochs" in given:
-        given["minutes"] = None
-    return dataclasses.replace(config, **given, model_options=config.model_options | options)
+    if "epochs" in changes:
+        changes["minutes"] = None
+    return dataclasses.replace(config, **changes, model_options=config.model_options | options)
 
 
-def _resumed(arguments: dict[str, Any]) -> tuple[str, str | None]:
-    extra = sorted(set(arguments) - _WITH_RESUME)
+def _resumed(given: dict[str, Any]) -> tuple[str, str | None]:
+    """The run folder to go on with, and where its data is now if that was given."""
+    extra = sorted(set(given) - _WITH_RESUME)
     if extra:
         raise UserError(
             "`--resume` takes the configuration of the run. Received: "
             f"--{extra[0].replace('_', '-')} besides. Leave it out or start a new run."
         )
-    folder, output = arguments["resume"], arguments.get("output")
+    folder, output = given["resume"], given.get("output")
     if folder is True:
         folder = output
     elif output is not None and Path(output) != Path(folder):
         raise UserError(
-            f"`--resume` and `--output` must be the same run. Received: {folder} and {output}."
+            f"`--resume` and `--output` must be the same run. Received: {folder} and {output}. "
+            "Leave out --output."
         )
     if folder is None:
         raise UserError("`--resume` must name a run. Received: none. Pass --resume RUN.")
-    return folder, arguments.get("data")
+    return folder, given.get("data")
 
 
 def _model_options(pairs: list[str]) -> dict[str, Any]:
@@ -99,9 +194,20 @@ def _model_options(pairs: list[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.isidentifier():
-            raise UserError(f"`--model-option` must be KEY=VALUE. Received: {pair}.")
+            raise UserError(
+                f"`--model-option` must be KEY=VALUE. Received: {pair}. "
+                "Write it as in --model-option dropout=0.5."
+            )
         try:
             options[key] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             options[key] = {"true": True, "false": False, "none": None}.get(value.lower(), value)
     return options
+
+
+def _pair(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be LO,HI. Received: {text}") from None
+    return low, high

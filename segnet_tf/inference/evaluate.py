@@ -29,7 +29,7 @@ class Evaluation:
     Args:
         summary: JSON types: `mean_iou`, `global_accuracy`, `class_average_accuracy`,
             `boundary_f1` as fractions; `per_class_iou` and `per_class_accuracy`, name ->
-            fraction or None for a class that is in neither truth nor prediction;
+            fraction, or None for a class that is in neither truth nor prediction;
             `images`; `protocol`, what was measured and how.
         matrix: int64 `(n, n)`, pixels by true class (rows) and predicted class.
     """
@@ -56,7 +56,7 @@ def evaluate(
         size: `(height, width)` in pixels that images are resized to for the model; the
             logits are resized back to the labels. None for the size that the model is
             fixed to, or else each image's own.
-        flip: average with the answer to the mirrored image.
+        flip: average with the output for the mirrored image.
         progress: called with (images done, images).
 
     Raises:
@@ -72,9 +72,10 @@ def evaluate(
         if predicted.max() >= ids:
             raise UserError(
                 f"`model` must have the {ids} classes of the data. "
-                f"Received: class {predicted.max()} from {predictor.name}."
+                f"Received: class {predicted.max()} from {predictor.name}. "
+                "Evaluate it on the data set that it was trained for."
             )
-        # The metrics take logits; those of a label map are its one-hot form.
+        # The metrics take the argmax of logits: one-hot vectors give the labels back.
         logits = tf.one_hot(predicted, ids)
         region.update_state(labels, logits)
         boundary.update_state(labels, logits)

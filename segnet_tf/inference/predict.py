@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,17 +13,18 @@ from PIL import Image
 from segnet_tf import plots
 from segnet_tf.data import Classes, Samples, camvid
 from segnet_tf.data.classes import default_colors
-from segnet_tf.data.samples import IMAGE_SUFFIXES, read_image
+from segnet_tf.data.images import IMAGE_SUFFIXES, read_image
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
 from segnet_tf.inference.predictors import Predictor, open_predictor
 from segnet_tf.runs.checkpoints import read_record
 from segnet_tf.runs.records import run_classes
 from segnet_tf.system.atomic_files import replacing
+from segnet_tf.system.outputs import check_folder, make_folder
 
-# Suffixes of files that are worth a try, beside those that data sets are made of.
+# What Pillow reads too, beside the suffixes that data sets have.
 _SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".jfif", ".ppm", ".pgm", ".avif")
-_DRAWN = 8
+_SYNTHETIC_SCENES = 8
 
 Named = tuple[str, Callable[[], np.ndarray]]
 
@@ -49,21 +48,21 @@ def predict(
         images: names and functions that read uint8 `(H, W, 3)`; see `find_images`.
         output: the folder, made if missing.
         size: `(height, width)` in pixels that images are resized to for the model.
-        flip: average with the answer to the mirrored image.
-        overwrite: replace files that are there.
+        flip: average with the output for the mirrored image.
+        overwrite: replace existing files.
         progress: called with (images done, images).
 
     Returns:
         The files written.
 
     Raises:
-        UserError: a file is there, or images that cannot be read. The good ones are
-            written first, the message names the bad ones.
+        UserError: a file exists, or images cannot be read. The masks of all others are
+            written first; the message names the images that failed.
     """
     predictor = model if isinstance(model, Predictor) else open_predictor(model)
     classes = find_classes(predictor)
     folder = Path(output)
-    check_output(folder, _files_of([name for name, _ in images]), overwrite)
+    check_folder(folder, _files_of([name for name, _ in images]), overwrite)
     written: list[Path] = []
     faults: list[UserError] = []
     for done, (name, read) in enumerate(images, start=1):
@@ -91,7 +90,7 @@ def predict(
     if len(faults) == 1:
         raise faults[0]
     if faults:
-        # Once each: a size that doesn't suit the model is wrong for every image.
+        # Each text once: a size that doesn't suit the model is wrong for every image.
         texts = dict.fromkeys(str(fault) for fault in faults)
         raise UserError(f"{len(faults)} images: " + " ".join(texts))
     return written
@@ -105,21 +104,23 @@ def find_images(
     Args:
         source: an image file, a folder of them, or "synthetic".
         limit: the first so many only.
-        size: `(height, width)` of drawn scenes in pixels.
+        size: `(height, width)` of synthetic scenes in pixels.
 
     Raises:
-        UserError: nothing there.
+        UserError: `source` does not exist, or the folder holds no image.
     """
     if source == "synthetic":
-        drawn = synthetic.samples("test", size=size or synthetic.SIZE, count=limit or _DRAWN)
-        return [(stem, partial(_drawn, drawn, i)) for i, stem in enumerate(drawn.stems)]
+        scenes = synthetic.samples(
+            "test", size=size or synthetic.SIZE, count=limit or _SYNTHETIC_SCENES
+        )
+        return [(stem, partial(_scene, scenes, i)) for i, stem in enumerate(scenes.stems)]
     path = Path(source)
     if path.is_file():
         return [(path.stem, partial(read_image, path))]
     if not path.is_dir():
         raise UserError(
             "`--input` must be an image, a folder of images or synthetic. "
-            f"Received: {source}, which does not exist."
+            f"Received: {source}, which does not exist. Correct the path."
         )
     files = sorted(
         file
@@ -129,7 +130,7 @@ def find_images(
     if not files:
         raise UserError(
             f"`--input` must hold images ({', '.join(_SUFFIXES)}). Received: {source}, "
-            "which has none. Choose the folder that has them."
+            "which holds none. Choose the folder that does."
         )
     stems = [file.stem for file in files]
     return [
@@ -150,18 +151,18 @@ def label_map(
     """Class ids, int32 `(H, W)`, of one image, uint8 RGB `(H, W, 3)`.
 
     Raises:
-        UserError: the size doesn't suit the model, or it gives an id that has no class.
+        UserError: the size doesn't suit the model, or it predicts an id that has no class.
     """
     labels = predictor.labels(image[None].astype(np.float32), size=size, flip=flip)[0]
     if labels.max() >= len(classes):
         raise UserError(
-            f"`model` must have {len(classes)} classes. "
-            f"Received: class {labels.max()} from {predictor.name}."
+            f"`model` must predict ids below its {len(classes)} classes. "
+            f"Received: class {labels.max()} from {predictor.name}. Export it again."
         )
     return labels
 
 
-def _drawn(samples: Samples, index: int) -> np.ndarray:
+def _scene(samples: Samples, index: int) -> np.ndarray:
     return samples.read(index)[0]
 
 
@@ -196,61 +197,11 @@ def find_classes(predictor: Predictor) -> Classes:
     return Classes(tuple(f"class {i}" for i in range(count)), default_colors(count))
 
 
-def run(arguments: dict[str, Any]) -> int:
-    """`segnet-tf predict`; `arguments` are all of the command line's."""
-    predictor = open_predictor(arguments["model"])
-    source, output = arguments["input"], arguments["output"]
-    if Path(output).exists() and Path(source).exists() and Path(source).samefile(output):
-        raise UserError(
-            f"`--output` must be another folder than `--input`. Received: {output} for both, "
-            "where masks would be taken for images the next time."
-        )
-    images = find_images(source, arguments["limit"], arguments["size"] or predictor.input_size)
-    written = predict(
-        predictor,
-        images,
-        output,
-        size=arguments["size"],
-        flip=arguments["flip"],
-        overwrite=arguments["overwrite"],
-        progress=_progress if sys.stderr.isatty() else None,
-    )
-    print(f"{len(written)} files written to {output}")
-    return 0
-
-
-def _progress(done: int, total: int) -> None:
-    end = "\n" if done == total else ""
-    print(f"\r{done}/{total} images", end=end, file=sys.stderr, flush=True)
-
-
 def _files_of(names: Sequence[str]) -> Iterator[str]:
     for name in names:
         yield f"{name}_mask.png"
         yield f"{name}_overlay.png"
     yield "legend.png"
-
-
-def check_output(folder: Path, files: Iterable[str], overwrite: bool) -> None:
-    """Raises UserError if `folder` is none, or holds one of `files` that may not be replaced."""
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"`output` must be a folder. Received: {folder}, which is a file.")
-    there = [name for name in files if (folder / name).exists()]
-    if there and not overwrite:
-        raise UserError(
-            f"`output` must not hold the files to write. Received: {folder} with {there[0]}. "
-            "Pass --overwrite or another folder."
-        )
-
-
-def make_folder(folder: Path) -> None:
-    """Makes the folder of the output if it is missing; a UserError if it cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"`output` must be a folder that can be written. Received: {folder}: {error.strerror}."
-        ) from error
 
 
 def _mask(labels: np.ndarray, classes: Classes) -> Image.Image:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from segnet_tf import plots
 from segnet_tf.data.samples import spans
 from segnet_tf.errors import UserError
-from segnet_tf.inference.predict import check_output, find_classes, label_map, make_folder
+from segnet_tf.inference.predict import find_classes, label_map
 from segnet_tf.inference.predictors import Predictor, open_predictor
 from segnet_tf.inference.video_reader import VideoReader, import_av, is_camera
 from segnet_tf.inference.video_writer import VideoWriter
 from segnet_tf.system.atomic_files import replacing
-from segnet_tf.system.progress import clock
+from segnet_tf.system.outputs import check_folder, make_folder
 
 _SUFFIXES = set(
     ".3gp .asf .avi .flv .m2ts .m4v .mjpeg .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv"
@@ -31,13 +29,14 @@ class VideoReport:
     """What `predict_video` did.
 
     Attributes:
-        path: of the overlay video.
-        frames: in it.
-        seconds: that they took, reading and writing included.
+        path: the overlay video.
+        frames: how many it has.
+        seconds: how long it took, reading and writing included.
         lost: numbers, from 1, of the frames that could not be decoded and were skipped.
-        doubtful: numbers of the frames that were decoded on top of a lost one.
-        end: why it ended too early, None if it did not.
-        interrupted: by Ctrl-C.
+        doubtful: numbers of the frames that were decoded from a lost one: a codec stores what
+            changes from one frame to the next.
+        end: why the video ended too early, None if it did not.
+        interrupted: whether Ctrl-C ended it.
     """
 
     path: Path
@@ -71,28 +70,28 @@ def predict_video(
     flip: bool = False,
     limit: int | None = None,
     overwrite: bool = False,
-    progress: Callable[[int, int | None, float], None] | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> VideoReport:
     """Writes NAME_overlay.mp4, H.264 without sound, at the video's times, and legend.png.
 
-    Until it is finished it is called NAME_overlay.partial.mp4, which stays, and can be played,
-    when the process is killed. Ctrl-C finishes it at once.
+    It is written as NAME_overlay.partial.mp4 and renamed at the end. If the process is killed,
+    that file stays and can be played. Ctrl-C finishes it at once.
 
     Args:
         model: as for `predict.predict`.
         source: a video file, or "camera:N", which ends with `limit` or Ctrl-C.
         output: the folder, made if missing.
         size: `(height, width)` in pixels that frames are resized to for the model.
-        flip: average with the answer to the mirrored frame.
+        flip: average with the output for the mirrored frame.
         limit: the first so many frames only.
-        overwrite: replace files that are there.
-        progress: called with (frames done, frames or None, seconds).
+        overwrite: replace existing files.
+        progress: called with (frames done, frames), the latter `None` where nobody knows.
 
     Raises:
-        UserError: no such video or camera, none of its frames can be decoded, a file is there
+        UserError: no such video or camera, none of its frames can be decoded, a file exists
             or cannot be written, or PyAV is missing.
     """
-    import_av()  # a missing one is said first
+    import_av()  # first: without it nothing else matters
     if not is_camera(source) and not Path(source).is_file():
         raise UserError(
             f"`--input` must be a video that exists. Received: {source}. Correct the path."
@@ -104,7 +103,7 @@ def predict_video(
     writer = None
     done, interrupted = 0, False
     with VideoReader(source) as video:
-        check_output(folder, [path.name, "legend.png"], overwrite)
+        check_folder(folder, [path.name, "legend.png"], overwrite)
         predictor = model if isinstance(model, Predictor) else open_predictor(model)
         classes = find_classes(predictor)
         total = min(filter(None, (limit, video.total)), default=None)
@@ -118,7 +117,7 @@ def predict_video(
                 writer.write(plots.overlay(image, labels, classes), seconds)
                 done += 1
                 if progress:
-                    progress(done, total, time.monotonic() - began)
+                    progress(done, total)
                 if done == limit:
                     break
         except KeyboardInterrupt:
@@ -138,28 +137,8 @@ def predict_video(
     return VideoReport(path, done, seconds, video.lost, video.doubtful, video.end, interrupted)
 
 
-def run(arguments: dict[str, Any]) -> int:
-    """`segnet-tf predict` on a video; `arguments` are all of the command line's."""
-    options = {name: arguments[name] for name in ("size", "flip", "limit", "overwrite")}
-    report = predict_video(
-        arguments["model"],
-        arguments["input"],
-        arguments["output"],
-        progress=_Line() if sys.stderr.isatty() else None,
-        **options,
-    )
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
-    for warning in _warnings(report):
-        print(f"segnet-tf: {arguments['input']}: {warning}", file=sys.stderr)
-    # Ctrl-C is the way to end a camera; a file it cuts short.
-    if report.interrupted and not is_camera(arguments["input"]):
-        raise KeyboardInterrupt(f"interrupted: {report}")
-    print(report)
-    return 0
-
-
-def _warnings(report: VideoReport) -> list[str]:
+def warnings_of(report: VideoReport) -> list[str]:
+    """What the user must know of a video that was not read whole, a sentence each."""
     found = []
     if report.lost:
         text = f"skipped {_numbered(report.lost)}, which cannot be decoded"
@@ -173,20 +152,3 @@ def _warnings(report: VideoReport) -> list[str]:
 
 def _numbered(frames: tuple[int, ...]) -> str:
     return f"frame{'s' if len(frames) > 1 else ''} {spans(frames)}"
-
-
-class _Line:
-    """Prints how far it is, at most five times a second."""
-
-    def __init__(self):
-        self._next = 0.0
-
-    def __call__(self, done: int, total: int | None, seconds: float) -> None:
-        if seconds < self._next and done != total:
-            return
-        self._next = seconds + 0.2
-        text = f"{done}{f'/{total}' if total else ''} frames  {done / seconds:.1f} frames/s"
-        if total:
-            text += f"  ETA {clock(seconds / done * (total - done))}"
-        # Spaces over the rest of a longer line before.
-        print(f"\r{text:<50}", end="", file=sys.stderr, flush=True)

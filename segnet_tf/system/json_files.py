@@ -24,7 +24,14 @@ def read_json(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def write_json(path: str | os.PathLike, content: Any) -> None:
-    """Writes `content` as indented JSON, all of it or nothing (see `replacing`)."""
+def write_json(path: str | os.PathLike | None, content: Any) -> None:
+    """Writes `content` as indented JSON, all of it or nothing (see `replacing`).
+
+    Args:
+        path: the file; `None` writes nothing, as for a report that nobody asked for.
+        content: of JSON types.
+    """
+    if path is None:
+        return
     with replacing(path) as aside:
         aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -213,6 +213,6 @@ def test_bad_input_is_one_line(arguments, words, capsys, tmp_path):
     arguments = ["--widths", "4,4,4,4,4", *arguments]
     assert export_bench.main([*arguments, "--json", str(report)]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("export_bench: error: ") and error.count("\n") == 1
+    assert error.startswith("export_bench: ") and error.count("\n") == 1
     assert words in error
     assert not report.exists()

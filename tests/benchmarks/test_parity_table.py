@@ -8,6 +8,7 @@ import json
 import parity as benchmark
 import pytest
 
+from segnet_tf.cli import command
 from segnet_tf.errors import UserError
 from segnet_tf.export import exporter
 from segnet_tf.export.checks import parity, parity_table
@@ -101,7 +102,9 @@ def test_a_row(changes, words):
 
 
 def test_slow_runtimes_get_few_images():
-    arguments = benchmark._parser().parse_args(["--slow-images", "4", "--emulated-images", "3"])
+    parser = command.Parser("parity")
+    benchmark.add_arguments(parser)
+    arguments = parser.parse_args(["--slow-images", "4", "--emulated-images", "3"])
     counts = {name: benchmark.images_for(name, arguments, 50) for name in registry.RUNTIMES}
     slow = dict.fromkeys(("gpu-float32", "gpu-float16", "browser-webgpu"), 4)
     whole = dict.fromkeys(("xnnpack", "optimized", "reference", "browser-wasm"), 50)
@@ -116,11 +119,11 @@ def test_slow_runtimes_get_few_images():
         (["--slow-images", "0"], "`slow_images` must be at least 1"),
         (["--model", "nothing"], "nothing"),
         (["--data", "no/such/folder"], "no/such/folder"),
-        (["--json", "no/such/folder/out.json"], "`output` must be in an existing folder"),
+        (["--json", "no/such/folder/out.json"], "`--json` must be in an existing folder"),
     ],
 )
 def test_bad_input_is_one_line(arguments, words, capsys):
     code, lines, error = table(arguments, capsys)
     assert code == 2 and lines == []
-    assert error.startswith("parity: error: ") and error.count("\n") == 1
+    assert error.startswith("parity: ") and error.count("\n") == 1
     assert words in error

@@ -72,5 +72,5 @@ def test_a_file_is_profiled_op_by_op(file, tmp_path, capsys):
 def test_bad_input_is_one_line(arguments, words, capsys):
     assert profile_tflite.main(arguments) == 2
     error = capsys.readouterr().err
-    assert error.startswith("profile_tflite: error: ") and error.count("\n") == 1
+    assert error.startswith("profile_tflite: ") and error.count("\n") == 1
     assert words in error

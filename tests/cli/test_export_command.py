@@ -1,4 +1,4 @@
-"""`python export/exporter.py` and `export.tflite.export`: files, reports, exit codes."""
+"""`segnet-tf export`, `export/tflite.py` and `exporter.export`: files, reports, exit codes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import tiny_models
 
+from segnet_tf.cli.main import main
 from segnet_tf.export import exporter, sources
 from segnet_tf.export.conversion import calibration
 from segnet_tf.export.runtimes import cpu
@@ -110,7 +111,7 @@ def test_float32_by_default_goes_next_to_the_model(run, tmp_path, fast, capsys):
     """And a .keras file that says nothing of its training is compared on drawn scenes."""
     model = tmp_path / "net.keras"
     shutil.copy(run / "best.keras", model)
-    assert exporter.main(["--float32", "--model", str(model)]) == 0
+    assert main(["export", "--float32", "--model", str(model)]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"net.keras", "net_float32.tflite"}
     said = capsys.readouterr().out
     assert f"wrote {tmp_path / 'net_float32.tflite'}" in said
@@ -172,10 +173,10 @@ def test_a_failed_check_leaves_nothing_new(run, tmp_path, fast, capsys, before):
         output.write_bytes(before)
     arguments = ["--int8", "--model", run, "--output", output, "--max-drop", -100, "--overwrite"]
     arguments += ["--json", report, "--calibration-images", 2]
-    assert exporter.main([str(argument) for argument in arguments]) == 1
+    assert main(["export", *map(str, arguments)]) == 1
     said = capsys.readouterr()
     assert "FAILED" in said.out and "points of mIoU lost, at most -100.00 are allowed" in said.out
-    assert said.err == "tflite: a check failed, no file was written\n"
+    assert said.err == "segnet-tf: a check failed, no file was written\n"
     content = json.loads(report.read_text())
     assert content["passed"] is False and len(content["failures"]) == 1
     left = {path.name for path in tmp_path.iterdir()}
@@ -196,7 +197,7 @@ def test_overwrite_replaces_both_files(run, tmp_path, fast):
     output.write_text("old")
     report.write_text("old")
     arguments = ["--float32", "--model", run, "--output", output, "--json", report, "--overwrite"]
-    assert exporter.main([str(argument) for argument in arguments]) == 0
+    assert main(["export", *map(str, arguments)]) == 0
     assert flatbuffer.read(output.read_bytes()).ops
     assert set(json.loads(report.read_text())) == REPORT
 

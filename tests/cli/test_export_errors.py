@@ -1,4 +1,4 @@
-"""Bad input to export/exporter.py: one line on stderr, exit code 2, nothing written."""
+"""Bad input to `segnet-tf export`: one line on stderr, exit code 2, nothing written."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 import tiny_models
 
-from segnet_tf.export import exporter
+from segnet_tf.cli.main import main
 
 
 def refused(capsys, *arguments, code=2):
     """Runs the command, which must end with `code`; gives back its one line on stderr."""
-    assert exporter.main([str(argument) for argument in arguments]) == code
+    assert main(["export", *map(str, arguments)]) == code
     error = capsys.readouterr().err
     assert error.count("\n") == 1, error
-    assert error.startswith("tflite: ")
+    assert error.startswith("segnet-tf: ")
     return error
 
 
@@ -69,11 +69,8 @@ def test_bad_input_is_one_line_and_leaves_nothing(run, tmp_path, capsys, case, m
     "arguments",
     [[], ["--int8", "--float32"], ["--int8", "--io", "int16"], ["--int8", "--input-size", "48"]],
 )
-def test_bad_usage_ends_with_2(arguments, capsys):
-    with pytest.raises(SystemExit) as caught:
-        exporter.main(arguments)
-    assert caught.value.code == 2
-    assert "error:" in capsys.readouterr().err.splitlines()[-1]
+def test_bad_usage_is_one_line(arguments, capsys):
+    assert "See `segnet-tf export --help`" in refused(capsys, *arguments)
 
 
 def test_data_of_other_classes_is_one_line(run, tmp_path, capsys):

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 import tiny_models
 
+from segnet_tf.cli.main import main
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.export import verify
 from segnet_tf.export.conversion import calibration, convert
@@ -42,7 +43,7 @@ def scenes(count=4):
 
 
 def command(*arguments):
-    return verify.main([str(argument) for argument in arguments])
+    return main(["verify", *map(str, arguments)])
 
 
 @pytest.mark.slow
@@ -198,7 +199,7 @@ def test_a_file_that_cannot_be_checked_is_one_line(run, tmp_path, fast, capsys, 
     make(path)
     assert command("--tflite", path, "--model", run, "--limit", 1) == 2
     error = capsys.readouterr().err
-    assert error.startswith("verify: error: ") and error.count("\n") == 1, error
+    assert error.startswith("segnet-tf: ") and error.count("\n") == 1, error
     assert words in error
 
 
@@ -208,7 +209,7 @@ def test_a_truncated_file_is_one_line(run, tmp_path, contents, capsys, part):
     path.write_bytes(contents["int8"][: int(part * len(contents["int8"]))])
     assert command("--tflite", path, "--model", run, "--limit", 1) == 2
     error = capsys.readouterr().err
-    assert error.startswith("verify: error: `tflite` must") and error.count("\n") == 1, error
+    assert error.startswith("segnet-tf: `tflite` must") and error.count("\n") == 1, error
 
 
 def test_an_existing_report_is_not_touched(files, run, capsys):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import tiny_models
 
-from segnet_tf.export import exporter
+from segnet_tf.cli.main import main
 from segnet_tf.export.checks import agreement
 from segnet_tf.export.compression import finetune
 
@@ -45,9 +45,9 @@ REFUSED = {
 
 
 def refused(capsys, *arguments):
-    assert exporter.main([str(argument) for argument in arguments]) == 2
+    assert main(["export", *map(str, arguments)]) == 2
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and error.startswith("tflite: error: "), error
+    assert error.count("\n") == 1 and error.startswith("segnet-tf: "), error
     return error
 
 
@@ -83,7 +83,7 @@ def exported(run, tmp_path, *options):
     arguments += ["--max-drop", 100, *options]
     if "--int8" in options:
         arguments += ["--calibration-images", 2]
-    assert exporter.main([str(argument) for argument in arguments]) == 0
+    assert main(["export", *map(str, arguments)]) == 0
     # Checkpoints are gone once the file is there.
     assert {path.name for path in tmp_path.iterdir()} == {"f.tflite", "r.json"}
     return json.loads((tmp_path / "r.json").read_text())
@@ -121,11 +121,11 @@ def test_a_file_that_lost_too_much_is_not_written_but_its_training_is_kept(
     monkeypatch.setattr(agreement, "mean_iou", lambda *arguments: 1.0)
     options = ["--int8", "--prune", 0.5, "--fine-tune-epochs", 1, "--model", run]
     options += ["--output", tmp_path / "f.tflite", "--calibration-images", 2]
-    assert exporter.main([str(option) for option in options]) == 1
+    assert main(["export", *map(str, options)]) == 1
     assert "points of mIoU lost to the model before" in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == [".f.tflite.prune.npz"]
     monkeypatch.setattr(finetune, "_save", None)  # nothing is trained again
-    assert exporter.main([str(option) for option in [*options, "--max-drop", 100]]) == 0
+    assert main(["export", *map(str, [*options, "--max-drop", 100])]) == 0
     assert "going on after epoch 1" in capsys.readouterr().err
 
 

@@ -1,0 +1,145 @@
+"""What every command has in common: its parser, types of arguments, the report, its errors.
+
+A command is a module with `add_arguments(parser)` and `run(arguments)`, which gives the exit code.
+What is heavy, TensorFlow above all, it imports inside `run`: `--help` must take no time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import NoReturn, Protocol
+
+from segnet_tf.errors import UserError
+from segnet_tf.system.outputs import check_file
+
+Run = Callable[[argparse.Namespace], int]
+
+
+class Command(Protocol):
+    """The module of a command."""
+
+    # Read-only, as the functions of a module are.
+    @property
+    def add_arguments(self) -> Callable[[argparse.ArgumentParser], None]:
+        """Adds description, options in groups, and an example."""
+        ...
+
+    @property
+    def run(self) -> Run:
+        """Does the work. Returns the exit code; bad input is a UserError."""
+        ...
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that takes whole names only, and whose errors are UserErrors."""
+
+    def __init__(self, prog: str | None = None, **options):
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(prog, allow_abbrev=False, **options)
+
+    def parse_known_args(self, args=None, namespace=None):
+        given = list(sys.argv[1:] if args is None else args)
+        if self._subparsers is None:
+            # First: an option that is misspelled would be called missing.
+            self._check_names(given)
+        found, unknown = super().parse_known_args(given, namespace)
+        if unknown:
+            self.error(f"unknown argument: {' '.join(unknown)}")
+        return found, unknown
+
+    def _check_names(self, given: list[str]) -> None:
+        known = [name for name in self._option_string_actions if name.startswith("--")]
+        for argument in given:
+            if argument == "--":
+                break
+            name = argument.partition("=")[0]
+            if name.startswith("--") and name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                self.error(
+                    f"unknown option: {name}" + (f", did you mean {near[0]}?" if near else "")
+                )
+
+    def error(self, message: str) -> NoReturn:
+        end = "" if message.endswith("?") else "."
+        raise UserError(f"{message}{end} See `{self.prog} --help`.")
+
+
+def execute(parser: Parser, argv: Sequence[str] | None = None) -> int:
+    """Parses the command line and runs the command: the one place that catches its errors.
+
+    Args:
+        parser: whose defaults hold the command as `run`.
+        argv: the arguments; `None` takes those of the process.
+
+    Returns:
+        The exit code: the command's own, 2 for bad input, 130 when interrupted.
+    """
+    name = parser.prog
+    # PIL warns of damaged notes in images whose pixels are whole.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    try:
+        arguments = parser.parse_args(argv)
+        run: Run = arguments.run
+        del arguments.run
+        code = run(arguments)
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interrupt:
+        reason = interrupt.args[0] if interrupt.args else "interrupted"
+        print(f"{name}: {reason}.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `segnet-tf evaluate ... | head`
+        # Else Python would fail to flush stdout at its end, and say so.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def main(
+    name: str,
+    add_arguments: Callable[[argparse.ArgumentParser], None],
+    run: Run,
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Runs a command that is a program of its own, as those of a checkout are."""
+    parser = Parser(name)
+    add_arguments(parser)
+    parser.set_defaults(run=run)
+    return execute(parser, argv)
+
+
+def add_report_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Adds `--json` and `--overwrite`; see `check_report`."""
+    parser.add_argument("--json", metavar="OUT", help="write the report to this JSON file")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing files")
+
+
+def check_report(arguments: argparse.Namespace) -> None:
+    """Raises UserError if the file of `--json` may not or cannot be written."""
+    check_file(arguments.json, arguments.overwrite, "--json")
+
+
+def size(text: str) -> tuple[int, int]:
+    """`(height, width)` in pixels of "360x480"."""
+    found = re.fullmatch(r"(\d+)[xX](\d+)", text, re.ASCII)
+    if not found:
+        raise argparse.ArgumentTypeError(f"must be HEIGHTxWIDTH in pixels. Received: {text}")
+    height, width = int(found[1]), int(found[2])
+    if not height or not width:
+        raise argparse.ArgumentTypeError(f"must be at least 1x1. Received: {text}")
+    return height, width
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    if not (re.fullmatch(r"\d+", text, re.ASCII) and int(text)):
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1. Received: {text}")
+    return int(text)

@@ -1,0 +1,98 @@
+"""`segnet-tf predict`: masks and overlays of images, overlays of videos and cameras."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from segnet_tf.cli import command
+from segnet_tf.cli.evaluate import MODEL, add_prediction_options
+from segnet_tf.errors import UserError
+from segnet_tf.system.progress import ProgressLine
+from segnet_tf.system.tensorflow_start import start_tensorflow
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describes the command and adds its options."""
+    parser.description = "Write masks and overlays of images, or the overlay of a video."
+    parser.epilog = (
+        "examples:\n"
+        "  segnet-tf predict --model runs/mine --input photos/ --output masks/\n"
+        "  segnet-tf predict --model weights:segnet_lite_camvid --input drive.mp4 --output out/"
+    )
+    what = parser.add_argument_group("model and images")
+    what.add_argument("--model", required=True, metavar="MODEL", help=MODEL)
+    what.add_argument(
+        "--input",
+        required=True,
+        metavar="PATH",
+        help="an image, a folder of images, synthetic, a video file, or camera:0",
+    )
+    what.add_argument(
+        "--limit", type=command.positive, metavar="N", help="the first N images or frames only"
+    )
+    add_prediction_options(parser.add_argument_group("prediction"))
+    where = parser.add_argument_group("output")
+    where.add_argument(
+        "--output", required=True, metavar="DIR", help="folder for masks, overlays and legend"
+    )
+    where.add_argument("--overwrite", action="store_true", help="replace files in --output")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Predicts images, or a video where `--input` is one."""
+    start_tensorflow()
+    from segnet_tf.inference.video import is_video
+
+    return _video(arguments) if is_video(arguments.input) else _images(arguments)
+
+
+def _images(arguments: argparse.Namespace) -> int:
+    from segnet_tf.inference.predict import find_images, predict
+    from segnet_tf.inference.predictors import open_predictor
+
+    predictor = open_predictor(arguments.model)
+    source, output = Path(arguments.input), Path(arguments.output)
+    if output.exists() and source.exists() and source.samefile(output):
+        raise UserError(
+            f"`--output` must be another folder than `--input`. Received: {output} for both, "
+            "where masks would be taken for images the next time. Choose another --output."
+        )
+    images = find_images(arguments.input, arguments.limit, arguments.size or predictor.input_size)
+    with ProgressLine("predicting") as progress:
+        written = predict(
+            predictor,
+            images,
+            output,
+            size=arguments.size,
+            flip=arguments.flip,
+            overwrite=arguments.overwrite,
+            progress=progress,
+        )
+    print(f"{len(written)} files written to {arguments.output}")
+    return 0
+
+
+def _video(arguments: argparse.Namespace) -> int:
+    from segnet_tf.inference.video import predict_video, warnings_of
+    from segnet_tf.inference.video_reader import is_camera
+
+    with ProgressLine("predicting", "frames") as progress:
+        report = predict_video(
+            arguments.model,
+            arguments.input,
+            arguments.output,
+            size=arguments.size,
+            flip=arguments.flip,
+            limit=arguments.limit,
+            overwrite=arguments.overwrite,
+            progress=progress,
+        )
+    for warning in warnings_of(report):
+        print(f"segnet-tf: {arguments.input}: {warning}", file=sys.stderr)
+    # Ctrl-C is how to stop a camera; a file was not read to its end.
+    if report.interrupted and not is_camera(arguments.input):
+        raise KeyboardInterrupt(f"interrupted: {report}")
+    print(report)
+    return 0
