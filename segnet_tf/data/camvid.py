@@ -17,15 +17,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from segnet_tf.data.classes import VOID, Classes
-from segnet_tf.data.samples import (
-    Samples,
-    pair_by_stem,
-    read_image,
-    read_mask,
-    relabel,
-    require_pairs,
-    require_same_size,
-)
+from segnet_tf.data.images import read_image
+from segnet_tf.data.masks import read_mask, relabel, require_same_size
+from segnet_tf.data.pairing import pair_folders
+from segnet_tf.data.samples import Samples, require_pairs
 from segnet_tf.errors import UserError
 
 CLASSES = Classes(
@@ -95,7 +90,7 @@ def samples(directory: str | Path, split: str) -> Samples:
                 f"{split}annot must have its images beside it. "
                 f"Received: no folder {directory / split}. Add it."
             )
-        pairs = pair_by_stem(directory / split, directory / f"{split}annot")
+        pairs = list(pair_folders(directory / split, directory / f"{split}annot").complete())
     return require_pairs(
         Samples(
             source="camvid",
@@ -139,7 +134,7 @@ def _listed_pairs(directory: Path, listing: Path) -> list[tuple[Path, Path]]:
 def _read(pairs: tuple[tuple[Path, Path], ...], index: int) -> tuple[np.ndarray, np.ndarray]:
     image_path, mask_path = pairs[index]
     image = read_image(image_path)
-    mask = read_mask(mask_path)
+    mask = read_mask(mask_path).values
     require_same_size(image, mask, image_path, mask_path)
     if mask.ndim != 2:
         raise UserError(

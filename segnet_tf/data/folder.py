@@ -13,20 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from segnet_tf.data.class_file import ClassFile, find, load
-from segnet_tf.data.classes import Color
-from segnet_tf.data.samples import (
-    Samples,
-    pair_by_stem,
-    read_image,
+from segnet_tf.data.images import read_image
+from segnet_tf.data.masks import (
+    MASK_SUFFIXES,
+    from_colors,
     read_mask,
     relabel,
-    require_pairs,
     require_same_size,
 )
+from segnet_tf.data.pairing import pair_folders
+from segnet_tf.data.samples import Samples, require_pairs
 from segnet_tf.errors import UserError
-
-# No JPEG: its compression changes ids and colors.
-MASK_SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff")
 
 
 def _folders(directory: Path, split: str) -> list[tuple[Path, Path]]:
@@ -76,13 +73,14 @@ def samples(directory: str | Path, split: str) -> Samples:
                 f"Received: no folder {folder}. Add it."
             )
     legend = load(find(directory))
-    pairs = tuple(pair_by_stem(image_dir, mask_dir, MASK_SUFFIXES))
+    pairing = pair_folders(image_dir, mask_dir, MASK_SUFFIXES)
+    pairs = pairing.complete()
     return require_pairs(
         Samples(
             source=directory.resolve().name,
             split=split,
             classes=legend.classes,
-            stems=tuple(image.stem for image, _ in pairs),
+            stems=pairing.stems,
             read=partial(_read, pairs, legend),
         ),
         str(image_dir),
@@ -94,32 +92,8 @@ def _read(
 ) -> tuple[np.ndarray, np.ndarray]:
     image_path, mask_path = pairs[index]
     image = read_image(image_path)
-    mask = read_mask(mask_path)
+    mask = read_mask(mask_path).values
     require_same_size(image, mask, image_path, mask_path)
     if mask.ndim == 2:
         return image, relabel(mask, legend.by_id, mask_path)
-    return image, _from_colors(mask, legend.by_color, mask_path)
-
-
-def _from_colors(mask: np.ndarray, by_color: dict[Color, int], path: Path) -> np.ndarray:
-    """uint8 `(H, W, 3)` of class colors to uint8 labels `(H, W)`."""
-    if not by_color:
-        raise UserError(
-            "a mask of colors needs a class file with colors. "
-            f"Received: an RGB mask {path} and no colors. Add them or store class ids."
-        )
-    # One number a color, so that a binary search finds its class.
-    packed = mask.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
-    known = sorted((r * 65536 + g * 256 + b, label) for (r, g, b), label in by_color.items())
-    codes = np.array([code for code, _ in known], np.int32)
-    labels = np.array([label for _, label in known], np.uint8)
-    place = np.searchsorted(codes, packed).clip(max=len(codes) - 1)
-    unknown = codes[place] != packed
-    if unknown.any():
-        y, x = np.argwhere(unknown)[0]
-        raise UserError(
-            "a mask must hold the colors of the class file only. "
-            f"Received: color {tuple(int(v) for v in mask[y, x])} at row {y}, column {x} "
-            f"of {path}. Correct the mask or add the color."
-        )
-    return labels[place]
+    return image, from_colors(mask, legend.by_color, mask_path)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from segnet_tf.data.samples import read_image, read_mask
+from segnet_tf.data.images import read_image, require_image_range
+from segnet_tf.data.masks import read_mask
 from segnet_tf.errors import UserError
 
 
@@ -143,3 +146,77 @@ def test_a_turned_photo_is_read_upright(tmp_path):
     exif[0x0112] = 6  # Orientation: turn by 90 degrees.
     photo.save(tmp_path / "a.jpg", exif=exif)
     assert read_image(tmp_path / "a.jpg").shape == (8, 4, 3)
+
+
+def deep(path, values, kind="L"):
+    """A 16-bit image; RGB is written by TensorFlow, as Pillow writes none."""
+    values = np.array(values, np.uint16)
+    if kind == "L":
+        Image.fromarray(values).save(path)
+    else:
+        rgb = np.repeat(values[:, :, None], 3, axis=2)
+        path.write_bytes(tf.io.encode_png(rgb).numpy())
+    return path
+
+
+@pytest.mark.parametrize("kind", ["L", "RGB"])
+def test_twelve_bits_are_read_in_their_range(tmp_path, kind):
+    path = deep(tmp_path / "a.png", [[0, 2048, 4095]], kind)
+    assert read_image(path, image_range=4095)[0, :, 1].tolist() == [0, 128, 255]
+    assert read_image(path, image_range=65535)[0, :, 1].tolist() == [0, 8, 16]
+    with pytest.raises(UserError) as info:
+        read_image(path, image_range=1023)
+    assert "a.png" in one_line(info) and "4095" in one_line(info)
+
+
+@pytest.mark.parametrize("kind", ["L", "RGB"])
+def test_twelve_bits_of_a_data_set_are_found_and_the_range_offered(tmp_path, kind):
+    dark = deep(tmp_path / "dark.png", [[0, 1, 900]], kind)
+    paths = [dark, deep(tmp_path / "b.png", [[0, 3900]], kind)]
+    with pytest.raises(UserError) as info:
+        require_image_range(paths, None)
+    assert "3900" in one_line(info)
+    assert "4095" in one_line(info) and "65535" in one_line(info)
+    require_image_range(paths, 4095)
+    # One image that uses all bits speaks for them all: the others are dark.
+    require_image_range([dark, deep(tmp_path / "c.png", [[60000]], kind)], None)
+    Image.new("L", (2, 2)).save(tmp_path / "d.png")
+    require_image_range([tmp_path / "d.png", tmp_path / "gone.png"], None)
+
+
+def test_an_image_range_gives_deeper_images_a_white(tmp_path):
+    Image.fromarray(np.array([[0.0, 0.5, 1.0]], np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(UserError) as info:
+        read_image(tmp_path / "a.tif")
+    assert "image_range" in one_line(info)
+    Image.fromarray(np.array([[0, 1000]], np.int32)).save(tmp_path / "b.tif")
+    assert read_image(tmp_path / "b.tif", image_range=1000)[0, :, 0].tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5])
+def test_a_wrong_image_range_is_refused(value):
+    with pytest.raises(UserError) as info:
+        require_image_range([], value)
+    assert "image_range" in one_line(info)
+
+
+def huge(path, width, height):
+    """A PNG of one color: small on disk, whatever its size."""
+    Image.new("1", (width, height)).save(path)
+    return path
+
+
+def test_an_image_above_the_limit_is_told_the_limit(tmp_path):
+    path = huge(tmp_path / "a.png", 13500, 13500)
+    for read in (read_image, read_mask):
+        with pytest.raises(UserError) as info:
+            read(path)
+        message = one_line(info)
+        assert "a.png" in message and "182 megapixels" in message and "178" in message
+        assert "tiles" in message and "again" not in message
+
+
+def test_a_large_image_is_read_without_a_warning(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_mask(huge(tmp_path / "a.png", 9950, 9950)).values.shape == (9950, 9950)

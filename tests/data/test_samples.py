@@ -7,7 +7,6 @@ import pytest
 
 from segnet_tf.data import VOID, Classes, Samples, colorize, open_samples
 from segnet_tf.data.classes import default_colors
-from segnet_tf.data.samples import pair_by_stem, relabel
 from segnet_tf.errors import UserError
 
 CLASSES = Classes(("road", "car"), ((10, 20, 30), (200, 0, 0)))
@@ -69,40 +68,6 @@ def test_subset_of_none_is_refused():
     with pytest.raises(UserError) as info:
         numbered(5).subset(0)
     assert "limit" in one_line(info)
-
-
-def test_relabel_maps_ids_and_names_an_unknown_one():
-    table = {0: 0, 7: 1, 11: VOID}
-    assert relabel(np.array([[0, 7, 11]]), table, "m.png").tolist() == [[0, 1, VOID]]
-    for value in (1, 12, 65535):
-        with pytest.raises(UserError) as info:
-            relabel(np.array([[0, 7], [value, 0]]), table, "m.png")
-        message = one_line(info)
-        assert f"Received: {value} at row 1, column 0 of m.png" in message
-        assert "0, 7, 11" in message
-
-
-def test_pairs_must_be_complete_and_single(tmp_path):
-    images, masks = tmp_path / "i", tmp_path / "m"
-    images.mkdir(), masks.mkdir()
-    (images / "b.jpg").touch(), (masks / "b.png").touch()
-    (images / "a.png").touch(), (masks / "a.png").touch()
-    (images / "._a.png").touch(), (images / "notes.txt").touch()
-    assert [image.name for image, _ in pair_by_stem(images, masks)] == ["a.png", "b.jpg"]
-    (masks / "c.png").touch()
-    with pytest.raises(UserError) as info:
-        pair_by_stem(images, masks)
-    assert "c.png" in one_line(info)
-    (masks / "c.png").unlink()
-    (images / "d.png").touch()
-    with pytest.raises(UserError) as info:
-        pair_by_stem(images, masks)
-    assert "d.png" in one_line(info)
-    (images / "d.png").unlink()
-    (images / "b.png").touch()
-    with pytest.raises(UserError) as info:
-        pair_by_stem(images, masks)
-    assert "b.png" in one_line(info)
 
 
 def test_open_samples_says_what_it_knows(tmp_path):

@@ -1,0 +1,189 @@
+"""Reading image files of every kind as RGB, and opening them."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import threading
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from segnet_tf.errors import UserError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+ALL_BITS = 65535
+# How many files of a data set are looked at before it is read: enough to see what all are, and
+# few enough for a folder of 100000.
+LOOKED_AT = 48
+
+# What Pillow has raised for damaged files and for files that are not images.
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error)
+# `catch_warnings` changes the filters of the whole process.
+_OPENING = threading.Lock()
+
+Item = TypeVar("Item")
+
+
+def read_image(path: str | Path, image_range: int | None = None) -> np.ndarray:
+    """Reads a PNG, JPEG or another common format as RGB uint8 `(H, W, 3)`.
+
+    It is turned upright as its EXIF orientation says. Transparency is left out, and an
+    animation gives its first frame.
+
+    Args:
+        image_range: the value that is white in images of more than 8 bits a channel, e.g. 4095
+            for 12 bits stored in 16. None takes all of 16 bits, of which the upper 8 are kept.
+
+    Raises:
+        UserError: the file is missing, empty, truncated, not an image, too large, or has 32 bits
+            or floats a channel and no `image_range`, or values above it. The message names the
+            file.
+    """
+    image = open_image(path)
+    if image.mode in ("I", "F") and image_range is None:
+        raise UserError(
+            "an image must have 8 or 16 bits a channel. "
+            f"Received: 32 bits in {path}, whose white is not defined. Save it with 8, or give "
+            "the value of white as `image_range`."
+        )
+    try:
+        deep = image_range is not None and _deep_values(image, path)
+        # A phone writes the pixels as the sensor has them, and in EXIF how to turn them.
+        image = ImageOps.exif_transpose(image)
+        if isinstance(deep, np.ndarray):
+            return _scaled(deep, image_range or ALL_BITS, path)
+        if image.mode.startswith("I;"):  # 16-bit grey: Pillow would clip it to white.
+            grey = (np.asarray(image) >> 8).astype(np.uint8)
+            return np.repeat(grey[:, :, None], 3, axis=2)
+        return np.array(image.convert("RGB"))
+    except UNREADABLE as error:
+        if isinstance(error, UserError):
+            raise
+        raise damaged(path, error) from error
+
+
+def require_image_range(paths: Sequence[Path], image_range: int | None) -> None:
+    """Raises a `UserError` if images of 16 bits use 12 of them at most and no range is given.
+
+    Read with all 16 bits such images are black. What is too dark is judged by the largest value
+    in a sample of the images, as a single one may be a night scene.
+    """
+    if image_range is not None:
+        if isinstance(image_range, bool) or int(image_range) != image_range or image_range < 1:
+            raise UserError(
+                "`image_range` must be the whole number that is white, 1 or more. "
+                f"Received: {image_range}. Leave it out for images of 8 bits."
+            )
+        return
+    largest, where = -1, None
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        chosen = spread(paths, LOOKED_AT)
+        for path, value in zip(chosen, pool.map(_largest_deep_value, chosen), strict=True):
+            if value > largest:
+                largest, where = value, path
+    if 0 <= largest < 4096:
+        white = next(2**bits - 1 for bits in (8, 10, 12) if largest < 2**bits)
+        raise UserError(
+            "images of 16 bits must use them, or `image_range` must say what is white. "
+            f"Received: no value above {largest} ({where}), which would be nearly black. "
+            f"Give image_range={white} (--image-range {white}), or {ALL_BITS} to read them as "
+            "they are."
+        )
+
+
+def spread(items: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` of the items, evenly spaced, the first and the last among them."""
+    if len(items) <= count:
+        return list(items)
+    return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
+
+
+def open_image(path: str | Path) -> Image.Image:
+    """Opens and decodes an image; `UserError` where that fails, which names the file."""
+    if not Path(path).is_file():
+        raise UserError(
+            f"an image file must exist. Received: {path}. Correct the path or restore the file."
+        )
+    try:
+        with _OPENING, warnings.catch_warnings():
+            # Pillow warns from half of its limit on; below the limit all is well.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path)
+        # Pillow drops the low bytes of 16-bit colors when it decodes: the only trace is here.
+        image.info["deep"] = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+        image.load()
+    except Image.DecompressionBombError as error:
+        raise _too_large(path, error) from error
+    except UNREADABLE as error:
+        raise damaged(path, error) from error
+    return image
+
+
+def damaged(path: str | Path, error: Exception) -> UserError:
+    """The error for a file that cannot be read."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if not Path(path).stat().st_size:
+        reason = "0 bytes"
+    elif isinstance(error, UnidentifiedImageError):
+        reason = "no image format that Pillow knows"  # its own text has the path once more
+    return UserError(
+        f"an image file must be whole and readable. Received: {path} ({reason}). "
+        "Copy or download it again, or leave it out."
+    )
+
+
+def _too_large(path: str | Path, error: Exception) -> UserError:
+    pixels, limit = (int(number) // 10**6 for number in re.findall(r"[0-9]+", str(error))[:2])
+    return UserError(
+        f"an image must have at most {limit} megapixels. Received: {pixels} megapixels in "
+        f"{path}. Cut image and mask into tiles, or scale both down (masks by nearest neighbor)."
+    )
+
+
+def _deep_values(image: Image.Image, path: str | Path) -> np.ndarray | None:
+    """Values of an opened image of more than 8 bits, upright `(H, W)` or `(H, W, 3)`."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        return np.asarray(ImageOps.exif_transpose(image))
+    if not image.info["deep"]:
+        return None
+    if image.format != "PNG":
+        raise UserError(
+            "an image of 16 bits a channel in color must be a PNG to be read with `image_range`. "
+            f"Received: {path}. Convert it to PNG."
+        )
+    import tensorflow as tf  # seconds, and 8-bit data needs none of it
+
+    values = tf.io.decode_png(Path(path).read_bytes(), channels=3, dtype=tf.uint16).numpy()
+    planes = [Image.fromarray(np.ascontiguousarray(values[..., i])) for i in range(3)]
+    for plane in planes:
+        plane.info["exif"] = image.getexif().tobytes()
+    return np.stack([np.asarray(ImageOps.exif_transpose(plane)) for plane in planes], axis=2)
+
+
+def _largest_deep_value(path: Path) -> int:
+    """-1 for an image of 8 bits, and for a damaged one, which reading will report."""
+    try:
+        image = open_image(path)
+        if image.mode in ("I", "F"):
+            return -1
+        values = _deep_values(image, path)
+    except UserError:
+        return -1
+    return -1 if values is None else int(values.max(initial=0))
+
+
+def _scaled(values: np.ndarray, white: int, path: str | Path) -> np.ndarray:
+    if values.max(initial=0) > white:
+        raise UserError(
+            f"an image must not hold values above `image_range`, here {white}. "
+            f"Received: {values.max()} in {path}. Give the largest value that the images can have."
+        )
+    rgb = np.clip(np.rint(values * np.float32(255 / white)), 0, 255).astype(np.uint8)
+    return rgb if rgb.ndim == 3 else np.repeat(rgb[:, :, None], 3, axis=2)

@@ -1,0 +1,189 @@
+"""Which mask belongs to which image: equal names, but for one pair of endings a folder."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from segnet_tf.data.images import IMAGE_SUFFIXES
+from segnet_tf.errors import UserError
+
+# What tools and data sets put behind the name of an image and of its mask.
+IMAGE_ENDINGS = ("", "_leftImg8bit", "_image", "_img", "_rgb", "_sat")
+MASK_ENDINGS = (
+    *("", "_mask", "_masks", "_label", "_labels", "_seg", "_segmentation", "_gt", "_L", "_P"),
+    *("_annotation", "_labelIds", "_labelTrainIds", "_gtFine_labelIds"),
+    *("_gtFine_labelTrainIds", "_gtCoarse_labelIds", "_gtCoarse_labelTrainIds", "-mask", ".mask"),
+)
+Rule = tuple[str, str]
+RULES = tuple((image, mask) for image in IMAGE_ENDINGS for mask in MASK_ENDINGS)
+Files = tuple[Path, Path]
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """The pairs of one split, and what keeps it from being whole.
+
+    Attributes:
+        pairs: `(image, mask)`, in order of their names.
+        stems: one name a pair: its path below the folder, without suffix.
+        problems: an error text for each file that is alone or comes twice.
+    """
+
+    pairs: tuple[Files, ...] = ()
+    stems: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    def complete(self) -> tuple[Files, ...]:
+        """The pairs; a `UserError` if there is a problem."""
+        if self.problems:
+            raise UserError(self.problems[0])
+        return self.pairs
+
+
+def pair_folders(
+    image_dir: Path,
+    mask_dir: Path,
+    mask_suffixes: Sequence[str] = (".png",),
+    rules: Sequence[Rule] = RULES,
+) -> Pairing:
+    """Pairs the images below one folder with the masks below another."""
+    problems: list[str] = []
+    images = named(files_below(image_dir, IMAGE_SUFFIXES), image_dir, problems)
+    masks = named(files_below(mask_dir, mask_suffixes), mask_dir, problems)
+    return pair(images, masks, (image_dir, mask_dir), rules, problems, mask_suffixes[0])
+
+
+def pair_one_folder(folder: Path, mask_suffixes: Sequence[str]) -> Pairing:
+    """Pairs images and masks that lie in the same folder and differ by ending."""
+    files = [path for path in folder.iterdir() if path.is_file()]
+    endings = {
+        ending: [path for path in files if ending and _ends(path.stem, ending)]
+        for ending in MASK_ENDINGS
+    }
+    # Of "_labelIds" and "_gtFine_labelIds" the longer one says more.
+    ending = max(endings, key=lambda item: (len(endings[item]), len(item)))
+    chosen = [path for path in endings[ending] if path.suffix.lower() in mask_suffixes]
+    others = [path for path in files if path not in set(endings[ending])]
+    problems: list[str] = []
+    images = named(_visible(others, IMAGE_SUFFIXES), folder, problems)
+    masks = named(_visible(chosen, mask_suffixes), folder, problems)
+    rules = [(image, ending) for image in IMAGE_ENDINGS]
+    return pair(images, masks, (folder, folder), rules, problems, mask_suffixes[0])
+
+
+def files_below(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+    """The files with one of the suffixes in a folder and in its folders."""
+    return _visible(folder.rglob("*"), suffixes, folder)
+
+
+def _visible(paths: Iterable[Path], suffixes: Sequence[str], top: Path | None = None) -> list[Path]:
+    # Hidden files are written by file managers ("._a.png" by macOS) and are not data.
+    return sorted(
+        path
+        for path in paths
+        if path.suffix.lower() in suffixes
+        and not any(
+            part.startswith(".") for part in (path.relative_to(top).parts if top else [path.name])
+        )
+    )
+
+
+def named(paths: Sequence[Path], top: Path, problems: list[str]) -> dict[str, Path]:
+    """Path below `top` without suffix -> file; what comes twice is added to `problems`.
+
+    Names are compared in Unicode's composed form: macOS writes "é" as two characters.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        stem = path.relative_to(top).with_suffix("").as_posix()
+        key = unicodedata.normalize("NFC", stem)
+        if key not in found:
+            found[key] = path
+        elif found[key].stem == path.stem:
+            problems.append(
+                "file names must differ by more than their ending. "
+                f"Received: {found[key]} and {path.name}. Rename or remove one."
+            )
+        else:
+            problems.append(
+                "file names must differ by more than the way an accent is written. "
+                f"Received: {ascii(found[key].name)} and {ascii(path.name)} in {path.parent}. "
+                "Rename or remove one."
+            )
+    return found
+
+
+def pair(
+    images: Mapping[str, Path],
+    masks: Mapping[str, Path],
+    folders: tuple[Path, Path],
+    rules: Sequence[Rule],
+    problems: list[str],
+    mask_suffix: str,
+) -> Pairing:
+    """Pairs named files by the one rule that fits them best.
+
+    Args:
+        folders: of the images and of the masks, for messages.
+        problems: those found so far.
+        mask_suffix: how a missing mask would end, e.g. ".png".
+    """
+    plain = ("", "")
+    if plain in rules and images.keys() == masks.keys():
+        rules = (plain,)
+    tried = [(rule, _stripped(images, rule[0]), _stripped(masks, rule[1])) for rule in rules]
+    tried = [(rule, i, m) for rule, i, m in tried if i.keys() & m.keys()] or tried[:1]
+    full = [(rule, i, m) for rule, i, m in tried if len(i.keys() & m.keys()) == len(images)]
+    others = [m for _, _, m in full if set(m.values()) != set(full[0][2].values())]
+    if images and others and not any(len(m) == len(masks) for _, _, m in full):
+        stem = next(iter(full[0][1]))
+        problems.append(
+            "each image must have one mask. Received: "
+            f"{full[0][2][stem]} and {next(iter(others[0].values())).name} for {stem}. "
+            "Move the masks that are not meant into another folder."
+        )
+        return Pairing(problems=tuple(problems))
+    # Whole on both sides first, then the most pairs, then the plainest.
+    rule, image_of, mask_of = max(
+        tried,
+        key=lambda item: (
+            len(item[1]) == len(images) == len(item[2]) == len(masks),
+            len(item[1].keys() & item[2].keys()),
+        ),
+    )
+    image_dir, mask_dir = folders
+    stem_of = {path: stem for stem, path in image_of.items()}
+    for key, path in sorted(images.items()):
+        stem = stem_of.get(path, key)
+        if stem in mask_of and path in stem_of:
+            continue
+        wanted = mask_dir / f"{stem}{rule[1]}{mask_suffix}"
+        is_jpeg = any(wanted.with_suffix(suffix).is_file() for suffix in (".jpg", ".jpeg"))
+        problems.append(
+            f"each image must have a mask of the same name. Received: {path} without {wanted}"
+            f"{', only with a JPEG, which changes ids and colors' * is_jpeg}. "
+            "Add the mask or remove the image."
+        )
+    used = {mask_of[stem] for stem in image_of if stem in mask_of}
+    for path in sorted(set(masks.values()) - used):
+        stem = path.relative_to(mask_dir).with_suffix("").as_posix()
+        problems.append(
+            f"each mask must have an image of the same name. Received: {path} without "
+            f"an image {stem} in {image_dir}. Add the image or remove the mask."
+        )
+    stems = tuple(sorted(stem for stem in image_of if stem in mask_of))
+    return Pairing(tuple((image_of[stem], mask_of[stem]) for stem in stems), stems, tuple(problems))
+
+
+def _ends(stem: str, ending: str) -> bool:
+    return stem.lower().endswith(ending.lower()) and len(stem) > len(ending)
+
+
+def _stripped(files: Mapping[str, Path], ending: str) -> dict[str, Path]:
+    """The files with an ending, by the name in front of it."""
+    return {
+        stem[: len(stem) - len(ending)]: path for stem, path in files.items() if _ends(stem, ending)
+    }
