@@ -13,7 +13,7 @@ PY := $(BIN)/python
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 		2>/dev/null && { echo "$$python"; break; }; done)
-# Each worker imports TensorFlow, 0.6 GB; pytest starts one a core but no more than these.
+# Each worker imports TensorFlow, 0.6 GB; pytest starts one a core, but not more than this.
 WORKERS ?= 4
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
@@ -26,12 +26,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
 
-# Drawn scenes to train on, a quarter as many to validate and to test, and how often each is seen.
+# Synthetic training scenes (a quarter as many for validation and for test), and the epochs.
 DEMO := runs/demo
 DEMO_IMAGES ?= 200
 DEMO_EPOCHS ?= 3
 
-demo: setup  ## train on drawn scenes, score, export to int8, verify, predict: 3 minutes
+demo: setup  ## train on synthetic scenes, score, export to int8, verify, predict: 3 minutes
 	rm -rf $(DEMO)
 	$(BIN)/segnet-tf train --model segnet_lite --data synthetic:$(DEMO_IMAGES) --size 192x256 \
 		--initial-weights weights:segnet_lite_camvid --epochs $(DEMO_EPOCHS) \
@@ -43,10 +43,10 @@ demo: setup  ## train on drawn scenes, score, export to int8, verify, predict: 3
 	$(BIN)/segnet-tf predict --model $(DEMO)/model_int8.tflite --input synthetic --limit 4 \
 		--output $(DEMO)/predictions
 	@echo 'The exported file:              $(DEMO)/model_int8.tflite'
-	@echo 'Scenes, truth and answers:      $(DEMO)/predictions.png'
-	@echo "The exported file's answers:    $(DEMO)/predictions/"
+	@echo 'Scenes, truth, predictions:     $(DEMO)/predictions.png'
+	@echo "The exported file's masks:      $(DEMO)/predictions/"
 
-# Three runs, each from the weights of the one before; each goes on where it was cut off.
+# Three runs, each from the weights of the one before; an interrupted one is resumed.
 train-camvid: setup  ## DATA=DIR: train segnet_lite as its shipped weights were: 3.5 hours
 	@test -n '$(DATA)' || { echo 'Pass CamVid: make train-camvid DATA=path/to/camvid' >&2; exit 2; }
 	for run in segnet_lite_camvid_first segnet_lite_camvid_second segnet_lite_camvid; do \
@@ -60,23 +60,23 @@ train-camvid: setup  ## DATA=DIR: train segnet_lite as its shipped weights were:
 test: setup  ## the fast tests, 4 minutes
 	$(PY) -m pytest -n auto --maxprocesses $(WORKERS) --dist loadfile
 
-test-all: $(VENV)/.installed-torch  ## all tests, PyTorch as judge included (installs it)
+test-all: $(VENV)/.installed-torch  ## all tests, those against PyTorch too (installs it)
 	$(PY) -m pytest -n auto --maxprocesses $(WORKERS) --dist loadfile -m ""
 
-release-check: $(VENV)/.installed-release  ## build dist/, use the wheel in a new environment: 3 minutes
+release-check: $(VENV)/.installed-release  ## build dist/ and use it in a new environment: 3 minutes
 	tests/checkout/release_check.sh $(PY)
 
-runtimes: runtimes-gpu runtimes-aarch64 runtimes-browser  ## all three: 450 MB
+runtimes: runtimes-gpu runtimes-aarch64 runtimes-browser  ## all three runtimes: 450 MB
 
-runtimes-gpu: setup  ## two Vulkan drivers for the GPU tests, into .runtimes: 43 MB, 17 kept
+runtimes-gpu: setup  ## two Vulkan drivers for the GPU tests, into .runtimes: 43 MB
 	$(PY) -m export.fetch_gpu_drivers
 
-lint: setup  ## Ruff and mypy, nothing is changed
+lint: setup  ## check with Ruff and mypy, change nothing
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-format: setup  ## let Ruff order imports and lay out the code
+format: setup  ## sort imports and format the code with Ruff
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
@@ -85,49 +85,49 @@ bench: setup  ## every benchmark, one after the other; JSON into runs/bench
 	for file in benchmarks/*.py; do \
 		$(PY) "$$file" --json "runs/bench/$$(basename "$$file" .py).json"; done
 
-# Where an exported file runs besides this machine's processor. Kept apart from .venv: `make clean`
-# leaves them, and deleting the folder removes them.
+# Where an exported file runs besides this machine's processor. Not in .venv, and `make clean` keeps
+# them: delete the folder to remove them.
 RUNTIMES := .runtimes
 
 runtimes-aarch64: setup  ## LiteRT for a phone's processor under qemu, into .runtimes: 115 MB
 	export/devices/aarch64.sh $(RUNTIMES)/aarch64 $(PY) constraints.txt
 
-runtimes-browser:  ## LiteRT.js and, where there is none, a Chromium, into .runtimes: 320 MB
+runtimes-browser:  ## LiteRT.js, and Chromium if there is none, into .runtimes: 320 MB
 	export/devices/browser.sh $(RUNTIMES)/browser
 
-mediapipe: runtimes-browser  ## MediaPipe, Python's and the browser's, kept apart: 600 MB
+mediapipe: runtimes-browser  ## MediaPipe for Python and browsers, outside .venv: 600 MB
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.13 with venv was found.' >&2; exit 2; }
 	export/devices/mediapipe/setup.sh $(RUNTIMES)/mediapipe .venv-mediapipe \
 		'$(PYTHON)' constraints-mediapipe.txt
 
-mediapipe-test: setup mediapipe  ## exported files in MediaPipe's ImageSegmenter, two clients
+mediapipe-test: setup mediapipe  ## exported files in MediaPipe's ImageSegmenter
 	$(PY) -m pytest -m "" -rs tests/export/runtimes/test_mediapipe.py
 
-# The shipped weights that the app's files are made of; DATA=path/to/camvid scores them.
+# The shipped weights that the app's files are made from; DATA=path/to/camvid scores them.
 MODEL ?= segnet_lite_camvid
 
-android-assets: setup  ## write android_demo_assets/ anew: MODEL=NAME, DATA=DIR to score
+android-assets: setup  ## write android_demo_assets/ again: MODEL=NAME, DATA=DIR to score
 	$(PY) -m export.android_assets --model 'weights:$(MODEL)' $(if $(DATA),--data '$(DATA)')
 
-android-kotlin: setup  ## compile the Kotlin of the app's README against stand-ins: 81 MB
+android-kotlin: setup  ## compile the Kotlin in the app's README: 81 MB
 	export/android/compile.sh $(RUNTIMES)/kotlin $(PY)
 
-# Python itself will do: the page is served from what the project holds, nothing is computed.
+# Any Python, without .venv: the server sends files of this project and computes nothing.
 WEB_OPTIONS ?=
 
-web:  ## serve the page for phones and desks, with LiteRT.js (npm, 38 MB); WEB_OPTIONS=--port 8000
+web:  ## serve the page that runs the models (LiteRT.js, 38 MB); WEB_OPTIONS=--port 8000
 	export/devices/litertjs.sh $(RUNTIMES)/litertjs
 	$(PYTHON) -m export.serve_web $(WEB_OPTIONS)
 
 web-test: setup runtimes-browser  ## the page in headless Chromium; screenshots into runs/web
 	$(PY) -m pytest -m "" tests/checkout/web
 
-clean:  ## remove caches and what demo and bench wrote; other runs, .venv, .runtimes stay
+clean:  ## remove caches and the files of demo and bench, keep other runs and .runtimes
 	rm -rf runs/demo runs/bench build dist *.egg-info .venv-ci \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find segnet_tf export benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-setup: $(VENV)/.installed  ## .venv with everything pinned, 2.6 GB
+setup: $(VENV)/.installed  ## .venv with pinned packages, 2.6 GB
 
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.13 with venv was found. Install one' \

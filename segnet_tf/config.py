@@ -1,4 +1,4 @@
-"""The configuration of a training run: one frozen dataclass, JSON in and out."""
+"""The configuration of a training run: one frozen data class, read from and written to JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from segnet_tf.errors import UserError
 from segnet_tf.system.json_files import read_json
 
-# Of the weights in the package: how to train them again.
+# How the weights in the package were trained.
 RECIPES = Path(__file__).parent / "recipes"
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "poly", "constant")
@@ -22,7 +22,7 @@ AUGMENTATIONS = ("standard", "none")
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """Everything a training run is decided by. The same values give the same weights.
+    """All that decides a training run. The same values give the same weights.
 
     Args:
         model: a name of `segnet_tf.models.NAMES`.
@@ -31,12 +31,12 @@ class TrainConfig:
         num_classes: `None` for the number of classes of the data; 1 for one logit when
             the data has two classes (always so with `loss="binary"`).
         train_split, val_split: names of splits; "train+val" joins two.
-        size: `(height, width)` of drawn scenes in pixels, synthetic data only.
+        size: `(height, width)` of synthetic scenes in pixels.
         limit_train, limit_val: use that many images at most.
         epochs: passes over the training images.
-        minutes: the wall time `epochs` was chosen for; a note, nothing depends on it.
+        minutes: the time that `epochs` was chosen for. Only a record: nothing depends on it.
         batch_size: images per step.
-        crop: `(height, width)` in pixels that training sees; `None` for whole images.
+        crop: `(height, width)` in pixels of the random crop to train on; `None` for whole images.
         augment: "standard" or "none".
         scale: `(low, high)` of the random zoom, `None` for the augmentation's own.
         rotation: at most that many degrees either way, `None` for the augmentation's own.
@@ -48,20 +48,20 @@ class TrainConfig:
             0.01 (adamw) or 5e-4 (sgd, the authors').
         clip_norm: bound of the gradients' global norm; 0 for none; `None` for
             1 (adamw) or none (sgd).
-        ema: momentum of the moving average of the weights that is validated and kept as
-            best, e.g. 0.999; 0 for none.
+        ema: momentum of the moving average of the weights, e.g. 0.999; 0 for none. The average
+            is what is validated and saved as best.
         loss: "crossentropy", "binary", "dice" or "crossentropy+dice".
         class_weights: "median", "enet", "enet:C" (milder the larger C is above 1.02), "none"
             or "v1,v2,..." one a class.
         mixed_precision: "float32", "float16" or "bfloat16".
-        val_every: validate each so many epochs, and after the last one.
+        val_every: validate after every so many epochs, and after the last one.
         initial_weights: a `.keras` file, a run folder or "weights:NAME" to start from, or
             "imagenet" for a pretrained encoder (`segnet`, `segnet_lite`).
-        seed: of the initial weights, the order and the augmentation.
+        seed: decides the initial weights, the order of the images and the augmentation.
         tensorboard: write TensorBoard logs into the run folder.
 
     Raises:
-        UserError: a value out of its range.
+        UserError: a value is out of its range.
     """
 
     model: str = "segnet_mini"
@@ -154,7 +154,7 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> TrainConfig:
-        """The inverse of `to_json`; a name that is no field is a UserError."""
+        """The inverse of `to_json`; an unknown name is a UserError."""
         known = {field.name for field in dataclasses.fields(cls)}
         for name in content:
             if name not in known:
@@ -168,10 +168,10 @@ class TrainConfig:
 
 
 def read_config(name: str | Path) -> dict[str, Any]:
-    """A configuration out of a `.toml` or `.json` file, or one of `recipes` by name.
+    """Reads a configuration: a `.toml` or `.json` file, or a file of `recipes` by its name.
 
     Raises:
-        UserError: no such file or name, or no TOML or JSON object in it.
+        UserError: no such file or name, or it is not TOML or a JSON object.
     """
     path = Path(name)
     if not path.suffix and not path.is_file():
@@ -191,5 +191,5 @@ def read_config(name: str | Path) -> dict[str, Any]:
         raise UserError(f"`{path}` must be valid TOML. Received: {error}.") from error
 
 
-def _refuse(name: str, rule: str, value: Any) -> None:
+def _refuse(name: str, rule: str, value: object) -> None:
     raise UserError(f"`{name}` {rule}. Received: {name}={value}.")
