@@ -1,11 +1,8 @@
-"""What the export commands have in common: which model, which data, where to, and errors."""
+"""Which model is exported, and what is known of it: its data, its class names, its ranges."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +11,8 @@ from segnet_tf.system import places
 
 if TYPE_CHECKING:
     import keras
+
+    from segnet_tf.data import Samples
 
 DEMO = places.work() / "runs" / "demo"
 RANGES = Path(__file__).resolve().parent / "ranges"
@@ -25,15 +24,17 @@ class Source:
 
     Attributes:
         name: what the user called it.
-        model: the `keras.Model`, not compiled.
-        record: its run's `config.json`, or `None`.
+        model: from RGB 0..255 to logits, not compiled.
+        record: the `config.json` of its run, or `None`.
+        in_memory: `name` is the model's own, and no file or run.
     """
 
     name: str
-    model: Any
+    model: keras.Model
     record: dict[str, Any] | None
+    in_memory: bool = False
 
-    def samples(self, data: str | None, split: str, limit: int | None = None) -> Any:
+    def samples(self, data: str | None, split: str, limit: int | None = None) -> Samples | None:
         """The split of `data`, or of the data the model was trained on; `None` without either.
 
         Raises:
@@ -55,7 +56,9 @@ class Source:
             )
         return samples
 
-    def labels(self, path: str | Path | None, samples: Any = None) -> tuple[str, ...] | None:
+    def labels(
+        self, path: str | Path | None, samples: Samples | None = None
+    ) -> tuple[str, ...] | None:
         """Class names: of a label file, or else the run's, or else those of the data.
 
         Args:
@@ -92,7 +95,7 @@ def of(model: str | Path | keras.Model | Source | None) -> Source:
         return model
     if model is None or isinstance(model, (str, Path)):
         return open_source(None if model is None else str(model))
-    return Source(model.name, model, None)
+    return Source(model.name, model, None, in_memory=True)
 
 
 def open_source(model: str | None) -> Source:
@@ -103,56 +106,3 @@ def open_source(model: str | None) -> Source:
     if model is None:
         model = str(DEMO) if (DEMO / "best.keras").is_file() else f"{SHIPPED}{shipped.DEFAULT}"
     return Source(model, load_model(model), read_record(model))
-
-
-def check_output(path: str | Path | None, overwrite: bool) -> None:
-    """Raises UserError if the file is there already, or its folder is not."""
-    if path is None:
-        return
-    path = Path(path)
-    try:
-        exists, is_folder, has_folder = path.exists(), path.is_dir(), path.parent.is_dir()
-    except OSError as error:  # a name that is too long
-        raise UserError(
-            f"`output` must be a file that can be written. Received: {path}: {error.strerror}."
-        ) from error
-    if is_folder:
-        raise UserError(f"`output` must be a file. Received: {path}, a folder. Name a file in it.")
-    if exists and not overwrite:
-        raise UserError(
-            f"`output` must be a new file. Received: {path}, which exists. "
-            "Give another name or --overwrite."
-        )
-    if not has_folder:
-        raise UserError(
-            f"`output` must be in an existing folder. Received: {path}. Make {path.parent} first."
-        )
-
-
-def write_report(path: str | Path | None, content: dict[str, Any]) -> None:
-    """Writes a report as JSON, all of it or nothing."""
-    from segnet_tf.system.json_files import write_json
-
-    if path is not None:
-        write_json(path, content)
-
-
-@dataclasses.dataclass
-class Outcome:
-    """The exit code a command has decided on."""
-
-    code: int = 0
-
-
-@contextlib.contextmanager
-def errors_in_one_line(command: str) -> Iterator[Outcome]:
-    """Turns a UserError into one line on stderr and exit code 2."""
-    outcome = Outcome()
-    try:
-        yield outcome
-    except UserError as error:
-        print(f"{command}: error: {error}", file=sys.stderr)
-        outcome.code = 2
-    except KeyboardInterrupt:
-        print(f"{command}: interrupted", file=sys.stderr)
-        outcome.code = 130

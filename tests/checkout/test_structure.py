@@ -31,7 +31,8 @@ FLOORS = (
     ("segnet_tf.export.tflite_file",),
     ("segnet_tf.inference",),
     ("segnet_tf.training",),
-    ("segnet_tf.export.conversion",),
+    # Sources: a model with its data is what conversions, checks and trainings begin with.
+    ("segnet_tf.export.conversion", "segnet_tf.export.sources"),
     ("segnet_tf.export.runtimes",),
     ("segnet_tf.export.checks",),
     ("segnet_tf.export.compression",),

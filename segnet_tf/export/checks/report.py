@@ -3,15 +3,50 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
+
+from segnet_tf.export.tflite_file.formats import Format
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What `verify` found. `facts` is JSON; `failures` has a line for each broken promise."""
+    """What `verify` found.
+
+    Attributes:
+        facts: JSON.
+        failures: a line for each broken promise.
+        sections: texts for a person that follow the usual lines.
+    """
 
     facts: dict[str, Any]
     failures: tuple[str, ...]
+    sections: tuple[str, ...] = ()
+
+    def added(
+        self, name: str, found: Any, text: str | None = None, failures: Sequence[str] = ()
+    ) -> Report:
+        """This report with what else was found.
+
+        Args:
+            name: its key in `facts`.
+            found: JSON.
+            text: its section, `None` for none.
+            failures: promises that it shows to be broken.
+        """
+        return Report(
+            {**self.facts, name: found},
+            (*self.failures, *failures),
+            self.sections if text is None else (*self.sections, text),
+        )
+
+    def expecting(self, format: Format) -> Report:
+        """This report, with a failure if the file has another format."""
+        found = self.facts["format"]
+        if found == format:
+            return self
+        failure = f"it is {found}, not {format}"
+        return dataclasses.replace(self, failures=(*self.failures, failure))
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON types."""
@@ -30,7 +65,8 @@ class Report:
             f"metadata     {_metadata(facts['metadata'])}",
             f"ops          {ops}",
             f"tensors      {dtypes}",
-            f"XNNPACK      {parts['delegated']} of {parts['total']} ops, pieces: {parts['count']}",
+            f"XNNPACK      {parts['delegated']} of {parts['total']} ops, "
+            f"partitions: {parts['count']}",
         ]
         lines += _exactness(facts)
         scores = facts["scores"]
@@ -51,15 +87,15 @@ class Report:
             f"({latency['machine']}), not on a phone"
         )
         lines += [f"FAILED       {failure}" for failure in self.failures]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.sections])
 
 
-def _metadata(said: dict[str, Any] | None) -> str:
-    labels = (said or {}).get("labels")
+def _metadata(found: dict[str, Any] | None) -> str:
+    labels = (found or {}).get("labels")
     named = ", ".join(labels) if labels else "no class names, give them by --labels FILE"
-    if said is None:
+    if found is None:
         return f"none; {named}"
-    segmenter = said["activation"] is not None
+    segmenter = found["activation"] is not None
     return f"{'for MediaPipe; ' if segmenter else ''}{named}"
 
 

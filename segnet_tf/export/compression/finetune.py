@@ -15,7 +15,6 @@ import time
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -27,6 +26,7 @@ from segnet_tf.config import TrainConfig
 from segnet_tf.data import Samples
 from segnet_tf.data.pipeline import steps_per_epoch
 from segnet_tf.errors import UserError
+from segnet_tf.export.sources import Source
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.progress import counted
 from segnet_tf.training.preparation import Data, make_dataset, resolved_class_weights
@@ -67,11 +67,11 @@ class Recipe:
         return self.config.learning_rate
 
 
-def recipe(source: Any, data: str | None, seed: int) -> Recipe:
+def recipe(source: Source, data: str | None, seed: int) -> Recipe:
     """The recipe of a model's own run, or the usual one for a model without a record.
 
     Args:
-        source: a `sources.Source`.
+        source: the model, and what is known of its training.
         data: a folder, `"synthetic"` or `"synthetic:COUNT"`; `None` is what the run was trained on.
         seed: of order and augmentation.
 

@@ -11,8 +11,9 @@ import tiny_models
 
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
-from segnet_tf.export import exporter
+from segnet_tf.export import exporter, sources
 from segnet_tf.export.conversion import calibration, convert
+from segnet_tf.export.options import ExportOptions
 from segnet_tf.export.tflite_file import flatbuffer
 
 SIZE = (72, 100)  # 28,800 values in the widest maps: two of them may lie beyond each end
@@ -183,13 +184,13 @@ def test_no_training_images_is_one_line():
 def test_calibration_asks_for_the_training_split_only(model):
     asked = []
 
-    class Source:
-        def samples(self, data, split):
+    class Source(sources.Source):
+        def samples(self, data, split, limit=None):
             asked.append((data, split))
             return scenes(2)
 
-    Source.model = model
-    found = exporter._calibrated(Source(), "DIR", 2, SIZE, 0)
+    options = ExportOptions("int8", data="DIR", calibration_images=2)
+    found = exporter._ranges(options, Source("net", model, None), SIZE)
     assert asked == [("DIR", "train")]
     images = calibration.calibration_images(scenes(2), 2, SIZE)
     assert found == calibration.measure_ranges(model, images)

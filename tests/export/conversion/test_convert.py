@@ -10,7 +10,7 @@ import tiny_models
 from segnet_tf.export.checks import rules
 from segnet_tf.export.conversion import calibration, convert
 from segnet_tf.export.runtimes import cpu, registry
-from segnet_tf.export.tflite_file import flatbuffer
+from segnet_tf.export.tflite_file import flatbuffer, formats
 from segnet_tf.layers import MaxPoolingWithArgmax2D
 from segnet_tf.models import blocks
 
@@ -172,7 +172,7 @@ def test_output_kinds(channels, int8):
     ranges = ranges_of(model) if int8 else None
     image = tiny_models.images(seed=5)[0]
     answers = {}
-    for kind in convert.OUTPUT_KINDS:
+    for kind in formats.OUTPUT_KINDS:
         content = convert.convert(
             model, tiny_models.SIZE, format="int8", ranges=ranges, output_kind=kind
         )

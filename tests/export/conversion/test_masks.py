@@ -176,17 +176,6 @@ def test_every_pair_that_a_broken_filter_gets_wrong_is_counted(files, runtime):
     assert wrong == unequal
 
 
-def test_mismatches_by_hand():
-    mask = masks.Mask(name="mask", source=0, mask=1, axis=lowering.WIDTH, problem="")
-    source = np.array([1, 2, 2, 1, 3, 3, 9], np.float32).reshape(1, 1, 7, 1)
-    right = np.array([1, 0, 0], np.float32).reshape(1, 1, 3, 1)
-    assert masks.mismatches(mask, source, right) == (0, 3)
-    assert masks.mismatches(mask, source, right + np.float32(1e-7)) == (0, 3)
-    assert masks.mismatches(mask, source, 1 - right) == (3, 3)
-    half = np.array([1, 0.5, np.nan], np.float32).reshape(1, 1, 3, 1)
-    assert masks.mismatches(mask, source, half) == (2, 3)
-
-
 def test_a_gain_that_ends_the_process_is_one_line(tmp_path, monkeypatch):
     """512 quanta a step instead of 16: the stored numbers say so, and a child dies of it."""
     monkeypatch.setattr(lowering, "INT8_STEP", 512.0)
