@@ -1,10 +1,10 @@
-"""What must be true of an exported file, asked of the file itself and of the runtime."""
+"""What must be true of an exported file, checked in the file itself and on the runtimes."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -12,29 +12,48 @@ from segnet_tf.export.conversion import masks
 from segnet_tf.export.runtimes import cpu, registry
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.export.tflite_file.flatbuffer import Graph
+from segnet_tf.export.tflite_file.formats import Format
 
-# Their inputs or outputs are what the app sees, not the inside of the model.
+# They convert the file's own input or output, which need not be int8 in an int8 file.
 _BORDER_OPS = {"QUANTIZE", "DEQUANTIZE"}
-# They make a label map, which is no longer a quantity.
+# They turn logits into class ids, which are int32 or bool and have no scale.
 _LABEL_OPS = {"ARG_MAX", "GREATER", "CAST"}
-# XNNPACK knows none of these at the end of a graph, nor QUANTIZE between uint8 and int8. What turns
-# an int8 softmax into float32 is then a piece of its own.
+# XNNPACK takes none of these at the end of a graph, nor a QUANTIZE between uint8 and int8. After an
+# int8 softmax, the op that converts it to float32 is therefore a second partition.
 _ENDS = _LABEL_OPS | {"RESHAPE", "SQUEEZE", "STRIDED_SLICE", "SOFTMAX", "QUANTIZE"}
 _INTEGERS = {"int8", "int32"}
 
 
-def describe(graph: Graph) -> dict[str, Any]:
+class TensorFacts(TypedDict):
+    """A tensor as the report has it; `scale` and `zero_point` are empty if it is not quantized."""
+
+    shape: list[int]
+    dtype: str
+    scale: list[float]
+    zero_point: list[int]
+
+
+class Description(TypedDict):
+    """What `describe` found: op name -> count, dtype -> tensors, the file's input and output."""
+
+    ops: dict[str, int]
+    dtypes: dict[str, int]
+    input: TensorFacts
+    output: TensorFacts
+
+
+def describe(graph: Graph) -> Description:
     """Op counts and dtypes of a file."""
     dtypes = Counter(tensor.dtype for tensor in graph.tensors)
     return {
         "ops": dict(Counter(op.name for op in graph.ops)),
         "dtypes": dict(dtypes),
-        "input": _face(graph, graph.inputs[0]),
-        "output": _face(graph, graph.outputs[0]),
+        "input": _tensor_facts(graph, graph.inputs[0]),
+        "output": _tensor_facts(graph, graph.outputs[0]),
     }
 
 
-def _face(graph: Graph, index: int) -> dict[str, Any]:
+def _tensor_facts(graph: Graph, index: int) -> TensorFacts:
     tensor = graph.tensors[index]
     return {
         "shape": list(tensor.shape),
@@ -45,13 +64,13 @@ def _face(graph: Graph, index: int) -> dict[str, Any]:
 
 
 def op_failures(graph: Graph, allowed: tuple[str, ...] = ()) -> list[str]:
-    """Ops that a phone does not run: Flex and custom ones, except for those asked for by name."""
+    """Ops that a phone cannot run: Flex and custom ops, except those in `allowed`."""
     custom = {op.name for op in graph.ops if op.name.startswith("CUSTOM:")}
     bad = sorted(custom - set(allowed))
     return [f"ops that are not builtin: {', '.join(bad)}"] if bad else []
 
 
-def file_format(graph: Graph) -> str:
+def file_format(graph: Graph) -> Format:
     """What a file is meant to be: "int8", "dynamic", "float16" or "float32"."""
     computed = {index for op in graph.ops for index in op.outputs}
     if any(graph.tensors[index].dtype == "int8" for index in computed):
@@ -61,19 +80,19 @@ def file_format(graph: Graph) -> str:
 
 
 def input_failures(graph: Graph) -> list[str]:
-    """An input of bytes must take RGB as it is: MediaPipe feeds it without a look at its scale."""
-    face = _face(graph, graph.inputs[0])
-    zero = {"uint8": 0, "int8": -128}.get(face["dtype"])
-    if zero is None or (face["scale"], face["zero_point"]) == ([1.0], [zero]):
+    """An input of bytes must take RGB as it is: MediaPipe ignores the input's scale."""
+    found = _tensor_facts(graph, graph.inputs[0])
+    zero = {"uint8": 0, "int8": -128}.get(found["dtype"])
+    if zero is None or (found["scale"], found["zero_point"]) == ([1.0], [zero]):
         return []
     return [
-        f"the {face['dtype']} input has scale {face['scale']} and zero point "
-        f"{face['zero_point']}, not 1 and {zero}: RGB 0..255 would be taken for something else"
+        f"the {found['dtype']} input has scale {found['scale']} and zero point "
+        f"{found['zero_point']}, not 1 and {zero}: RGB 0..255 would be taken for something else"
     ]
 
 
 def int8_failures(graph: Graph) -> list[str]:
-    """Ops of an int8 file that compute in something else."""
+    """Ops of an int8 file that compute in another dtype."""
     failures = []
     for op in graph.ops:
         border = op.name in _BORDER_OPS and (
@@ -91,7 +110,7 @@ def int8_failures(graph: Graph) -> list[str]:
 
 
 def partition_failures(partitions: cpu.Partitions) -> list[str]:
-    """Whether XNNPACK takes the graph in one piece, except for ops at its very ends."""
+    """Whether XNNPACK takes the graph as one partition, except for ops at its very end."""
     left = [name for name in partitions.left_out if name not in _ENDS]
     allowed = (1, 2) if "SOFTMAX" in partitions.left_out else (1,)
     if partitions.count in allowed and not left:
@@ -99,17 +118,17 @@ def partition_failures(partitions: cpu.Partitions) -> list[str]:
     without = ", ".join(sorted(set(partitions.left_out))) or "any left out"
     return [
         f"XNNPACK takes {partitions.delegated} of {partitions.total} ops in "
-        f"{partitions.count} pieces, without {without}"
+        f"{partitions.count} partitions, without {without}"
     ]
 
 
 def mask_failures(graph: Graph, pools: int, layers: Sequence[str] = ()) -> list[str]:
-    """What the stored numbers say against the masks: 2 a pooling layer, all as meant.
+    """What is wrong with the masks as stored: each pooling layer needs 2, with the right constants.
 
     Args:
         graph: of the file.
-        pools: pooling layers that the model has.
-        layers: their names, so that one without its masks is named.
+        pools: how many pooling layers the model has.
+        layers: their names, so that the message names the ones without masks.
     """
     found = masks.find(graph)
     failures = [f"argmax mask {mask.name[:60]}: {mask.problem}" for mask in found if mask.problem]
@@ -147,7 +166,23 @@ def count_mask_mismatches(
         values = registry.get(runtime).run(shown, [image]).outputs[0][len(graph.outputs) :]
         by_index = dict(zip(wanted, values, strict=True))
         for mask in found:
-            counts = masks.mismatches(mask, by_index[mask.source], by_index[mask.mask])
+            counts = mask_mismatches(mask, by_index[mask.source], by_index[mask.mask])
             wrong += counts[0]
             total += counts[1]
     return wrong, total
+
+
+def mask_mismatches(mask: masks.Mask, source: np.ndarray, computed: np.ndarray) -> tuple[int, int]:
+    """How many pairs a runtime got wrong, and of how many.
+
+    Args:
+        mask: of the file.
+        source: the values that were compared, in real numbers or int8 codes.
+        computed: the mask in real numbers, from the same run.
+    """
+    count = computed.shape[mask.axis]
+    first = np.take(source, np.arange(0, 2 * count, 2), mask.axis)
+    second = np.take(source, np.arange(1, 2 * count, 2), mask.axis)
+    # 1 is stored as 255/255: the product may differ from 1 by a float32 rounding. NaN is wrong.
+    wrong = ~(np.abs(computed / mask.one - (second > first)) <= 1e-6)
+    return int(wrong.sum()), wrong.size

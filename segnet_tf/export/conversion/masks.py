@@ -1,4 +1,4 @@
-"""Finds the argmax masks in a .tflite file and holds them against NumPy."""
+"""Finds the argmax masks in a .tflite file, and what is wrong with the numbers stored for them."""
 
 from __future__ import annotations
 
@@ -54,22 +54,6 @@ def find(graph: Graph) -> list[Mask]:
             problem = "" if gains == lowering.FLOAT_GAINS else f"its gains are {gains}"
             found.append(Mask(name, halves[0], mask, halves[1], problem))
     return found
-
-
-def mismatches(mask: Mask, source: np.ndarray, computed: np.ndarray) -> tuple[int, int]:
-    """How many pairs a runtime got wrong, and of how many.
-
-    Args:
-        mask: of the file.
-        source: the values that were compared, in real numbers or int8 codes.
-        computed: the mask in real numbers, as the same run gave it.
-    """
-    count = computed.shape[mask.axis]
-    first = np.take(source, np.arange(0, 2 * count, 2), mask.axis)
-    second = np.take(source, np.arange(1, 2 * count, 2), mask.axis)
-    # 1 is stored as 255/255; the product may be a float32 rounding away from it. NaN is wrong.
-    wrong = ~(np.abs(computed / mask.one - (second > first)) <= 1e-6)
-    return int(wrong.sum()), wrong.size
 
 
 def _pair_axis(graph: Graph, op: Op) -> int:

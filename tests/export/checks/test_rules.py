@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from segnet_tf.errors import UserError
 from segnet_tf.export.checks import rules
-from segnet_tf.export.conversion import lowering
+from segnet_tf.export.conversion import lowering, masks
 from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.inference.tflite_model import check_survives
@@ -104,7 +104,7 @@ def test_an_op_that_xnnpack_leaves_out_cuts_the_graph():
     failures = rules.partition_failures(partitions)
     assert len(failures) == 1
     assert failures[0].startswith(f"XNNPACK takes {partitions.delegated} of {partitions.total} ")
-    assert failures[0].endswith("in 2 pieces, without REVERSE_V2")
+    assert failures[0].endswith("in 2 partitions, without REVERSE_V2")
 
 
 def test_the_ops_of_a_label_map_may_be_left_out():
@@ -131,7 +131,7 @@ def test_an_int8_softmax_and_uint8_faces_may_be_left_out():
     assert rules.partition_failures(faces) == []
     inside = cpu.Partitions(2, 7, 8, ("QUANTIZE",))
     assert rules.partition_failures(inside) == [
-        "XNNPACK takes 7 of 8 ops in 2 pieces, without QUANTIZE"
+        "XNNPACK takes 7 of 8 ops in 2 partitions, without QUANTIZE"
     ]
 
 
@@ -169,3 +169,14 @@ def test_a_file_that_takes_too_long_is_one_line(tmp_path):
 
 def test_latency_is_a_positive_number_of_milliseconds():
     assert 0 < cpu.latency_ms(lowered_pair.convert(SHAPE, "valid"), seconds=0.05) < 1000
+
+
+def test_mismatches_by_hand():
+    mask = masks.Mask(name="mask", source=0, mask=1, axis=lowering.WIDTH, problem="")
+    source = np.array([1, 2, 2, 1, 3, 3, 9], np.float32).reshape(1, 1, 7, 1)
+    right = np.array([1, 0, 0], np.float32).reshape(1, 1, 3, 1)
+    assert rules.mask_mismatches(mask, source, right) == (0, 3)
+    assert rules.mask_mismatches(mask, source, right + np.float32(1e-7)) == (0, 3)
+    assert rules.mask_mismatches(mask, source, 1 - right) == (3, 3)
+    half = np.array([1, 0.5, np.nan], np.float32).reshape(1, 1, 3, 1)
+    assert rules.mask_mismatches(mask, source, half) == (2, 3)
