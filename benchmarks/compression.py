@@ -4,8 +4,8 @@
     python benchmarks/compression.py --model weights:segnet_mini_camvid --data DIR \
         --qat-epochs 2 --fine-tune-epochs 4 --output DIR --json OUT
 
-One row a way to export, each file scored on the validation split. Without --data it is a quick look
-on a few drawn scenes, which the shipped weights have never seen.
+One row for each way to export; each file is scored on the validation split. Without --data it is a
+quick look on a few synthetic scenes, which the shipped weights have never seen.
 """
 
 from __future__ import annotations

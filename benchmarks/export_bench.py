@@ -32,13 +32,13 @@ FLOOR = "plain"
 MB = 1e6
 HEAD = (
     "network     1 thread ms  ratio  2 threads ms  ratio  live MB  arena MB  process MB  file MB"
-    "  pieces"
+    "  partitions"
 )
 NOTE = """\
 ratio: time against `plain`, which has no indices. live: tensors that live at one time, at most;
 arena: the span that the reference kernels' planner takes for them. process: peak resident memory of
 a new process that runs the file once; a bare one, which only imports LiteRT, has {base:.1f} MB.
-pieces: XNNPACK's partitions."""
+partitions: those that XNNPACK makes of the graph."""
 
 
 def measure_file(content: bytes) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def compare(model: Any, size: tuple[int, int], form: Format, torch: Any, seconds
 
 
 def row_text(name: str, row: dict[str, Any]) -> str:
-    """A line of the table; a dash for what PyTorch has not."""
+    """A line of the table; a dash for what PyTorch does not have."""
     cells = [f"{name:10}"]
     for threads, width in zip(THREADS, (11, 12), strict=True):
         timed = row[f"threads_{threads}"]
@@ -115,7 +115,7 @@ def row_text(name: str, row: dict[str, Any]) -> str:
         ("file_bytes", 7),
     ):
         cells.append(f"{row[key] / MB:{width}.2f}" if key in row else "-".rjust(width))
-    cells.append(f"{row.get('partitions', '-'):>6}")
+    cells.append(f"{row.get('partitions', '-'):>10}")
     return "  ".join(cells)
 
 

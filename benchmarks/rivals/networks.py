@@ -105,7 +105,7 @@ def layer_list(model: keras.Model) -> list[tuple[str, int]]:
 
 
 def exported(model: keras.Model, size: tuple[int, int], format: Format) -> bytes:
-    """The .tflite file of a network, calibrated on a few drawn scenes for int8."""
+    """The .tflite file of a network, calibrated on a few synthetic scenes for int8."""
     ranges = None
     if format == "int8":
         scenes = synthetic.samples("train", size=size, count=CALIBRATION_SCENES)

@@ -1,7 +1,7 @@
-"""Pruning and clustering: weights that a compressed download stores in fewer bytes.
+"""Pruning and clustering: they make a compressed download of the file smaller.
 
-The file itself stays as large and as fast: int8 filters are stored densely. TFLite's sparse
-encoding is not used, XNNPACK fails on it with int8.
+The file itself stays as large and as fast, since int8 filters are stored with their zeros. TFLite's
+sparse encoding is not used: XNNPACK fails on it with int8.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ import tf_keras
 
 from segnet_tf.export.compression import finetune, twin
 
-# Of the learning rate that the model was trained with. Pruning takes the weights that matter least,
-# the rest has little to mend: at 0.25 SegNet-Lite lost twice as much. Clustering moves them less.
+# Learning rates, as a fraction of the one that the model was trained with. Pruning removes the
+# least important weights, so the others must change little: with 0.25 SegNet-Lite lost twice as
+# much. Clustering changes the weights less than pruning does.
 PRUNING_RATE = 0.1
 CLUSTERING_RATE = 0.05
-# The share of the steps in which the zeros become more; the others mend what that cost.
+# The share of the steps in which weights are set to zero. In the steps after them the other weights
+# make up for it.
 PRUNING_STEPS = 0.5
-# How often in that time weights are set to zero.
+# How many times in these steps.
 PRUNINGS = 20
 
 
@@ -79,7 +81,7 @@ def prune(
         checkpoint=checkpoint,
         before_step=before_step,
     )
-    steps.on_epoch_end(batch=epochs)  # the last step moved zeros away from 0
+    steps.on_epoch_end(batch=epochs)  # the last step has changed weights that must be 0
     return twin.get_weights(tfmot.sparsity.keras.strip_pruning(network), model)
 
 
@@ -92,11 +94,11 @@ def cluster(
     checkpoint: Path | None = None,
     keep_zeros: bool = False,
 ) -> keras.Model:
-    """Lets every Conv2D filter have a few different values only, and trains those.
+    """Gives every Conv2D filter a few different values only, and trains those.
 
     Args:
         clusters: different values in a filter.
-        keep_zeros: one of them is 0, and what is 0 stays so: for a pruned model.
+        keep_zeros: one of the values is 0, and weights that are 0 stay 0: for a pruned model.
         model, how, epochs, checkpoint: as in `prune`.
 
     Returns:
@@ -111,9 +113,9 @@ def cluster(
             preserve_sparsity=keep_zeros,
         )
 
-    keras.utils.set_random_seed(how.config.seed)  # the first values are drawn
+    keras.utils.set_random_seed(how.config.seed)  # the first values are chosen at random
     with warnings.catch_warnings():
-        # tfmot leaves a filter as it is that has no more weights than that, and says so.
+        # tfmot warns of a filter that has no more weights than clusters, and leaves it as it is.
         warnings.simplefilter("ignore", UserWarning)
         network = _wrapped(model, wrap)
     finetune.fit(
@@ -124,14 +126,14 @@ def cluster(
         learning_rate=CLUSTERING_RATE * how.learning_rate,
         checkpoint=checkpoint,
     )
-    for layer in network.layers:  # the last step moved the values, not yet the filter
+    for layer in network.layers:  # the last step has changed the values; now the filters get them
         if hasattr(layer, "update_clustered_weights_associations"):
             layer.update_clustered_weights_associations()
     return twin.get_weights(tfmot.clustering.keras.strip_clustering(network), model)
 
 
 def shares(kernels: Sequence[np.ndarray], sparsity: float) -> list[float]:
-    """How much of each filter to prune, so that the network's answer changes little.
+    """How much of each filter to prune, so that the network's output changes little.
 
     By layer-adaptive magnitude-based pruning (LAMP, Lee et al. 2021, arXiv 2010.07611): a weight's
     score is its square over the sum of the squares in its filter that are no smaller, and the

@@ -1,8 +1,8 @@
-"""What tensorflow-model-optimization's quantization-aware training imitates of our int8 files.
+"""How tensorflow-model-optimization imitates our int8 files while it trains.
 
-Its own defaults imitate another converter's: one scale for all of a depthwise filter, activations
-that start at +-6 and follow each batch's extremes. Ours has one scale a channel, and ranges that
-clip outliers.
+Its defaults do not fit them: one scale for a whole depthwise filter, and activations that start
+with the range -6 to 6 and follow the extremes of each batch. Our files have one scale for each
+channel, and ranges that clip outliers.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import tf_keras
 from segnet_tf.export.conversion.calibration import IMAGE_RANGE, Ranges
 
 _quantization: Any = tfmot.quantization.keras
-# Adam moves a number by about the learning rate a step: a range's logarithm moves this much
-# faster than a weight, else a few hundred steps at 1e-4 would leave it where it was.
+# Adam changes a number by about the learning rate in each step. The logarithm of a range changes
+# RANGE_RATE times as much, or a few hundred steps of 1e-4 would hardly change it.
 RANGE_RATE = 10.0
 
 
 class LearnedRange(_quantization.quantizers.Quantizer):
-    """8 bits between two ends that training moves, `low <= 0 <= high`.
+    """8 bits between two ends that are trained, `low <= 0 <= high`.
 
     Args:
         low, high: where they begin. Each keeps its sign; an end at 0 stays there.
@@ -82,7 +82,7 @@ class PerChannel(_quantization.quantizers.Quantizer):
 
 
 class LayerConfig(_quantization.QuantizeConfig):
-    """What of one layer becomes int8: its filter, if it has one, and its output, if asked.
+    """The parts of one layer that become int8: its filter, if it has one, and maybe its output.
 
     Args:
         output: `(low, high)` that the output's range begins with; `None` leaves the output alone,
@@ -143,7 +143,7 @@ def quantized(
     with _quantization.quantize_scope(known | custom):
         annotated = tf_keras.models.clone_model(twin, clone_function=annotate)
         network = _quantization.quantize_apply(annotated)
-    # tfmot quantizes the image too, between the extremes of the images seen so far.
+    # tfmot quantizes the image too, to the extremes of the images so far: it gets our range.
     for layer in network.layers:
         if hasattr(layer, "quantizer_vars"):
             layer.quantizer_vars["min_var"].assign(IMAGE_RANGE[0])
@@ -152,7 +152,7 @@ def quantized(
 
 
 def learned(network: tf_keras.Model) -> tuple[dict[str, list[Any]], Ranges]:
-    """What training made of a `quantized` network.
+    """The weights and ranges of a `quantized` network after its training.
 
     Returns:
         Layer -> its weights, not quantized, in the order of `layer.get_weights()` of the twin;
@@ -163,7 +163,7 @@ def learned(network: tf_keras.Model) -> tuple[dict[str, list[Any]], Ranges]:
         if not isinstance(wrapper, _quantization.QuantizeWrapperV2):
             continue
         layer = wrapper.layer
-        # The layer itself now holds the quantized filter, the wrapper the filter.
+        # The layer now holds the quantized filter, and the wrapper the filter as it was trained.
         found = [filter_.numpy() for filter_, _, _ in wrapper._weight_vars]
         weights[layer.name] = found + [
             variable.numpy()

@@ -1,7 +1,7 @@
 """Short training of a tf_keras twin, on the data and with the loss that its model was trained with.
 
-Each finished epoch is kept in a file beside the output, so that a run that is cut off goes on where
-it was, to the same weights.
+Each finished epoch is kept in a file next to the output. A training that was cut off goes on from
+there and ends with the same weights.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.progress import counted
 from segnet_tf.training.preparation import Data, make_dataset, resolved_class_weights
 
-# How much a unit of divergence from the teacher weighs beside a unit of the model's own loss.
+# The loss that is trained: the model's own + TEACHING * divergence from the teacher.
 TEACHING = 4.0
 
 
@@ -44,9 +44,9 @@ class Recipe:
         samples: the training split.
         class_weights: of the loss, `None` for none.
         num_classes: logits a pixel.
-        teacher: the model as it is before; its answers are learned besides the labels. Fine-tuning
-            by labels alone drifts to where the last epochs of its training ended, and those are
-            seldom the ones that were kept as the best.
+        teacher: the model before this training; its outputs are learned besides the labels. With
+            labels alone the weights move toward those of the last epoch of the first training,
+            which is seldom the epoch that was kept as the best.
     """
 
     config: TrainConfig
@@ -131,7 +131,7 @@ def fit(
         UserError: the loss is no finite number, or the checkpoint cannot be written.
     """
     keras.utils.set_random_seed(how.config.seed)
-    # Else a resumed run would end at other weights than an unbroken one.
+    # A training that was cut off must end with the same weights as one that was not.
     tf.config.experimental.enable_op_determinism()
     loss_of = losses.get(how.config.loss, how.num_classes, class_weights=how.class_weights)
     rate = tf_keras.optimizers.schedules.CosineDecay(learning_rate, epochs * how.steps)
@@ -180,7 +180,7 @@ def fit(
 
 def divergence(taught: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Kullback-Leibler divergence of the class probabilities, the mean over all pixels, in nats."""
-    if logits.shape[-1] == 1:  # the other class's logit is 0
+    if logits.shape[-1] == 1:  # of two classes, the first with the logit 0
         taught, logits = (tf.pad(x, ((0, 0), (0, 0), (0, 0), (1, 0))) for x in (taught, logits))
     chances = tf.nn.softmax(taught)
     apart = tf.nn.log_softmax(taught) - tf.nn.log_softmax(logits)
@@ -188,7 +188,7 @@ def divergence(taught: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def _mark(state, how: Recipe, label: str, epochs: int, learning_rate: float) -> str:
-    """What a training is known by: how it is done, and the weights it begins with."""
+    """Identifies a training: how it is done, and the weights it begins with."""
     config = how.config.to_json()
     facts = [label, epochs, learning_rate, config, how.class_weights, how.samples.source]
     digest = hashlib.sha256(json.dumps([*facts, how.samples.stems]).encode())
@@ -217,6 +217,6 @@ def _restore(path: Path | None, state, mark: str) -> int:
                 variable.assign(arrays[f"v{index}"])
             epochs = int(arrays["epochs"])
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
-        return 0  # a training is started again rather than refused
+        return 0  # a damaged file is no reason to refuse: the training starts again
     print(f"going on after epoch {epochs}, kept in {path}", file=sys.stderr, flush=True)
     return epochs

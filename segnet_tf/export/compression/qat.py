@@ -1,4 +1,4 @@
-"""Quantization-aware fine-tuning: filters and activation ranges learn to be int8."""
+"""Quantization-aware training: filters and ranges are trained with int8 rounding in the graph."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from segnet_tf.export.compression import fake_quant, finetune, twin
 from segnet_tf.export.conversion.calibration import Ranges
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 
-# Of the learning rate that the model was trained with. The weights are good already.
+# The learning rate, as a fraction of the one that the model was trained with. It is small because
+# the weights are good already.
 RATE = 0.02
-# The range of their outputs in an exported file follows from their input's, see convert.py.
+# In an exported file the range of their output follows from that of their input, see
+# `conversion.layer_lowering`.
 _RANGE_OF_INPUT = (
     keras.layers.Rescaling,
     MaxPoolingWithArgmax2D,

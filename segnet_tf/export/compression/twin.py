@@ -1,7 +1,7 @@
-"""A tf_keras copy of a Keras 3 model: tensorflow-model-optimization takes no other.
+"""A tf_keras copy of a Keras 3 model, since tensorflow-model-optimization takes tf_keras only.
 
-Both run in one process. A twin has the layers of its model under the same names, so that weights
-go over and come back layer by layer.
+Both run in one process. The copy, a twin, has the layers of its model under the same names: weights
+are copied layer by layer, there and back.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class _Options:
 class FrozenStatistics(tf_keras.layers.BatchNormalization):
     """Batch normalization by its moving statistics in training too; scale and offset are trained.
 
-    An exported file has these statistics folded into its filters: fine-tuning for it must see
-    them, and not those of each small batch.
+    An exported file has the moving statistics in its filters. Training for it must use them too,
+    and not those of each small batch.
     """
 
     def call(self, inputs, training=None, mask=None):
@@ -122,14 +122,14 @@ _TWINS: dict[type, tuple[type, tuple[str, ...]]] = {
     MaxUnpooling2D: (TwinUnpool, ("output_size",)),
     LocalResponseNormalization: (TwinNormalization, ("size", "alpha", "beta")),
 }
-# What tf_keras must be told of to copy a twin.
+# Classes that tf_keras must be given to copy a twin.
 CUSTOM: dict[str, type] = {
     cls.__name__: cls for cls in (TwinPool, TwinUnpool, TwinNormalization, FrozenStatistics)
 }
 
 
 def build(model: keras.Model, *, frozen_statistics: bool = False) -> tf_keras.Model:
-    """The twin of `model`: same graph, same names, same weights, same answers in float32.
+    """The twin of `model`: same graph, same names, same weights, same outputs in float32.
 
     Args:
         model: as `graph.walk` takes it.

@@ -19,8 +19,8 @@ Ranges = dict[str, tuple[float, float]]
 # RGB bytes, whatever the calibration images hold: a scale of exactly 1, which MediaPipe assumes.
 IMAGE_RANGE = (0.0, 255.0)
 
-# The part of a tensor's values that may lie beyond either end of its range, and how many of
-# them are looked at.
+# The share of a tensor's values that may be below its range, and the same above it; and how many
+# values of a tensor are looked at.
 CLIPPED = 1e-4
 SAMPLED = 200_000
 
@@ -38,7 +38,7 @@ class AnyRange(Ranges):
 def calibration_images(
     samples: Samples, count: int, size: tuple[int, int], seed: int = 0
 ) -> Iterable[np.ndarray]:
-    """Yields `count` images, drawn without repetition from `samples` by `seed`.
+    """Yields `count` different images of `samples`, chosen at random by `seed`.
 
     Args:
         samples: the training split.
@@ -88,7 +88,7 @@ def read_ranges(path: str | Path) -> Ranges:
 
 
 def measure_ranges(model: keras.Model, images: Iterable[np.ndarray]) -> Ranges:
-    """Runs `model` over `images` and notes the range of each tensor.
+    """Runs `model` on `images` and measures the range of each tensor.
 
     The ends of a range are the values that one in 10,000 exceeds, averaged over the images. On
     CamVid's validation images 92.5 % of a SegNet-Mini's pixels then kept their class, 89.8 % with
@@ -105,10 +105,10 @@ def measure_ranges(model: keras.Model, images: Iterable[np.ndarray]) -> Ranges:
     Raises:
         UserError: a tensor is not finite.
     """
-    # What the file computes in, whatever the training did.
+    # The file computes in float32 or int8, also after a training in mixed precision.
     model = graph.as_float32(model)
 
-    @tf.function(autograph=False)  # AutoGraph would turn a UserError into a page of its own
+    @tf.function(autograph=False)  # AutoGraph would wrap a UserError in an error of many lines
     def ends(image):
         found = {}
 
@@ -128,11 +128,11 @@ def measure_ranges(model: keras.Model, images: Iterable[np.ndarray]) -> Ranges:
 
 
 def _ends(value: tf.Tensor) -> tf.Tensor:
-    """`(low, high)`: what one in 10,000 values lies below and above; NaN for NaN anywhere."""
+    """`(low, high)`: one in 10,000 values is below, one above. NaN if any value is not finite."""
     flat = tf.reshape(value, [-1])
     finite = tf.reduce_all(tf.math.is_finite(flat))
     if flat.shape[0] > SAMPLED:
-        # A fixed draw: it takes all channels alike, which a stride would not.
+        # At random, but the same each time: every n-th value could be of the same few channels.
         draw = np.random.default_rng(0).integers(0, flat.shape[0], SAMPLED)
         flat = tf.gather(flat, draw)
     exceeding = int(flat.shape[0] * CLIPPED) + 1
@@ -149,5 +149,5 @@ def _range(name: str, span: np.ndarray) -> tuple[float, float]:
             f"Received: {name} between {low} and {high}. Train it again."
         )
     low, high = min(low, 0.0), max(high, 0.0)
-    # A dead layer, zero everywhere, still needs a scale.
+    # A layer whose output is 0 everywhere needs a scale too.
     return (low, high) if low < high else (0.0, 1.0)

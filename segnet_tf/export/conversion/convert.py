@@ -1,4 +1,4 @@
-"""Keras model in, .tflite bytes out. Says nothing of files, checks or reports."""
+"""Keras model in, the bytes of a .tflite file out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from segnet_tf.export.conversion.layer_lowering import (
 from segnet_tf.export.tflite_file import formats
 from segnet_tf.export.tflite_file.formats import Format, IoType, OutputKind, Unpool
 
-# From this many elements on the converter's dynamic range quantization rounds a constant to int8.
+# The dynamic format stores a constant as int8 if it has at least this many elements.
 DYNAMIC_RANGE_ELEMENTS = 1024
 
 
@@ -71,9 +71,9 @@ def convert(
         return {output_kind: _finish(lowering.lower(model, image), output_kind)}
 
     signature = tf.TensorSpec((batch, *input_size, 3), tf.float32, name=graph.INPUT)
-    # AutoGraph would turn a UserError into a page of its own.
+    # AutoGraph would wrap a UserError in an error of many lines.
     function = tf.function(forward, input_signature=[signature], autograph=False)
-    # The converter freezes only variables that a tf.Module owns; the others it leaves unset.
+    # The converter writes the values of variables that a tf.Module owns, and of no others.
     owner = tf.Module()
     owner.owned = [variable.value for variable in model.variables]
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
@@ -81,7 +81,7 @@ def convert(
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if format == "int8":
-        # The ranges are in the graph, so no representative data set is asked for.
+        # The ranges are in the graph: the converter needs no representative data set.
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         io_type = tf.as_dtype(io)
         converter.inference_input_type = io_type

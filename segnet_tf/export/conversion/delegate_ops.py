@@ -1,7 +1,7 @@
 """Argmax pooling and unpooling as the pair of custom ops that GPU delegates and XNNPACK have.
 
-`MaxPoolingWithArgmax2D` and `MaxUnpooling2D` come from MediaPipe. They exist in float only, with an
-index that counts inside its window; no TFLite interpreter has kernels of its own for them.
+`MaxPoolingWithArgmax2D` and `MaxUnpooling2D` come from MediaPipe. They exist in float only, and
+their index counts inside its window. No TFLite interpreter has its own kernels for them.
 
 TensorFlow's converter writes its own argmax pooling and that pooling's gradient, which is the
 unpooling, as custom ops of TensorFlow's names. `named` gives them the names, options and inputs
@@ -43,7 +43,7 @@ _WINDOW = {"ksize": (1, 2, 2, 1), "strides": (1, 2, 2, 1), "padding": "VALID"}
 
 @dataclass(frozen=True)
 class Argmax:
-    """The index tensor of a graph that is being converted, and what the unpooling asks of it.
+    """The index tensor of a graph that is being converted, and what its unpooling needs.
 
     Attributes:
         source: the map that was pooled, made even.
@@ -91,8 +91,8 @@ def max_unpool(pooled: tf.Tensor, argmax: Argmax) -> tf.Tensor:
 def named(content: bytes) -> bytes:
     """A converted file with the delegates' ops in place of TensorFlow's.
 
-    Edited in place, with what is longer put at the end: the converter's weights stay where it
-    put them.
+    Fields are changed where they are, and longer content is added at the end: the weights stay
+    where the converter put them, and aligned.
     """
     data = bytearray(content)
     model = schema.Model.GetRootAs(data, 0)
@@ -131,7 +131,7 @@ def _field(table, slot: int) -> int:
 def _point(data: bytearray, table, slot: int, stored: bytes) -> None:
     """Puts `stored` at the end and makes a field refer to it."""
     place = _field(table, slot)
-    # The length comes first, in 4 bytes: what follows it is aligned to 16.
+    # The content follows its length, which has 4 bytes, and must be aligned to 16.
     data += bytes(-(len(data) + 4) % 16)
     distance = len(data) - place
     data[place : place + 4] = np.array(distance, "<u4").tobytes()

@@ -66,8 +66,9 @@ def walk(model: keras.Model, image: Any, handlers: dict[type, Handler], observe:
         handlers: layer class -> what is called in its place. A handler may return any object for
             a tensor, as long as another handler takes it. A `Value` goes to a handler as it is,
             and as its tensor to a layer without one.
-        observe: sees each tensor that stays a tensor in the exported graph. A convolution whose
-            only reader is a normalization or an activation fuses with it and is not seen.
+        observe: called with each tensor that is also one in the exported graph. The output of a
+            convolution is none if only a normalization or an activation reads it: the converter
+            fuses the two.
 
     Returns:
         The model's output.

@@ -4,10 +4,10 @@ A 2x2 window's argmax is two comparisons: which of each horizontal pair is large
 the two winners. "The second is strictly greater" is a depthwise convolution with the kernel
 (-gain, +gain) and the stride of the pooling, clipped to two values: one mask a direction.
 Horizontal pairs first gives row-major order, in which the first of equal values wins; vertical
-first would not. COMPARE, SELECT, CAST, SCATTER and ARG_MAX, the obvious forms, are refused by GPU
-delegates or cut the graph into pieces.
+first would not. GPU delegates refuse COMPARE, SELECT, CAST, SCATTER and ARG_MAX, the obvious ops
+for this, or split the graph into several partitions at them.
 
-Everything here takes and gives tensors of known size and rank 4.
+All functions take and return tensors of rank 4 whose size is known.
 """
 
 from __future__ import annotations
@@ -19,21 +19,29 @@ import tensorflow as tf
 
 from segnet_tf.errors import UserError
 
-# float32, float16 weights and float16 execution: every difference of two values must become 0 or
-# 1. One gain big enough for the smallest is infinite in float16, and inf - inf is NaN; three with
-# a clip after each stay below 65504 there for differences up to 127. Together they are 2**37:
-# exact down to one rounding step of numbers from 2**-14 up, and for any number of 1e-11 next to 0.
-# Values nearer than 2**-37 share what is unpooled; in float32 they may be as large as 2**119.
+# In float a mask is clip(clip(clip(d * 2**9) * 2**13) * 2**15) of the difference d = second -
+# first, and must be 0 or 1, also where a runtime stores or computes in float16.
+# - d <= 0 gives 0, and d >= 2**-37 gives 1, since the gains' product is 2**37. Two different
+#   float32 numbers of at least 2**-14 are at least 2**-37 apart, and 1e-11 is more than 2**-37
+#   above 0.
+# - 0 < d < 2**-37 gives a fraction: both values of the pair then get a part of what is unpooled.
+# - One gain of 2**37 would be infinite in float16, and inf - inf is NaN. With three, and a clip
+#   after each, d * 2**9 is the largest number: below 65504, the largest of float16, for d up to
+#   127. In float32 it is finite for values up to 2**119.
 # LiteRT's GPU delegate pools no value below -10000, with these masks or without.
 FLOAT_GAINS = (2.0**9, 2.0**13, 2.0**15)
-# int8: gain * scale must stay within [1, 126]: below 1 a difference of one quantum is lost,
-# above 126 XNNPACK's requantization overflows its limit. 16 leaves room on both sides.
+# In int8 a mask is clip(gain * d) to 0..one, where `one` is the mask's largest value and d a
+# multiple of the map's scale. With step = gain * scale / one:
+# - 1 <= step, else a difference of one quantum gives less than `one`;
+# - step <= 126, above which XNNPACK aborts: its ratio of scales would reach 256.
+# INT8_STEP leaves room on both sides. A GPU delegate may run an int8 file in float16, whose largest
+# number is 65504. There both must hold:
+# - gain = step * one / scale <= 65504: for small scales the step is lowered, to LEAST_INT8_STEP at
+#   scale = 3.1e-5 * one;
+# - gain * d <= 255 * step * one <= 65504: kept by step * one <= 2 * LARGEST_SUBTRACTED = 128.
+# A scale below 6.1e-5, the smallest normal float16, is not exact there whatever the step.
 INT8_STEP = 16.0
 LEAST_INT8_STEP = 2.0
-# A GPU delegate may run an int8 file in float16, where a gain, and a gain times a value, must stay
-# finite. The second is 255 * step * the mask's largest value; the first is a matter of the scale,
-# and kept by a smaller step down to a scale of 3.1e-5 of the mask's largest value. Scales below
-# 6.1e-5, the smallest normal float16, are wrong there all the same.
 LARGEST_SUBTRACTED = 64.0
 LARGEST_FLOAT16 = 65504.0
 
@@ -69,7 +77,7 @@ def max_pool(
     name: str,
     largest_kernel: int | None = None,
 ) -> tuple[tf.Tensor, Argmax]:
-    """2x2 max-pooling with stride 2, and what says where each maximum was.
+    """2x2 max-pooling with stride 2, and where each maximum was.
 
     Args:
         x: float `(batch, height, width, channels)`, static shape.
@@ -101,11 +109,14 @@ def max_unpool(
     """
     batch, height, width, channels = pooled.shape
     first, second = _split(pooled, argmax, HEIGHT, value_range)
-    # Both rows of a window in one row, twice as wide, until the columns are done: the map's two
-    # readers would make XNNPACK copy a reshaped one, a mask's only reader does not.
+    # Upper rows to the left, lower rows to the right: (batch, h, 2 * w, channels). Interleaving
+    # them now would be a RESHAPE of a map that two ops read, whose data XNNPACK then copies.
+    # `_split` reshapes the mask to this layout instead, which one op reads and XNNPACK does not
+    # copy.
     x = tf.concat([first, second], WIDTH)
     first, second = _split(x, argmax, WIDTH, value_range)
-    # Interleaving at rank 4, the most that GPU delegates take: the channels hold the columns.
+    # Left columns in the first channels, right columns in the others: one RESHAPE then interleaves
+    # rows and columns, at rank 4, the highest that GPU delegates take.
     x = tf.concat([first, second], CHANNELS)
     x = tf.reshape(x, (batch, 2 * height, 2 * width, channels))
     return to_size(x, argmax.size)
@@ -153,12 +164,13 @@ def _pair_difference(x: tf.Tensor, axis: int, gain: float, name: str) -> tf.Tens
     step = (2, 1) if axis == HEIGHT else (1, 2)
     pair = np.array([-gain, gain], np.float32).reshape(*step, 1, 1)
     kernel = np.broadcast_to(pair, (*step, x.shape[-1], 1))
-    # The TensorFlow kernel wants equal strides, TFLite's does not; nothing runs it in TensorFlow.
+    # TensorFlow's kernel takes equal strides only, TFLite's takes any. This op never runs in
+    # TensorFlow: it is only converted.
     return tf.nn.depthwise_conv2d(x, kernel, (1, *step, 1), "VALID", name=name)
 
 
 def _pair_halves(x: tf.Tensor, axis: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """The first and the second of each pair; the next axis holds the pair while it is cut."""
+    """The first and the second of each pair, cut as halves of the axis after `axis`."""
     batch, height, width, channels = x.shape
     if axis == HEIGHT:
         x = tf.reshape(x, (batch, height // 2, 2 * width, channels))
@@ -184,8 +196,9 @@ def _split(
         second = x * later()
         first = x - second
     elif value_range[0] == 0 and value_range[1] <= LARGEST_SUBTRACTED:
-        # Less the largest value, any value ends at 0, the lowest code. XNNPACK takes half as long
-        # for an int8 SUB as for a MUL.
+        # Values are 0 to m = value_range[1], and the mask is 0 or m: x - 0 = x and x - m <= 0,
+        # which int8 stores as 0, its lowest value. XNNPACK needs half as long for an int8 SUB as
+        # for a MUL.
         first = fake_quantize(x - later(value_range[1]), value_range)
         second = fake_quantize(x - first, value_range)
     else:
@@ -195,10 +208,10 @@ def _split(
 
 
 def to_even(x: tf.Tensor, padding: str) -> tf.Tensor:
-    """Drops the last odd row and column (floor) or repeats them (ceil).
+    """Makes both sides even: drops the last row and column (floor) or repeats them (ceil).
 
-    A repeated value ties with itself and the first of equals wins, so it is never chosen, whatever
-    its sign; zeros would be chosen among negative values.
+    A repeated value is equal to the one before it, and the first of equal values wins: the copy is
+    never chosen. Zeros in its place would be chosen over negative values.
     """
     for axis in (HEIGHT, WIDTH):
         side = x.shape[axis]
@@ -218,7 +231,7 @@ def to_even(x: tf.Tensor, padding: str) -> tf.Tensor:
 
 
 def to_size(x: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Cuts off what ceil mode repeated, fills up with zeros what floor mode dropped."""
+    """Removes what `to_even` repeated, adds zeros for what it dropped."""
     missing = [size[0] - x.shape[HEIGHT], size[1] - x.shape[WIDTH]]
     for axis, lack in zip((HEIGHT, WIDTH), missing, strict=True):
         if lack < 0:
@@ -232,7 +245,7 @@ def cut(x: tf.Tensor, axis: int, start: int, length: int) -> tf.Tensor:
     """`length` places of `x` along `axis`, from `start` on; `x` itself where that is all."""
     if length == x.shape[axis]:
         return x
-    # Whole sizes: XNNPACK leaves a SLICE with -1 for "the rest" to others.
+    # No -1 for "the rest" in the sizes: XNNPACK refuses such a SLICE.
     begin, size = [0] * 4, list(x.shape)
     begin[axis], size[axis] = start, length
     return tf.slice(x, begin, size)

@@ -9,16 +9,17 @@ import numpy as np
 from segnet_tf.export.conversion import lowering
 from segnet_tf.export.tflite_file.flatbuffer import Graph, Op, Tensor
 
-# XNNPACK refuses a requantization ratio of 256, and the runtime then ends the process.
+# XNNPACK refuses scales with input * kernel / output >= 256, and the runtime then aborts the
+# process.
 LARGEST_RATIO = 256.0
-# A GPU delegate may run an int8 file in float16, whose normal numbers begin at 2**-14. One step of
-# a smaller scale is rounded there, or lost: two values then compare as equal.
+# A GPU delegate may run an int8 file in float16, whose smallest normal number is 2**-14. With a
+# smaller scale two int8 values that differ by 1 may be rounded to the same number there.
 SMALLEST_SCALE = 2.0**-14
 
 
 @dataclass(frozen=True)
 class Mask:
-    """Where a file compares the two of each pair.
+    """The op of a file that compares the two values of each pair.
 
     Attributes:
         name: of the tensor that subtracts, which has the pooling layer's name in it.
@@ -38,7 +39,7 @@ class Mask:
 
 
 def find(graph: Graph) -> list[Mask]:
-    """All masks of a file, each with what its stored numbers say against it."""
+    """All masks of a file, each with what is wrong in its stored numbers."""
     found = []
     for op in graph.ops:
         output = graph.tensors[op.outputs[0]]
@@ -83,7 +84,7 @@ def _cut_in_halves(graph: Graph, op: Op) -> tuple[int, int] | None:
 
 
 def _end_of_gains(graph: Graph, tensor: int) -> tuple[int, tuple[float, ...]]:
-    """The last of a chain of multiplications by a constant, and the constants."""
+    """The last tensor of a chain of multiplications by constants, and the constants."""
     gains: list[float] = []
     while True:
         readers = graph.readers(tensor)
@@ -132,7 +133,7 @@ def _problem(graph: Graph, op: Op) -> str:
 
 
 def _range_problem(graph: Graph, mask: Tensor) -> str:
-    """What an int8 mask's readers would make of its range."""
+    """Whether the range of an int8 mask fits the ops that read it; empty if it does."""
     readers = [(mask.index, reader) for reader in graph.readers(mask.index)]
     for read, reader in readers:
         if reader.name in ("RESHAPE", "CONCATENATION"):  # the latter for groups of channels
@@ -140,7 +141,7 @@ def _range_problem(graph: Graph, mask: Tensor) -> str:
             continue
         one, lowest = 1.0, [mask.zero_point[0]]
         if reader.name == "SUB" and reader.inputs[1] == read:
-            # It ends at the lowest code: that must be 0, and the mask as wide as the map.
+            # x - mask must end at the lowest code, which must be 0: the mask needs the map's range.
             changed = graph.tensors[reader.inputs[0]]
             one = _one(changed)
             lowest.append(changed.zero_point[0])
@@ -150,7 +151,7 @@ def _range_problem(graph: Graph, mask: Tensor) -> str:
 
 
 def _one(mask: Tensor) -> float:
-    """The highest code's value, where the lowest is 0."""
+    """The value of the highest code of a range that begins at 0."""
     return float(mask.scale[0] * 255)
 
 

@@ -1,7 +1,7 @@
-"""Puts a file's mask ops where their map is made, so that the map need not be kept.
+"""Moves the mask ops of a file to where the maps they compare are made, which saves memory.
 
-The converter places them next to their use, in the decoder. The encoder's maps then stay in
-memory until the end, which is what pooling indices are there to avoid.
+The converter places them next to where the masks are used, in the decoder. The maps of the encoder
+would then stay in memory until the end: what SegNet's pooling indices are there to avoid.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OPERATORS = 4 + 2 * 3
 
 
 def masks_first(content: bytes) -> bytes:
-    """The same .tflite file, each argmax mask made as soon as the map it compares is there."""
+    """The same .tflite file, with each argmax mask computed right after the map it compares."""
     graph = flatbuffer.read(content)
     early = _mask_ops(graph)
     order: list[int] = []
@@ -33,7 +33,7 @@ def masks_first(content: bytes) -> bytes:
     for index in range(len(graph.ops)):
         if index not in early:
             run(index)
-        for mask in list(waiting):  # in file order, so a chain of them runs in one go
+        for mask in list(waiting):  # in the file's order: all ops of a mask follow one another
             if missing.isdisjoint(graph.ops[mask].inputs):
                 waiting.remove(mask)
                 run(mask)
@@ -55,7 +55,7 @@ def _mask_ops(graph: Graph) -> set[int]:
 
 
 def _permuted(content: bytes, order: list[int]) -> bytes:
-    """Reorders the table of ops in place: writing the file anew would lose its alignment."""
+    """Reorders the list of ops in place: packing the file again would lose its alignment."""
     subgraph = schema.Model.GetRootAs(content, 0).Subgraphs(0)
     start = subgraph._tab.Vector(
         number_types.UOffsetTFlags.py_type(subgraph._tab.Offset(_OPERATORS))

@@ -98,7 +98,7 @@ def read(content: bytes) -> Graph:
     """Reads a .tflite file.
 
     Raises:
-        UserError: it is none, it is cut short, or it holds several subgraphs.
+        UserError: it is no .tflite file, it is cut short, or it holds several subgraphs.
     """
     model = _parse(content)
     if len(model.subgraphs or ()) != 1:
@@ -113,8 +113,7 @@ def read(content: bytes) -> Graph:
 def with_outputs(content: bytes, tensors: list[int]) -> bytes:
     """The same file with inner tensors as outputs, after its own.
 
-    Any runtime then shows what it computed there, delegates included, which else keep their inner
-    tensors to themselves.
+    Any runtime then returns what it computed there. Delegates give access to outputs only.
     """
     model = _parse(content)
     graph = model.subgraphs[0]
@@ -142,7 +141,7 @@ def damage_in_one_line() -> Iterator[None]:
         yield
     except UserError:
         raise
-    # What a damaged offset runs into depends on where it points.
+    # Which exception a damaged offset raises depends on where it points.
     except Exception as error:
         raise UserError(
             "`tflite` must be a whole .tflite file. "

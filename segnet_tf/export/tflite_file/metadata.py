@@ -26,7 +26,7 @@ BUFFER = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
 SEGMENTER, SEGMENTER_IDENTIFIER = "SEGMENTER_METADATA", b"V001"
 OUTPUT = "segmentation_masks"
-# SEGMENTER_METADATA is in the schema since then.
+# The first version of the schema that has SEGMENTER_METADATA.
 SCHEMA_VERSION = "1.5.0"
 # What a client has to do to the output for probabilities.
 ACTIVATIONS = ("none", "sigmoid", "softmax")
@@ -60,12 +60,12 @@ class Metadata:
 
 
 def attach(content: bytes, output_kind: str, labels: Sequence[str] | None) -> bytes:
-    """Puts the metadata into a file that `convert.convert` made; the same bytes each time.
+    """Adds the metadata to a file that `convert.convert` made; the same bytes each time.
 
     Args:
-        content: of the file; its numbers stay where they are, aligned.
+        content: of the file; its weights stay where they are, and aligned.
         output_kind: `"logits"`, `"probabilities"` or `"labels"`. A label map gets its class names
-            only: MediaPipe would take the ids for scores and show a mask of nonsense.
+            only: MediaPipe would take the ids for scores and show a wrong mask.
         labels: as `check_labels` lets them pass, or `None`.
 
     Raises:
@@ -86,7 +86,7 @@ def attach(content: bytes, output_kind: str, labels: Sequence[str] | None) -> by
         return content
     archive = io.BytesIO(content)
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_STORED) as packed:
-        # Its date and system would otherwise be of here and now.
+        # Else the entry would hold today's date and this operating system.
         entry = zipfile.ZipInfo(LABELS, (1980, 1, 1, 0, 0, 0))
         entry.create_system = 3
         entry.external_attr = 0o644 << 16

@@ -34,7 +34,7 @@ def write(root: dict[int, Any], identifier: bytes) -> bytes:
 
 
 def _table(builder: flatbuffers.Builder, fields: dict[int, Any]) -> int:
-    # What a table points at has to be there before it.
+    # A flatbuffer needs what a table points at before the table.
     places = {
         slot: _place(builder, value)
         for slot, value in fields.items()
@@ -80,8 +80,8 @@ def _offsets(builder: flatbuffers.Builder, places: list[int]) -> int:
 def with_buffer(content: bytes, name: str, data: bytes) -> bytes:
     """The .tflite file `content` with one more entry in its metadata.
 
-    What was there stays as it is and keeps its alignment, which packing the file anew loses: a new
-    root and new lists of buffers and metadata are written before it.
+    The old bytes stay as they are and keep their alignment, which packing the file again would
+    lose. A new root and new lists of buffers and metadata are written in front of them.
     """
     old = content + bytes(-len(content) % ALIGNMENT)
     model = schema.Model.GetRootAs(content, 0)
@@ -121,7 +121,7 @@ def with_buffer(content: bytes, name: str, data: bytes) -> bytes:
 class Table:
     """A table in a flatbuffer, read by slot; what is missing is `None` or empty.
 
-    Damaged offsets raise whatever they run into; see `flatbuffer.damage_in_one_line`.
+    Damaged offsets raise exceptions of many types; see `flatbuffer.damage_in_one_line`.
     """
 
     def __init__(self, content: bytes, position: int | None = None):
