@@ -33,7 +33,7 @@ def text(manifest: dict[str, Any]) -> str:
         classes=classes,
         delegated=parts["delegated"],
         total=parts["total"],
-        pieces="one piece" if parts["count"] == 1 else f"{parts['count']} pieces",
+        partitions="one partition" if parts["count"] == 1 else f"{parts['count']} partitions",
     )
 
 

@@ -1,9 +1,9 @@
-"""Runs a file and its Keras model on the same images: pixels that agree, and both scores."""
+"""Runs a file and its Keras model on the same images: how many pixels agree, and both scores."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import keras
 import numpy as np
@@ -18,12 +18,37 @@ from segnet_tf.inference.tflite_model import TFLiteModel
 from segnet_tf.metrics import SegmentationScores
 from segnet_tf.system.progress import counted
 
-# Enough to see a broken file where there is nothing to score on.
-DRAWN_SCENES = 8
+# Enough to see a broken file when there are no labels to score on.
+SYNTHETIC_SCENES = 8
+
+
+class Scores(TypedDict):
+    """What `compare` found; fractions, `None` without labels to score on.
+
+    Attributes:
+        pixel_agreement: the part of the pixels to which both give the same class.
+        keras_mean_iou: of the Keras model.
+        tflite_mean_iou: of the file.
+        mean_iou_drop: what the file loses.
+        images: how many were run.
+        data: the source and the split.
+    """
+
+    pixel_agreement: float
+    keras_mean_iou: float | None
+    tflite_mean_iou: float | None
+    mean_iou_drop: float | None
+    images: int
+    data: str
 
 
 def model_images(graph: Graph, samples: Samples | None, count: int) -> list[np.ndarray]:
-    """The first images of `samples` (drawn ones for `None`), at the file's input size and batch.
+    """The first images of `samples`, resized and grouped as the file's input asks.
+
+    Args:
+        graph: of the file.
+        samples: images; `None` for synthetic scenes.
+        count: batches to return; fewer if `samples` has fewer images.
 
     Returns:
         float32 `(batch, height, width, 3)` each, RGB 0..255.
@@ -35,31 +60,28 @@ def model_images(graph: Graph, samples: Samples | None, count: int) -> list[np.n
     for index in range(min(count * batch, len(samples))):
         image, _ = samples.read(index)
         images.append(tf.image.resize(tf.cast(image, tf.float32), (height, width)).numpy())
-    # Different ones in a batch, which shows one taken for another; again from the first at its end.
+    # A batch gets different images, so that a mix-up inside a batch shows. If the images do not
+    # fill the last batch, it goes on with the first ones.
     full = -(-len(images) // batch) * batch
     stacked = np.stack([images[index % len(images)] for index in range(full)])
     return list(stacked.reshape(-1, batch, height, width, 3))
 
 
-def compare(path: Path, model: keras.Model, samples: Samples | None) -> dict[str, Any]:
-    """Pixel agreement, and mIoU of both where there are labels.
+def compare(path: Path, model: keras.Model, samples: Samples | None) -> Scores:
+    """Pixel agreement, and the mIoU of both where there are labels.
 
     Args:
         path: of the .tflite file.
         model: the Keras model it was made from.
-        samples: images and labels; `None` compares pixels on drawn scenes.
-
-    Returns:
-        `pixel_agreement`, `keras_mean_iou`, `tflite_mean_iou`, `mean_iou_drop` (fractions,
-        the last three `None` without labels), `images`, `data`.
+        samples: images and labels; `None` compares pixels on synthetic scenes.
     """
     tflite = TFLiteModel(path)
     file = Predictor(tflite, str(path))
     keras_model = Predictor(model, model.name)
-    size = file.input_size
+    size = tflite.input_size
     scored = samples is not None
     if samples is None:
-        samples = synthetic.samples("val", size=size, count=DRAWN_SCENES)
+        samples = synthetic.samples("val", size=size, count=SYNTHETIC_SCENES)
     else:
         file.check_classes(len(samples.classes))
         keras_model.check_classes(len(samples.classes))
@@ -68,44 +90,43 @@ def compare(path: Path, model: keras.Model, samples: Samples | None) -> dict[str
     same = total = 0
     pairs = evaluation_dataset(samples, batch_size=tflite.batch)
     batches = -(-len(samples) // tflite.batch)
-    for images, labels in counted(pairs, batches, "comparing"):
-        answers = {
+    for images, truth in counted(pairs, batches, "comparing"):
+        labels_of = {
             "keras": keras_model.labels(images.numpy(), size=size),
             "tflite": file.labels(images.numpy(), size=size),
         }
-        same += int((answers["keras"] == answers["tflite"]).sum())
-        total += answers["keras"].size
+        same += int((labels_of["keras"] == labels_of["tflite"]).sum())
+        total += labels_of["keras"].size
         if scored:
-            for name, answer in answers.items():
-                metrics[name].update_state(labels, tf.one_hot(answer, classes))
-    facts: dict[str, Any] = {
+            for name, found in labels_of.items():
+                metrics[name].update_state(truth, tf.one_hot(found, classes))
+    keras_score, tflite_score = (
+        float(metric.result()["mean_iou"]) if scored else None for metric in metrics.values()
+    )
+    drop = None if keras_score is None or tflite_score is None else keras_score - tflite_score
+    return {
         "pixel_agreement": same / total,
-        "keras_mean_iou": None,
-        "tflite_mean_iou": None,
-        "mean_iou_drop": None,
+        "keras_mean_iou": keras_score,
+        "tflite_mean_iou": tflite_score,
+        "mean_iou_drop": drop,
         "images": len(samples),
         "data": f"{samples.source} {samples.split}",
     }
-    if scored:
-        for name, metric in metrics.items():
-            facts[f"{name}_mean_iou"] = float(metric.result()["mean_iou"])
-        facts["mean_iou_drop"] = facts["keras_mean_iou"] - facts["tflite_mean_iou"]
-    return facts
 
 
 def mean_iou(model: keras.Model, samples: Samples, size: tuple[int, int]) -> float:
-    """The score of a Keras model alone, as `compare` takes it.
+    """The score of a Keras model alone, measured as `compare` does.
 
     Args:
         model: from RGB 0..255 to logits.
         samples: images and labels.
-        size: `(height, width)` in pixels that images are resized to for the model.
+        size: `(height, width)` in pixels; images are resized to it for the model.
     """
     predictor = Predictor(model, model.name)
     classes = len(samples.classes)
     scores = SegmentationScores(classes)
     pairs = evaluation_dataset(samples, batch_size=1)
     for images, labels in counted(pairs, len(samples), "scoring the model before"):
-        answer = predictor.labels(images.numpy(), size=size)
-        scores.update_state(labels, tf.one_hot(answer, classes))
+        found = predictor.labels(images.numpy(), size=size)
+        scores.update_state(labels, tf.one_hot(found, classes))
     return float(scores.result()["mean_iou"])

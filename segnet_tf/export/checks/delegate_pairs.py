@@ -1,4 +1,4 @@
-"""Finds the delegates' pairs of pooling and unpooling in a file and holds them against NumPy."""
+"""Finds the pairs of custom pooling and unpooling ops in a file and compares them with NumPy."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from segnet_tf.export.tflite_file.flatbuffer import Graph
 
 @dataclass(frozen=True)
 class Pair:
-    """A pooling op and the unpooling op that reads its index, as numbers of tensors.
+    """A pooling op and the unpooling op that reads its index: the indices of their tensors.
 
     Attributes:
-        name: of the index tensor, which has the pooling layer's name in it.
+        name: of the tensor with the argmax, which contains the pooling layer's name.
         source: the map that is pooled, `(batch, 2 * h, 2 * w, channels)`.
-        pooled: `(batch, h, w, channels)`.
-        values: what is unpooled, of the shape of `pooled`.
-        unpooled: of the shape of `source`.
+        pooled: the pooled map, `(batch, h, w, channels)`.
+        values: the input of the unpooling, of the shape of `pooled`.
+        unpooled: its output, of the shape of `source`.
     """
 
     name: str
@@ -33,11 +33,11 @@ class Pair:
 
 @dataclass
 class Counts:
-    """Windows of 2x2 pixels and one channel, after a run.
+    """How many windows of 2x2 pixels and one channel came out how.
 
     Attributes:
-        wrong: the value is not the maximum, or put where no maximum was.
-        other_tie: of several maxima it is put at another than the first in row-major order.
+        wrong: the pooled value is not the maximum, or is unpooled to a place without the maximum.
+        other_tie: right, but of several equal maxima not the first in row-major order is taken.
         windows: all of them.
     """
 
@@ -47,7 +47,7 @@ class Counts:
 
 
 def find(graph: Graph) -> list[Pair]:
-    """Every unpooling op with the pooling op that it belongs to, which may have several."""
+    """Each unpooling op with its pooling op. Several unpooling ops may share a pooling op."""
     found = []
     for op in graph.ops:
         if op.name != delegate_ops.OPS[1]:
@@ -61,26 +61,26 @@ def find(graph: Graph) -> list[Pair]:
 
 
 def failures(graph: Graph, pools: int) -> list[str]:
-    """What the file says against its pairs: each pooling layer in one or more, sides that fit."""
+    """What is wrong with the pairs: each pooling layer needs one, and the shapes must fit."""
     found = find(graph)
-    said = []
+    problems = []
     paired = len({pair.pooled for pair in found})
     if paired != pools:
-        said.append(f"{paired} pooling ops in pairs of custom ops for {pools} pooling layers")
+        problems.append(f"{paired} pooling ops in pairs of custom ops for {pools} pooling layers")
     for pair in found:
         source, pooled, values, unpooled = (
             graph.tensors[index].shape
             for index in (pair.source, pair.pooled, pair.values, pair.unpooled)
         )
         if not (source == unpooled and pooled == values):
-            said.append(f"custom ops {pair.name[:60]}: {source} is unpooled to {unpooled}")
+            problems.append(f"custom ops {pair.name[:60]}: {source} is unpooled to {unpooled}")
         elif source[1:3] != (2 * pooled[1], 2 * pooled[2]):
-            said.append(f"custom ops {pair.name[:60]}: {source} is pooled to {pooled}")
-    return said
+            problems.append(f"custom ops {pair.name[:60]}: {source} is pooled to {pooled}")
+    return problems
 
 
 def count(content: bytes, images: list[np.ndarray], runtime: str = "xnnpack") -> Counts:
-    """Runs a file with the maps of its pairs as outputs and compares each window with NumPy.
+    """Runs a file that gives the maps of its pairs as outputs, and checks each window in NumPy.
 
     Args:
         content: of the file.
@@ -93,8 +93,8 @@ def count(content: bytes, images: list[np.ndarray], runtime: str = "xnnpack") ->
     shown = flatbuffer.with_outputs(content, wanted)
     counts = Counts()
     for image in images:  # one at a time: inner tensors are large
-        answer = registry.get(runtime).run(shown, [image]).outputs[0][len(graph.outputs) :]
-        by_index = dict(zip(wanted, answer, strict=True))
+        values = registry.get(runtime).run(shown, [image]).outputs[0][len(graph.outputs) :]
+        by_index = dict(zip(wanted, values, strict=True))
         for p in pairs:
             compare(
                 counts,
@@ -117,11 +117,11 @@ def compare(
     seen, placed = _windows(source), _windows(unpooled)
     largest = seen.max(axis=-1)
     place = np.arange(4)
-    # A place fits if the four cells are what unpooling there gives: a value of 0 fits anywhere.
+    # A place fits if unpooling to it gives exactly these four cells. A value of 0 fits everywhere.
     fits = np.stack(
         [(placed == np.where(place == k, values[..., None], 0)).all(-1) for k in place], axis=-1
     )
-    # NumPy's argmax takes the first of equals.
+    # Of equal values NumPy's argmax takes the first.
     first = np.take_along_axis(fits, seen.argmax(-1)[..., None], -1)[..., 0]
     some = (fits & (seen == largest[..., None])).any(-1)
     right = pooled == largest

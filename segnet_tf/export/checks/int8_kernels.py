@@ -1,8 +1,9 @@
-"""How far int8 kernels lie from each other, and each from exact arithmetic on its own inputs.
+"""Compares int8 kernels with each other, and each with exact arithmetic on its own inputs.
 
-Kernels round in their own ways: XNNPACK multiplies in float32, the optimized and the reference
-ones in integers, rounding twice. One code of difference in one convolution is therefore no defect;
-more is, and so is any in an op that only moves values.
+Each set of kernels rounds in its own way: XNNPACK multiplies in float32; the optimized and the
+reference kernels multiply in integers and round twice. A difference of one code after one
+convolution is therefore no error. A larger one is, and so is any difference in an op that only
+moves values.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from ai_edge_litert import schema_py_generated as schema
 from segnet_tf.export.checks.parity import label_map
 from segnet_tf.export.runtimes import registry
 from segnet_tf.export.tflite_file import flatbuffer
-from segnet_tf.export.tflite_file.flatbuffer import Graph, Op
+from segnet_tf.export.tflite_file.flatbuffer import Graph, Op, Tensor
+from segnet_tf.export.tflite_file.quantized import dequantize, quantize
 
-# Codes that a kernel may lie from the exact value; right rounding is within 0.5.
+# The largest distance from the exact value, in codes, that a kernel may have. Correct rounding is
+# within 0.5.
 LARGEST_ERROR = 1.0
 _ARITHMETIC = {"SUB": np.subtract, "ADD": np.add, "MUL": np.multiply}
 COMPUTED_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", *_ARITHMETIC)
@@ -27,7 +30,15 @@ COMPUTED_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", *_ARITHMETIC)
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """Two runtimes' answers: `codes` that are equal, `worst` difference, `pixels` of one class."""
+    """The outputs of two runtimes.
+
+    Attributes:
+        first, second: their names.
+        images: how many were compared.
+        codes: the part of the codes that is equal.
+        worst: the largest difference, in codes.
+        pixels: the part of the pixels that gets the same class.
+    """
 
     first: str
     second: str
@@ -42,11 +53,11 @@ class OpError:
     """The ops of one kind on one runtime, against exact arithmetic on the same input codes.
 
     Attributes:
-        runtime, op: which.
-        count: ops of the kind that were checked.
-        rounded: the part of the codes that is the exact value rounded.
-        worst: the furthest that a code lies from the exact value, in codes.
-        where: the name of the tensor with the worst.
+        runtime, op: names of the runtime and of the kind of op.
+        count: how many ops were checked.
+        rounded: the part of the codes that is the exact value, correctly rounded.
+        worst: the largest distance of a code from the exact value, in codes.
+        where: the name of the tensor in which it is.
     """
 
     runtime: str
@@ -58,14 +69,14 @@ class OpError:
 
 
 def output_codes(graph: Graph, values: np.ndarray) -> np.ndarray:
-    """The int8 codes behind an int8 file's output, whatever dtype the file gives it in.
+    """The int8 codes of an int8 file's output, also where the file converts it to float32.
 
     Args:
         graph: of the file.
         values: its output in real numbers.
 
     Returns:
-        int16, the zero point taken off, so that one logit is foreground above 0 here too.
+        int16, `code - zero_point`, so that a single logit is foreground above 0 here too.
     """
     tensor = graph.tensors[graph.outputs[0]]
     if not tensor.scale.size:
@@ -73,17 +84,18 @@ def output_codes(graph: Graph, values: np.ndarray) -> np.ndarray:
         if maker is None or maker.name != "DEQUANTIZE":
             raise ValueError("The file's output is not quantized, it has no codes.")
         tensor = graph.tensors[maker.inputs[0]]
-    return np.rint(values / tensor.scale[0]).astype(np.int16)
+    return _codes(tensor, values) - tensor.zero_point[0].astype(np.int16)
 
 
-def pairs(answers: Mapping[str, list[np.ndarray]]) -> Iterator[Pair]:
-    """Holds the runtimes against each other, on the images that both have.
+def pairs(outputs: Mapping[str, list[np.ndarray]]) -> Iterator[Pair]:
+    """Compares each runtime with each other, on the images that both have run.
 
     Args:
-        answers: runtime -> for each image its `output_codes`, `(height, width, classes)`.
+        outputs: runtime -> for each image its `output_codes`, `(height, width, classes)`.
     """
-    for first, second in itertools.combinations(answers, 2):
-        both = list(zip(answers[first], answers[second], strict=False))
+    for first, second in itertools.combinations(outputs, 2):
+        # Not strict: a slow runtime gets fewer images.
+        both = list(zip(outputs[first], outputs[second], strict=False))
         gaps = [np.abs(a.astype(int) - b) for a, b in both]
         maps = [label_map(a) == label_map(b) for a, b in both]
         yield Pair(
@@ -97,11 +109,11 @@ def pairs(answers: Mapping[str, list[np.ndarray]]) -> Iterator[Pair]:
 
 
 def op_errors(content: bytes, runtime: str, image: np.ndarray) -> list[OpError]:
-    """Recomputes each op that computes, in exact arithmetic from the kernel's own input codes.
+    """Recomputes each op of `COMPUTED_OPS` exactly, from the codes that the kernel had as input.
 
     Args:
         content: of an int8 .tflite file.
-        runtime: one of `registry.RUNTIMES`.
+        runtime: a name in `registry.RUNTIMES`, with `shows_int8`.
         image: float32 `(1, height, width, 3)`, RGB 0..255.
     """
     graph = flatbuffer.read(content)
@@ -110,16 +122,14 @@ def op_errors(content: bytes, runtime: str, image: np.ndarray) -> list[OpError]:
     wanted = sorted(inputs | {op.outputs[0] for op in checked})
     shown = flatbuffer.with_outputs(content, wanted)
     values = registry.get(runtime).run(shown, [image]).outputs[0][len(graph.outputs) :]
-    codes = {
-        i: _codes(graph, i, value).astype(np.int16) for i, value in zip(wanted, values, strict=True)
-    }
+    codes = {i: _codes(graph.tensors[i], value) for i, value in zip(wanted, values, strict=True)}
     found = []
     for name in COMPUTED_OPS:
         ops = [op for op in checked if op.name == name]
         worst, where, right, total = 0.0, "", 0, 0
         for op in ops:
             error = np.abs(codes[op.outputs[0]] - exact(graph, op, codes))
-            # Half a code is right whichever way it went.
+            # Half a code away is correct rounding, up or down.
             right += int((error <= 0.5 + 1e-6).sum())
             total += error.size
             if error.max() >= worst:
@@ -135,7 +145,7 @@ def exact(graph: Graph, op: Op, codes: Mapping[int, np.ndarray]) -> np.ndarray:
     Args:
         graph: of the file.
         op: one of `COMPUTED_OPS`.
-        codes: tensor number -> int8 codes, of every input that is not a constant.
+        codes: tensor index -> int8 codes, of every input that is not a constant.
 
     Returns:
         float64. Sums of products of int8 stay far below 2**53: they are exact.
@@ -159,10 +169,10 @@ def exact(graph: Graph, op: Op, codes: Mapping[int, np.ndarray]) -> np.ndarray:
 
 
 def _convolved(op: Op, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Whole-number sums of products, `(batch, h, w, channels)`."""
+    """Sums of products of integers, `(batch, h, w, channels)`."""
     options = op.options
     if (options.dilationHFactor, options.dilationWFactor) != (1, 1):
-        raise ValueError(f"{op.name} is dilated, which this arithmetic does not know.")
+        raise ValueError(f"{op.name} is dilated, which is not implemented here.")
     strides, window = (options.strideH, options.strideW), kernel.shape[1:3]
     same = options.padding == schema.Padding.SAME
     sizes, edges = [], []
@@ -201,12 +211,13 @@ def _real(graph: Graph, index: int, codes: Mapping[int, np.ndarray]) -> np.ndarr
     tensor = graph.tensors[index]
     if tensor.data is not None:
         return tensor.values()
-    return (codes[index].astype(np.float64) - tensor.zero_point[0]) * tensor.scale[0]
+    return dequantize(codes[index], tensor.scale, tensor.zero_point, np.float64)
 
 
-def _codes(graph: Graph, index: int, values: np.ndarray) -> np.ndarray:
-    tensor = graph.tensors[index]
-    return np.rint(values / tensor.scale[0]) + tensor.zero_point[0]
+def _codes(tensor: Tensor, values: np.ndarray) -> np.ndarray:
+    """int16, so that differences of codes fit in it."""
+    codes = quantize(values, tensor.dtype, tensor.scale, tensor.zero_point)
+    return codes.astype(np.int16)
 
 
 def _is_int8(graph: Graph, op: Op) -> bool:

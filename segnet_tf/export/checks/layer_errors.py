@@ -1,15 +1,17 @@
-"""Which layers of an int8 file lose what: each tensor against the Keras model's."""
+"""How much each layer of an int8 file loses: its tensors against those of the Keras model."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TypedDict
 
 import keras
 import numpy as np
 
+from segnet_tf.data import Samples
+from segnet_tf.data.scenes import synthetic
 from segnet_tf.export.conversion import calibration, graph
 from segnet_tf.export.conversion.calibration import Ranges
 from segnet_tf.export.runtimes import registry
@@ -20,13 +22,31 @@ IMAGES = 4
 SHOWN = 20
 
 
-def images(
-    source: Any, data: str | None, size: tuple[int, int], batch: int, seed: int
-) -> list[np.ndarray]:
-    """A few training images to measure on; drawn scenes for a model without training data."""
-    from segnet_tf.data.scenes import synthetic
+class LayerError(TypedDict):
+    """A row of the table.
 
-    train = source.samples(data, "train")
+    Attributes:
+        layer: its name.
+        error: of its output, a fraction of the output's size.
+        added: the part of it that the layer itself adds, a fraction too.
+        snr_db: signal to noise ratio in decibels, `None` where there is no error.
+    """
+
+    layer: str
+    error: float
+    added: float
+    snr_db: float | None
+
+
+def images(train: Samples | None, size: tuple[int, int], batch: int, seed: int) -> list[np.ndarray]:
+    """A few training images to measure on, each repeated to fill a batch.
+
+    Args:
+        train: training images; `None` for synthetic scenes.
+        size: `(height, width)` in pixels.
+        batch: of the file.
+        seed: of the choice of images.
+    """
     if train is None:
         train = synthetic.samples("train", size=size, count=IMAGES)
     found = calibration.calibration_images(train, IMAGES, size, seed)
@@ -35,13 +55,12 @@ def images(
 
 def measure(
     content: bytes, model: keras.Model, ranges: Ranges, pictures: Iterable[np.ndarray]
-) -> list[dict]:
+) -> list[LayerError]:
     """Compares the tensors of an int8 file with those of its model.
 
-    The error of a layer is the root mean square of the difference to the float tensor, over the
-    root mean square of the float tensor. It holds what came in with the layer's inputs; what the
-    layer adds is the root of its error's square less the largest of its inputs' squares, 0 where
-    a layer gets rid of errors.
+    With rms the root mean square, `error = rms(int8 - float) / rms(float)` of a layer's output. It
+    includes the errors of the layer's inputs. The layer itself adds
+    `added = sqrt(max(0, error**2 - max(input errors)**2))`.
 
     Args:
         content: of the .tflite file.
@@ -50,8 +69,7 @@ def measure(
         pictures: float32 `(batch, height, width, 3)`, RGB 0..255, of the file's size.
 
     Returns:
-        A row a layer, those that add most first: `layer`, `error`, `added` (fractions) and
-        `snr_db`, the signal to noise ratio in decibels (`None` where there is no error).
+        A row for each layer; the layer that adds the most comes first.
     """
     model = graph.as_float32(model)
     file = flatbuffer.read(content)
@@ -61,7 +79,7 @@ def measure(
     for image in pictures:
         exact: dict[str, np.ndarray] = {}
 
-        def note(name, value, exact=exact):
+        def note(name: str, value: np.ndarray, exact: dict[str, np.ndarray] = exact) -> np.ndarray:
             if name in found:
                 exact[name] = np.asarray(value, np.float32)
             return value
@@ -72,7 +90,7 @@ def measure(
             noise[name] += float(np.square(value - exact[name]).mean())
             signal[name] += float(np.square(exact[name]).mean())
     squares = {name: noise[name] / signal[name] if signal[name] else 0.0 for name in found}
-    rows = []
+    rows: list[LayerError] = []
     for name, square in squares.items():
         inputs = _inputs(file, found[name], {tensor: layer for layer, tensor in found.items()})
         before = max((squares[layer] for layer in inputs), default=0.0)
@@ -87,8 +105,8 @@ def measure(
     return sorted(rows, key=lambda row: -row["added"])
 
 
-def text(rows: list[dict[str, Any]]) -> str:
-    """The table for a person, its first rows."""
+def text(rows: list[LayerError]) -> str:
+    """The first rows of the table, for a person."""
     lines = ["layer                         adds   error   signal/noise"]
     for row in rows[:SHOWN]:
         ratio = "exact" if row["snr_db"] is None else f"{row['snr_db']:.1f} dB"
@@ -104,7 +122,7 @@ def text(rows: list[dict[str, Any]]) -> str:
 def _tensors(file: Graph, model: keras.Model, ranges: Ranges) -> dict[str, int]:
     """Layer -> the int8 tensor that holds its output, in order of execution."""
     layers = {layer.name: layer for layer in model._flatten_layers(include_self=False)}
-    made: dict[str, tuple[int, Op]] = {}  # by the layers whose ops went into a tensor
+    made: dict[str, tuple[int, Op]] = {}  # layer -> the first tensor that one of its ops is in
     last: dict[str, int] = {}
     for op in file.ops:
         index = op.outputs[0]
@@ -114,11 +132,12 @@ def _tensors(file: Graph, model: keras.Model, ranges: Ranges) -> dict[str, int]:
         for name in names:
             if name is not None:
                 made.setdefault(name, (index, op))
-        # The converter names what it fused by its last op first. The scale tells a layer `concat`
-        # from the op of that name inside an unpooling.
+        # The name of a fused op lists its ops, the last one first. A layer may have the same name
+        # as an op inside an unpooling, such as `concat`: only the layer's tensor has the scale
+        # that follows from the layer's range.
         first = names[0]
         if first in ranges and (
-            # Its range is what it can be, not what was measured.
+            # The range of a Rescaling is computed from 0..255, not measured: its scale may differ.
             isinstance(layers[first], keras.layers.Rescaling)
             or _has_range(file.tensors[index], ranges[first])
         ):
@@ -126,7 +145,8 @@ def _tensors(file: Graph, model: keras.Model, ranges: Ranges) -> dict[str, int]:
     for name, layer in layers.items():
         if name in made or name not in ranges:
             continue
-        # What has no name of its own, as pooling, is what the next convolution takes.
+        # A pooling's output is no op's first name in the file. It is the input of the convolution
+        # that reads the pooling layer.
         for node in getattr(layer, "_outbound_nodes", ()):
             reader = made.get(node.operation.name)
             if reader is not None and reader[1].name in ("CONV_2D", "DEPTHWISE_CONV_2D"):
@@ -145,8 +165,8 @@ def _has_range(tensor: Tensor, span: tuple[float, float]) -> bool:
     return tensor.scale.size == 1 and abs(float(tensor.scale[0]) / scale - 1) < 1e-3
 
 
-def _layer(part: str, layers: dict[str, Any]) -> str | None:
-    """The layer that an op's name begins with: Keras numbers the scope of a second call."""
+def _layer(part: str, layers: dict[str, keras.layers.Layer]) -> str | None:
+    """The layer that an op's name begins with. Keras adds `_1` when a layer is called again."""
     scope = part.split("/")[0]
     if scope in layers:
         return scope
@@ -155,7 +175,7 @@ def _layer(part: str, layers: dict[str, Any]) -> str | None:
 
 
 def _inputs(file: Graph, tensor: int, known: dict[int, str]) -> set[str]:
-    """The layers that a tensor is computed from directly, through ops of no layer."""
+    """The layers that a tensor is computed from, with no other layer in between."""
     found: set[str] = set()
     left, seen = [tensor], {tensor}
     while left:

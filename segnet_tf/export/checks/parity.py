@@ -1,4 +1,4 @@
-"""One cell of the parity table: one file on one runtime, held against the Keras model."""
+"""One cell of the parity table: one file on one runtime, compared with the Keras model."""
 
 from __future__ import annotations
 

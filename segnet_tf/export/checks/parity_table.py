@@ -1,4 +1,4 @@
-"""The parity table as text: a line a cell, a pair of int8 kernels, a kind of int8 op."""
+"""The parity table as text: a line for each cell, pair of int8 kernels, and kind of int8 op."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADER = (
 
 
 def row(cell: Cell) -> str:
-    """A line of the table. Parts are cut, not rounded: 100 means all."""
+    """A line of the table. Percentages are cut off, not rounded: 100 means all."""
     taken = "some" if cell.delegated is None else str(cell.delegated)
     promise = "" if cell.met is None else f"{cell.target}: {'yes' if cell.met else 'NO'}"
     if cell.all_delegated is False:
@@ -49,5 +49,5 @@ def op_row(error: OpError) -> str:
 
 
 def refused_row(file_format: str, runtime: str, reason: str) -> str:
-    """A line of the table for what could not be measured."""
+    """A line of the table for a file that could not be run."""
     return f"{file_format:8} {runtime:14} refused: {reason}"

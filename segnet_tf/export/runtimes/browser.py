@@ -142,10 +142,10 @@ class Browser(Runtime):
             elif result["outputs"] and not result["gpu"]["dispatches"]:
                 problem = "nothing of it ran on WebGPU"
         if problem:
-            said = " ".join([*str(problem).split("\n")[:1], *result.get("said", [])[-1:]])
+            words = " ".join([*str(problem).split("\n")[:1], *result.get("messages", [])[-1:]])
             raise UserError(
                 f"`tflite` must be one that LiteRT.js takes ({self.accelerator}). "
-                f"Received: one of which it says: {' '.join(said.split())[:400]}"
+                f"Received: one of which it says: {' '.join(words.split())[:400]}"
             )
 
 

@@ -52,7 +52,7 @@ def room() -> Path:
 
 
 def unavailable(driver: Driver) -> str | None:
-    """Why a driver cannot be used here, with what mends it; `None` if it can."""
+    """Why a driver cannot be used here and the command that helps; `None` if it can."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         return (
             f"the GPU runtimes need Linux on x86-64, this is {sys.platform} on {platform.machine()}"

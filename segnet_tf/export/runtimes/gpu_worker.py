@@ -1,7 +1,7 @@
-"""Runs a .tflite file on LiteRT's GPU delegate. A process of its own, started by `gpu_runtime`.
+"""Runs a .tflite file on LiteRT's GPU delegate, in a subprocess of `gpu`.
 
-It must import neither TensorFlow, whose LLVM would take the place of the Vulkan driver's and end
-the process, nor anything that does.
+It must not import TensorFlow, nor anything that does: the Vulkan driver would then call the LLVM
+inside TensorFlow instead of its own, and crash.
 
 python -m segnet_tf.export.runtimes.gpu_worker FILE PRECISION INPUTS.npz OUTPUTS.npz
 """
@@ -13,18 +13,17 @@ import sys
 import numpy as np
 from ai_edge_litert.compiled_model import CompiledModel, GpuOptions, HardwareAccelerator, Options
 
-# Told by the exit code, so that no line of the runtime's log can be taken for it.
+# Exit codes, since the runtime writes its own log to stderr.
 REFUSED, NOT_ON_GPU = 3, 4
 
 
 def main(arguments: list[str]) -> int:
     """Runs the file on every input, in the file's own dtypes, and saves every output.
 
-    An output is saved as `IMAGE_TENSOR`, the numbers of the image and of the file's tensor.
+    An output is saved as `IMAGE_TENSOR`, the indices of the image and of the file's tensor.
     """
     file, precision, inputs, outputs = arguments
-    # The GPU alone: together with the CPU, a graph of which nothing runs on the GPU counts as
-    # accelerated too.
+    # GPU only: with the CPU allowed too, LiteRT calls a graph accelerated that runs on the CPU.
     options = Options(
         hardware_accelerators=HardwareAccelerator.GPU,
         gpu_options=GpuOptions(enforce_f32=precision == "float32"),
@@ -40,7 +39,7 @@ def main(arguments: list[str]) -> int:
     details = model.get_output_tensor_details(signature["key"])
     tensors = [details[name]["index"] for name in signature["outputs"]]
     sources, targets = model.create_input_buffers(0), model.create_output_buffers(0)
-    answers = {}
+    arrays = {}
     with np.load(inputs) as images:
         for number, key in enumerate(images.files):
             sources[0].write(images[key])
@@ -49,8 +48,8 @@ def main(arguments: list[str]) -> int:
                 detail = target.get_tensor_details()
                 shape = tuple(detail["shape"])
                 values = target.read(int(np.prod(shape)), np.dtype(detail["dtype"]))
-                answers[f"{number}_{tensor}"] = values.reshape(shape)
-    np.savez(outputs, **answers)
+                arrays[f"{number}_{tensor}"] = values.reshape(shape)
+    np.savez(outputs, **arrays)
     return 0
 
 

@@ -113,10 +113,10 @@ def _in_python(
         raise _refused(client, (job / "refused.txt").read_text("utf-8"))
     if finished.code:
         raise _refused(client, finished.last_line)
-    with np.load(job / "answers.npz") as answers:
-        labels = tuple(map(str, answers["labels"]))
+    with np.load(job / "outputs.npz") as outputs:
+        labels = tuple(map(str, outputs["labels"]))
         return [
-            Segmentation(labels, answers[f"{index}/category"], answers[f"{index}/confidence"])
+            Segmentation(labels, outputs[f"{index}/category"], outputs[f"{index}/confidence"])
             for index in range(len(images))
         ]
 
@@ -145,18 +145,18 @@ def _in_browser(
         raise _refused(client, f"Node.js failed with code {finished.code}: {finished.last_line}")
     result = json.loads((job / "result.json").read_text("utf-8"))
     if "error" in result:
-        raise _refused(client, f"{result['error']} {' '.join(result['said'][-1:])}")
+        raise _refused(client, f"{result['error']} {' '.join(result['messages'][-1:])}")
     return [
-        Segmentation(tuple(result["labels"]), *_masks(job / f"out_{index}", face))
-        for index, face in enumerate(result["outputs"])
+        Segmentation(tuple(result["labels"]), *_masks(job / f"out_{index}", found))
+        for index, found in enumerate(result["outputs"])
     ]
 
 
-def _masks(path: Path, face: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
-    shape = (face["height"], face["width"])
+def _masks(path: Path, found: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
+    shape = (found["height"], found["width"])
     category = np.fromfile(f"{path}_category", np.uint8).reshape(shape)
     confidence = [
         np.fromfile(f"{path}_confidence_{index}", np.float32).reshape(shape)
-        for index in range(face["confidences"])
+        for index in range(found["confidences"])
     ]
     return category, np.stack(confidence)

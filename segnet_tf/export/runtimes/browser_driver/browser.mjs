@@ -22,13 +22,13 @@ const {chromium} = createRequire(join(folder, 'package.json'))('playwright-core'
 
 const {server, origin, jobUrl} = await serve(folder, pageFile, job);
 
-const said = [];
+const messages = [];
 
 async function session(browser, jspi) {
   const page = await browser.newPage();
   page.on('console', (message) => {
     const chatter = /^(INFO|VERBOSE):/.test(message.text());
-    if (['error', 'warning'].includes(message.type()) && !chatter) said.push(message.text());
+    if (['error', 'warning'].includes(message.type()) && !chatter) messages.push(message.text());
   });
   await page.goto(origin);
   await page.waitForFunction('self.ready', null, {timeout: seconds * 1000});
@@ -57,9 +57,9 @@ try {
   try {
     result = await session(browser, false);
   } catch (error) {
-    // Only with it can WebGPU and wasm share a graph out, or the edges be of whole numbers.
+    // Only the JSPI build runs a graph on WebGPU and wasm together, or takes integer inputs.
     if (accelerator !== 'webgpu') throw error;
-    said.length = 0;
+    messages.length = 0;
     result = await session(browser, true);
   }
   result.version = browser.version();
@@ -69,4 +69,4 @@ try {
   await browser?.close();
   server.close();
 }
-await writeFile(join(job, 'result.json'), JSON.stringify({...result, said}));
+await writeFile(join(job, 'result.json'), JSON.stringify({...result, messages}));

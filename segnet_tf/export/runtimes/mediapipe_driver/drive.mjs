@@ -18,7 +18,7 @@ const {chromium} = createRequire(playwright)('playwright-core');
 
 const {server, origin, jobUrl} = await serve(folder, pageFile, job);
 
-const said = [];
+const messages = [];
 let browser;
 let result;
 try {
@@ -32,9 +32,9 @@ try {
   page.setDefaultTimeout(seconds * 1000);
   page.on('console', (message) => {
     // MediaPipe's log: severity, then date.
-    if (/^E\d{4} /.test(message.text())) said.push(message.text());
+    if (/^E\d{4} /.test(message.text())) messages.push(message.text());
   });
-  page.on('pageerror', (error) => said.push(error.message));
+  page.on('pageerror', (error) => messages.push(error.message));
   await page.goto(origin);
   await page.waitForFunction('self.ready');
   const loaded = await page.evaluate((options) => self.load(options), {url: `${jobUrl}/model`, delegate});
@@ -51,4 +51,4 @@ try {
   await browser?.close();
   server.close();
 }
-await writeFile(join(job, 'result.json'), JSON.stringify({...result, said}));
+await writeFile(join(job, 'result.json'), JSON.stringify({...result, messages}));

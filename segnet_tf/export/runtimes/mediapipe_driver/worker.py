@@ -1,10 +1,11 @@
-"""Opens a .tflite file with MediaPipe's ImageSegmenter and no option but the file, in a process of
-its own: its environment has MediaPipe and nothing of this project.
+"""Opens a .tflite file with MediaPipe's ImageSegmenter, which gets no other option than the file.
+
+It runs in an environment of its own, which has MediaPipe and nothing of this project.
 
 python worker.py JOB
 
 JOB holds `model.tflite` and `images.npz`, uint8 `(height, width, 3)` RGB each. It gets
-`answers.npz` with `NAME/category` (uint8) and `NAME/confidence` (float32, classes first) for each
+`outputs.npz` with `NAME/category` (uint8) and `NAME/confidence` (float32, classes first) for each
 image, and `labels`. What MediaPipe says of a file that it refuses is in `refused.txt`. With
 --describe it gets `described.json`, what MediaPipe's generated code reads in the metadata.
 """
@@ -25,7 +26,7 @@ def main(job: Path) -> int:
 
     options = vision.ImageSegmenterOptions(
         base_options=tasks.BaseOptions(model_asset_path=str(job / "model.tflite")),
-        # Which answers are wanted, not how to read the file.
+        # Which outputs are wanted, not how to read the file.
         output_category_mask=True,
         output_confidence_masks=True,
     )
@@ -34,15 +35,15 @@ def main(job: Path) -> int:
     except (ValueError, RuntimeError, OSError) as error:
         (job / "refused.txt").write_text(str(error), encoding="utf-8")
         return 0
-    answers = {"labels": np.array(segmenter.labels, dtype=str)}
+    outputs = {"labels": np.array(segmenter.labels, dtype=str)}
     with np.load(job / "images.npz") as images, segmenter:
         for name in images.files:
             image = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(images[name]))
             found = segmenter.segment(image)
             masks = [mask.numpy_view() for mask in found.confidence_masks]
-            answers[f"{name}/confidence"] = np.stack([np.squeeze(mask) for mask in masks])
-            answers[f"{name}/category"] = np.squeeze(found.category_mask.numpy_view()).copy()
-    np.savez(job / "answers.npz", **answers)  # type: ignore[arg-type]  # taken for allow_pickle
+            outputs[f"{name}/confidence"] = np.stack([np.squeeze(mask) for mask in masks])
+            outputs[f"{name}/category"] = np.squeeze(found.category_mask.numpy_view()).copy()
+    np.savez(job / "outputs.npz", **outputs)  # type: ignore[arg-type]  # taken for allow_pickle
     return 0
 
 
