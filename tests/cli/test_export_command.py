@@ -84,7 +84,15 @@ def test_the_report_says_what_was_promised(exported):
     assert report["latency"]["milliseconds"] > 0
     assert report["latency"]["threads"] == 1
     assert "QUANTIZE" in report["ops"] and "int8" in report["dtypes"]
-    for word in ("small.tflite", "int8", "pieces: 1", "0 of ", "agreement", "mean IoU", "latency"):
+    for word in (
+        "small.tflite",
+        "int8",
+        "partitions: 1",
+        "0 of ",
+        "agreement",
+        "mean IoU",
+        "latency",
+    ):
         assert word in done.stdout
 
 

@@ -61,7 +61,7 @@ def test_the_script_passes_a_good_file_from_any_folder(files, run):
     assert report["passed"] is True and report["format"] == "int8"
     assert report["file"] == "int8.tflite"
     assert report["scores"]["images"] == 1
-    assert "FAILED" not in done.stdout and "pieces: 1" in done.stdout
+    assert "FAILED" not in done.stdout and "partitions: 1" in done.stdout
 
 
 @pytest.mark.parametrize("form", ["float32", "int8"])
