@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from segnet_tf.data.classes import VOID
-from segnet_tf.data.scenes.scenery import (
+from segnet_tf.data.scenes.canvas import (
     BUILDING,
     PAVEMENT,
     ROAD,

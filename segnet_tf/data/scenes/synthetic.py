@@ -16,7 +16,8 @@ from segnet_tf.data.camvid import CLASSES, SPLITS
 from segnet_tf.data.samples import Pair, Samples
 from segnet_tf.data.scenes import traffic
 from segnet_tf.data.scenes.backdrop import FAR, develop, draw_ground, draw_hood, draw_sky
-from segnet_tf.data.scenes.scenery import Camera, Canvas, Light, Random, building, fence, tree
+from segnet_tf.data.scenes.canvas import Camera, Canvas, Light, Random
+from segnet_tf.data.scenes.scenery import building, fence, tree
 from segnet_tf.errors import UserError
 
 SIZE = (192, 256)

@@ -1,24 +1,28 @@
-"""What moves or stands at the kerb of a synthetic road scene; `scenery` has the units."""
+"""What moves or stands at the kerb of a synthetic road scene; `canvas` has the units."""
 
 from __future__ import annotations
 
 import math
 
 from segnet_tf.data.classes import VOID
-from segnet_tf.data.scenes.scenery import (
+from segnet_tf.data.scenes.canvas import (
     BICYCLIST,
     CAR,
-    CLOTHES,
     GLASS,
     PAINTS,
     PEDESTRIAN,
     POLE,
     SIGN,
-    SKINS,
     Canvas,
     Random,
     pick,
 )
+
+CLOTHES = (
+    (170, 44, 50), (40, 58, 104), (58, 60, 64), (206, 196, 178), (36, 104, 96),
+    (216, 168, 52), (110, 66, 110), (90, 110, 70), (230, 120, 60), (60, 130, 190),
+)  # fmt: skip
+SKINS = ((236, 196, 166), (206, 154, 118), (150, 102, 74), (104, 70, 52))
 
 
 def car(c: Canvas, x: float, z: float, oncoming: bool, rng: Random) -> None:
