@@ -2,9 +2,8 @@
 
     python benchmarks/parity.py --data DIR --json OUT
 
-Exports the model by export/exporter.py in each format, runs each file on each runtime that is there
-and prints a row for each, with the target it is held to. Judges nothing: the exit code does not
-depend on the figures.
+Exports the model in each format, runs each file on each installed runtime and prints a row with its
+target. The exit code does not depend on the figures.
 """
 
 from __future__ import annotations
@@ -13,25 +12,36 @@ import argparse
 import platform
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from segnet_tf.cli import command
 from segnet_tf.errors import UserError
+from segnet_tf.export.runtimes import registry
 from segnet_tf.export.tflite_file.formats import Format
 from segnet_tf.system.json_files import write_json
 from segnet_tf.system.tensorflow_start import start_tensorflow
 
+if TYPE_CHECKING:
+    from segnet_tf.data import Samples
+    from segnet_tf.export.checks.parity import KerasOutputs
+    from segnet_tf.export.sources import Source
+
 MODEL = "weights:segnet_mini_camvid"
 FORMATS: tuple[Format, ...] = ("float32", "float16", "dynamic", "int8")
-# Without data: drawn scenes, so few that it all takes a few minutes.
-DRAWN_SCENES = 8
-# The exporter's own check looks at so many images; what they score is this table's business.
+# Without data: so few synthetic scenes that all of it takes a few minutes.
+SYNTHETIC_SCENES = 8
+# For the exporter's own check, which may be short: this table measures the file again.
 CHECKED_IMAGES = 2
 
 
-def export_format(arguments: argparse.Namespace, name: Format, size, folder: Path) -> bytes:
-    """The file's content, by the exporter's own call.
+def export_format(
+    arguments: argparse.Namespace, name: Format, size: tuple[int, int], folder: Path
+) -> bytes:
+    """The content of an exported file.
 
     Raises:
         UserError: the exporter refuses, or the file fails its checks.
@@ -53,7 +63,9 @@ def export_format(arguments: argparse.Namespace, name: Format, size, folder: Pat
     return path.read_bytes()
 
 
-def measure_all(arguments: argparse.Namespace, truth, folder: Path, present: list[str]) -> dict:
+def measure_all(
+    arguments: argparse.Namespace, truth: KerasOutputs, folder: Path, present: list[str]
+) -> dict[str, Any]:
     """Prints the table row by row; its rows as JSON."""
     from segnet_tf.export.checks import parity, parity_table
 
@@ -66,7 +78,7 @@ def measure_all(arguments: argparse.Namespace, truth, folder: Path, present: lis
             _refuse(found, name, "every runtime", error)
             continue
         found["files"][name] = {"bytes": len(content)}
-        codes: dict[str, list] = {}
+        codes: dict[str, list[np.ndarray]] = {}
         for runtime in present:
             count = images_for(runtime, arguments, len(truth))
             keep = _keeper(codes, content, runtime) if name == "int8" else _forget
@@ -84,9 +96,7 @@ def measure_all(arguments: argparse.Namespace, truth, folder: Path, present: lis
 
 
 def images_for(runtime: str, arguments: argparse.Namespace, available: int) -> int:
-    """How many images a runtime gets: the slow ones few."""
-    from segnet_tf.export.runtimes import registry
-
+    """How many images a runtime gets: slow runtimes get few."""
     most = {
         "native": available,
         "slow": arguments.slow_images,
@@ -95,20 +105,22 @@ def images_for(runtime: str, arguments: argparse.Namespace, available: int) -> i
     return min(most[registry.get(runtime).speed], available)
 
 
-def _refuse(found: dict, name: str, runtime: str, error: UserError) -> None:
+def _refuse(found: dict[str, Any], name: str, runtime: str, error: UserError) -> None:
     from segnet_tf.export.checks import parity_table
 
     print(parity_table.refused_row(name, runtime, str(error)), flush=True)
     found["refused"].append({"file_format": name, "runtime": runtime, "reason": str(error)})
 
 
-def _forget(index: int, logits) -> None:
+def _forget(index: int, logits: np.ndarray) -> None:
     pass
 
 
-def _keeper(codes: dict[str, list], content: bytes, runtime: str):
+def _keeper(
+    codes: dict[str, list[np.ndarray]], content: bytes, runtime: str
+) -> Callable[[int, np.ndarray], None]:
+    """What keeps the int8 codes of each output, if the runtime has any."""
     from segnet_tf.export.checks import int8_kernels
-    from segnet_tf.export.runtimes import registry
     from segnet_tf.export.tflite_file import flatbuffer
 
     if not registry.get(runtime).shows_int8:
@@ -118,13 +130,15 @@ def _keeper(codes: dict[str, list], content: bytes, runtime: str):
     return lambda index, logits: kept.append(int8_kernels.output_codes(graph, logits))
 
 
-def compare_kernels(content: bytes, codes: dict[str, list], image) -> dict[str, list]:
+def compare_kernels(
+    content: bytes, codes: dict[str, list[np.ndarray]], image: np.ndarray
+) -> dict[str, list[dict[str, Any]]]:
     """Prints both tables of int8 kernels; their rows as JSON."""
     import dataclasses
 
     from segnet_tf.export.checks import int8_kernels, parity_table
 
-    found: dict[str, list] = {"pairs": [], "ops": []}
+    found: dict[str, list[dict[str, Any]]] = {"pairs": [], "ops": []}
     if len(codes) > 1:
         print("\nint8 kernels     with       images  codes %   worst  pixels %")
     for pair in int8_kernels.pairs(codes):
@@ -145,8 +159,8 @@ def compare_kernels(content: bytes, codes: dict[str, list], image) -> dict[str, 
     return found
 
 
-def open_images(arguments: argparse.Namespace, source):
-    """What to run on: of `--data`, of the run's own, or drawn; and the size of the files."""
+def open_images(arguments: argparse.Namespace, source: Source) -> tuple[Samples, tuple[int, int]]:
+    """The images to run (of `--data`, the run's own data, or synthetic), and the files' size."""
     from segnet_tf.data.scenes import synthetic
     from segnet_tf.export.exporter import image_size
     from segnet_tf.models.input_size import check_size
@@ -154,12 +168,12 @@ def open_images(arguments: argparse.Namespace, source):
     samples = source.samples(arguments.data, arguments.split, arguments.limit)
     if samples is None:
         size = arguments.input_size or synthetic.SIZE
-        count = DRAWN_SCENES if arguments.limit is None else arguments.limit
+        count = SYNTHETIC_SCENES if arguments.limit is None else arguments.limit
         samples = synthetic.samples(arguments.split, size=size, count=count)
         if max(source.model.output_shape[-1], 2) != len(samples.classes):
             raise UserError(
                 f"`data` must be given for a model of {source.model.output_shape[-1]} classes, "
-                f"drawn scenes have {len(samples.classes)}. Received: none. Give --data DIR."
+                f"synthetic scenes have {len(samples.classes)}. Received: none. Give --data DIR."
             )
     else:
         size = arguments.input_size or image_size(source, samples)
@@ -169,32 +183,34 @@ def open_images(arguments: argparse.Namespace, source):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describes the command and adds its options."""
-    from segnet_tf.export.runtimes.registry import RUNTIMES
-
     parser.description = "Every format on every runtime against Keras."
     parser.epilog = "example:\n  python benchmarks/parity.py --data DIR --json OUT"
     add = parser.add_argument
     add("--model", default=MODEL, metavar="MODEL", help="run folder, .keras file or %(default)s")
-    add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT (drawn scenes)")
+    add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT (synthetic)")
     add("--split", default="val", help="images to run (%(default)s)")
     add("--input-size", type=command.size, metavar="HxW", help="of the files (the data's)")
-    add("--limit", type=int, metavar="N", help="the first N images only (all; 8 drawn scenes)")
+    add("--limit", type=int, metavar="N", help="the first N images only (all; 8 synthetic scenes)")
     add("--slow-images", type=int, default=2, metavar="N",
         help="images for GPUs on software drivers, seconds each (%(default)s)")  # fmt: skip
     add("--emulated-images", type=int, default=1, metavar="N",
         help="images for the emulated aarch64, up to a minute each (%(default)s)")  # fmt: skip
-    add("--format", nargs="+", choices=FORMATS, metavar="F", help="some of " + ", ".join(FORMATS))
-    add("--runtime", nargs="+", choices=RUNTIMES, metavar="R",
-        help="some of " + ", ".join(RUNTIMES))  # fmt: skip
+    add("--format", nargs="+", choices=FORMATS, metavar="F", help=f"some of {', '.join(FORMATS)}")
+    add(
+        "--runtime",
+        nargs="+",
+        choices=registry.RUNTIMES,
+        metavar="R",
+        help=f"some of {', '.join(registry.RUNTIMES)}",
+    )
     command.add_report_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the table and writes the report. Judges nothing."""
+    """Prints the table and writes the report; 0 whatever the figures are."""
     command.check_report(arguments)
     from segnet_tf.export import sources
     from segnet_tf.export.checks import parity
-    from segnet_tf.export.runtimes import registry
 
     start_tensorflow()
     for name in ("limit", "slow_images", "emulated_images"):

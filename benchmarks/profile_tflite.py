@@ -2,10 +2,10 @@
 
     python benchmarks/profile_tflite.py FILE
 
-Prints the ops by kind and one by one, from LiteRT's own profiler inside a whole inference. Without
-FILE it exports the network of export_bench.py in float32 and takes that. An op that fuses with
-another has no time of its own; a fused clip that XNNPACK runs as a pass of its own counts for its
-op. `whole` also holds what lies between ops.
+Prints the ops by kind and one by one, from LiteRT's own profiler during whole inferences. Without
+FILE it exports the network of export_bench.py in float32 and measures that. An op that is fused
+with another one has no time of its own. A clip that XNNPACK runs as a separate pass counts for the
+op before it. `whole` includes the time between ops.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from segnet_tf.cli import command
 from segnet_tf.errors import UserError
 from segnet_tf.system.json_files import write_json
 from segnet_tf.system.tensorflow_start import start_tensorflow
 
-# How XNNPACK's operator names begin, for each op of TFLite that a network of ours can have.
+if TYPE_CHECKING:
+    from segnet_tf.export.runtimes.profiler import Event
+
+# TFLite op -> how the names of its XNNPACK operators begin, for the ops of this project's networks.
 XNNPACK_NAMES = {
     "ADD": ("Add",),
     "AVERAGE_POOL_2D": ("Average Pooling",),
@@ -50,11 +53,42 @@ XNNPACK_NAMES = {
 }
 
 
-def attribute(ops: Sequence[str], events: Sequence[Any]) -> list[float]:
+class Kind(TypedDict):
+    """All ops of one kind: how many, their time, and its share of all ops."""
+
+    count: int
+    us: float
+    share: float
+
+
+class Node(TypedDict):
+    """One op: its kind, time and share, and the tensor that it computes."""
+
+    op: str
+    us: float
+    share: float
+    shape: list[int]
+    dtype: str
+    tensor: str
+
+
+class FileProfile(TypedDict):
+    """The profile of a file as it is written to JSON; times in microseconds."""
+
+    file: str
+    threads: int
+    runs: int
+    whole_us: float
+    ops_us: float
+    kinds: dict[str, Kind]
+    nodes: list[Node]
+
+
+def attribute(ops: Sequence[str], events: Sequence[Event]) -> list[float]:
     """The time of each op, from events that name XNNPACK's operators or TFLite's ops.
 
-    Both are in order of execution. The longest common run of the two says which is which; an event
-    that is no op's own, such as a clip, goes to the op before it.
+    Both are in order of execution, and their longest common subsequence matches them. An event
+    that matches no op, such as a clip, counts for the op before it.
 
     Args:
         ops: TFLite's names.
@@ -64,7 +98,7 @@ def attribute(ops: Sequence[str], events: Sequence[Any]) -> list[float]:
         Microseconds of each op; they add up to those of the events.
     """
 
-    def fits(op: str, event: Any) -> bool:
+    def fits(op: str, event: Event) -> bool:
         names = XNNPACK_NAMES.get(op, ()) if event.delegated else (op,)
         return event.name.startswith(names) if names else False
 
@@ -77,7 +111,7 @@ def attribute(ops: Sequence[str], events: Sequence[Any]) -> list[float]:
     times = [0.0] * len(ops)
     i = last = 0
     for j, event in enumerate(events):
-        # Ops without a time of their own are passed over.
+        # Ops that have no event are skipped.
         while i < len(ops) and longest[i][j] == longest[i + 1][j] > longest[i + 1][j + 1]:
             i += 1
         if i < len(ops) and fits(ops[i], event) and longest[i][j] == 1 + longest[i + 1][j + 1]:
@@ -86,8 +120,17 @@ def attribute(ops: Sequence[str], events: Sequence[Any]) -> list[float]:
     return times
 
 
-def measure(path: Path, threads: int, runs: int) -> dict[str, Any]:
-    """The profile of a file as it is written to JSON; times in microseconds."""
+def measure(path: Path, threads: int, runs: int) -> FileProfile:
+    """Profiles a file.
+
+    Args:
+        path: of the .tflite file.
+        threads: that LiteRT may use.
+        runs: to take medians of.
+
+    Raises:
+        UserError: it cannot be read, or LiteRT cannot run it.
+    """
     from segnet_tf.export.runtimes import profiler
     from segnet_tf.export.tflite_file import flatbuffer
     from segnet_tf.inference.tflite_model import check_survives
@@ -102,7 +145,7 @@ def measure(path: Path, threads: int, runs: int) -> dict[str, Any]:
     profile = profiler.profile(path, threads, runs)
     times = attribute([op.name for op in graph.ops], profile.events)
     total = sum(times)
-    nodes = []
+    nodes: list[Node] = []
     for op, time in zip(graph.ops, times, strict=True):
         output = graph.tensors[op.outputs[0]]
         nodes.append(
@@ -115,7 +158,7 @@ def measure(path: Path, threads: int, runs: int) -> dict[str, Any]:
                 "tensor": output.name,
             }
         )
-    kinds: dict[str, dict[str, float]] = {}
+    kinds: dict[str, Kind] = {}
     for node in nodes:
         kind = kinds.setdefault(node["op"], {"count": 0, "us": 0.0, "share": 0.0})
         kind["count"] += 1
@@ -132,7 +175,7 @@ def measure(path: Path, threads: int, runs: int) -> dict[str, Any]:
     }
 
 
-def print_profile(found: dict[str, Any], limit: int) -> None:
+def print_profile(found: FileProfile, limit: int) -> None:
     """The two tables: by kind, and the `limit` slowest ops in order of execution."""
     print(f"{found['file']}, {found['threads']} thread(s), medians of {found['runs']} runs")
     print(f"whole {found['whole_us'] / 1000:.3f} ms, ops {found['ops_us'] / 1000:.3f} ms\n")

@@ -1,4 +1,4 @@
-"""Times several networks in turn, so that what disturbs the machine disturbs all of them."""
+"""Times several networks in turn, so that other work on the machine slows down all of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_ROUNDS = 10
 
 
 def runner(content: bytes, threads: int) -> Callable[[], float]:
-    """What times one inference of a .tflite file on XNNPACK, in seconds."""
+    """A function that runs a .tflite file once on XNNPACK and returns the seconds it took."""
     interpreter = cpu.open_interpreter(content, threads=threads)
     shape = interpreter.get_input_details()[0]["shape"]
     image = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
@@ -29,9 +29,10 @@ def runner(content: bytes, threads: int) -> Callable[[], float]:
 
 
 def rounds(runners: Mapping[str, Callable[[], float]], seconds: float) -> dict[str, list[float]]:
-    """Runs all in turn for `seconds`; each leads a round as often as the others.
+    """Runs all in turn for `seconds`, and each is the first of a round equally often.
 
-    Whoever comes after another finds its cache, so the order moves on by one every round.
+    A network finds the processor's cache as the one before left it, so each round begins with the
+    next network.
     """
     names = list(runners)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -46,5 +47,5 @@ def rounds(runners: Mapping[str, Callable[[], float]], seconds: float) -> dict[s
 
 
 def ratio(times: list[float], others: list[float]) -> float:
-    """Median of the rounds' ratios, which a slow minute changes less than a ratio of medians."""
+    """Median of the rounds' ratios: a slow minute changes it less than a ratio of medians."""
     return statistics.median(a / b for a, b in zip(times, others, strict=True))

@@ -1,6 +1,6 @@
 """Memory that a .tflite file takes. `python -m rivals.memory [FILE]` prints a peak.
 
-Imports LiteRT and no TensorFlow, since its own process is what is measured.
+It imports LiteRT but no TensorFlow, since it measures its own process.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ BENCHMARKS = Path(__file__).resolve().parents[1]
 def peak_arena(content: bytes) -> int:
     """Bytes between the first and the last tensor that the reference kernels allocate.
 
-    One arena holds every computed tensor; the planner gives those that never live at the same time
-    the same place. So this is what an interpreter needs for tensors, in the file's order of ops.
+    One arena holds every computed tensor, and tensors that are not needed at the same time share
+    memory in it. So this is what an interpreter needs for tensors, in the file's order of ops.
     """
     interpreter = cpu.open_interpreter(content, "reference")
     graph = flatbuffer.read(content)
@@ -37,10 +37,10 @@ def peak_arena(content: bytes) -> int:
 
 
 def peak_live(content: bytes) -> int:
-    """Bytes of the tensors that live at the same time, at most: what a perfect planner needs.
+    """The most bytes of tensors that are needed at the same time: what a perfect planner needs.
 
-    A tensor lives from the op that makes it to the last that reads it, the file's input all along.
-    An op that changes the shape only takes no new memory.
+    A tensor is needed from the op that makes it to the last op that reads it, and the file's input
+    all the time. An op that only changes the shape takes no new memory.
     """
     graph = flatbuffer.read(content)
     owner = {tensor: tensor for tensor in graph.inputs}
@@ -82,8 +82,8 @@ def peak_process(path: str | Path | None, seconds: float = 600) -> int:
         check=False,
     )
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise UserError(f"`tflite` must run in a process of its own. Received: {said}.")
+        message = (done.stderr.strip().splitlines() or ["nothing"])[-1].rstrip(".")
+        raise UserError(f"`tflite` must run in a subprocess. Received: {message}.")
     return int(done.stdout)
 
 

@@ -1,4 +1,4 @@
-"""How much memory this process has taken. Imports nothing: what it measures would grow."""
+"""How much memory this process has taken. Imports almost nothing: imports take memory too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 def resident_peak() -> int:
     """Peak resident bytes of this process since it began to run its program."""
-    # Not getrusage: Linux lets a child start with its parent's peak.
+    # Not getrusage: on Linux its peak of a subprocess begins with that of the parent process.
     status = Path("/proc/self/status").read_text("ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
     return 1024 * int(line.split()[1])

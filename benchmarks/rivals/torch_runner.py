@@ -1,7 +1,7 @@
-"""The same network in eager PyTorch, float32, in a process of its own.
+"""The same network in eager PyTorch, float32, in a subprocess.
 
-`python -m rivals.torch_runner` reads a line of JSON with the layers and the size, then
-"THREADS SECONDS" a line, and answers each with a line of JSON. It imports no TensorFlow.
+`python -m rivals.torch_runner` reads a line of JSON with the layers and the size, then a number of
+threads on each line, and writes a line of JSON for each. It imports no TensorFlow.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from segnet_tf.errors import UserError
 
+if TYPE_CHECKING:
+    import torch
+
 BENCHMARKS = Path(__file__).resolve().parents[1]
-
-
-# OpenMP's threads go on spinning for as long, and would take the next one's processor.
+# OpenMP's threads keep a processor busy for so long after a run, which would slow down the next.
 SPIN_SECONDS = 0.25
 
 
@@ -39,7 +40,7 @@ class Runner:
     """
 
     def __init__(self, layers: list[tuple[str, int]], size: tuple[int, int]) -> None:
-        self.child = subprocess.Popen(
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "rivals.torch_runner"],
             cwd=BENCHMARKS,
             stdin=subprocess.PIPE,
@@ -55,27 +56,27 @@ class Runner:
         return seconds
 
     def peaks(self) -> dict[str, int]:
-        """Peak resident bytes of the process: after one run, and `bare`, PyTorch imported."""
+        """Peak resident bytes of the process: after one run, and after the imports (`bare`)."""
         return {"process_bytes": self.ready["peak"], "bare_process_bytes": self.ready["base"]}
 
     def close(self) -> None:
         """Ends the process."""
-        self.child.communicate()
+        self.process.communicate()
 
-    def _ask(self, line: str) -> dict[str, Any]:
-        assert self.child.stdin is not None and self.child.stdout is not None
+    def _ask(self, line: str) -> dict[str, float]:
+        assert self.process.stdin is not None and self.process.stdout is not None
         try:
-            self.child.stdin.write(line + "\n")
-            self.child.stdin.flush()
-            return json.loads(self.child.stdout.readline())
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+            return json.loads(self.process.stdout.readline())
         except (OSError, ValueError) as error:
             raise UserError(
-                "`torch` must be able to run the network. Received: its process ended, see above. "
+                "`torch` must be able to run the network. Received: its process failed, see above. "
                 "Give --no-torch, or a smaller --size."
             ) from error
 
 
-def network(layers: list[tuple[str, int]]) -> Any:
+def network(layers: list[tuple[str, int]]) -> torch.nn.Module:
     """The layers as a `torch.nn.Module` from `(1, 3, height, width)` to logits."""
     from torch import nn
 
@@ -101,7 +102,7 @@ def network(layers: list[tuple[str, int]]) -> Any:
                     step = nn.MaxUnpool2d(2, stride=2)
                 self.steps.append(step)
 
-        def forward(self, x: Any) -> Any:
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             indices = []
             for step in self.steps:
                 if isinstance(step, nn.MaxPool2d):
