@@ -101,7 +101,7 @@ mediapipe: runtimes-browser  ## MediaPipe for Python and browsers, outside .venv
 		'$(PYTHON)' constraints-mediapipe.txt
 
 mediapipe-test: setup mediapipe  ## exported files in MediaPipe's ImageSegmenter
-	$(PY) -m pytest -m "" -rs tests/export/runtimes/test_mediapipe.py
+	$(PY) -m pytest -m "" -rs tests/export/runtimes/test_mediapipe_client.py
 
 # The shipped weights that the app's files are made from; DATA=path/to/camvid scores them.
 MODEL ?= segnet_lite_camvid
