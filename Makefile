@@ -39,7 +39,7 @@ demo: setup  ## train on synthetic scenes, score, export to int8, verify, predic
 		--output $(DEMO)
 	$(BIN)/segnet-tf evaluate --model $(DEMO) --data synthetic:$(DEMO_IMAGES) --split test \
 		--size 192x256 --json $(DEMO)/test.json
-	$(PY) export/tflite.py --int8 --model $(DEMO) --json $(DEMO)/export.json
+	$(BIN)/segnet-tf export --int8 --model $(DEMO) --json $(DEMO)/export.json
 	$(BIN)/segnet-tf predict --model $(DEMO)/model_int8.tflite --input synthetic --limit 4 \
 		--output $(DEMO)/predictions
 	@echo 'The exported file:              $(DEMO)/model_int8.tflite'
@@ -55,7 +55,7 @@ train-camvid: setup  ## DATA=DIR: train segnet_lite as its shipped weights were:
 			else $(BIN)/segnet-tf train --config "$$run" --data '$(DATA)' --output "runs/$$run"; fi; \
 	done
 	$(BIN)/segnet-tf evaluate --model runs/segnet_lite_camvid --data '$(DATA)' --split val
-	$(PY) export/tflite.py --int8 --model runs/segnet_lite_camvid --data '$(DATA)'
+	$(BIN)/segnet-tf export --int8 --model runs/segnet_lite_camvid --data '$(DATA)'
 
 test: setup  ## the fast tests, 4 minutes
 	$(PY) -m pytest -n auto --maxprocesses $(WORKERS) --dist loadfile

@@ -14,10 +14,11 @@ from segnet_tf.data import Classes, camvid
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
 from segnet_tf.export import exporter, sources
+from segnet_tf.export.options import ExportOptions
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.export.tflite_file.formats import Format
 from segnet_tf.inference.tflite_model import TFLiteModel
-from segnet_tf.runs.records import run_classes
+from segnet_tf.runs.records import RunRecord, run_classes
 from segnet_tf.system.json_files import write_json
 
 FORMATS: tuple[Format, ...] = ("int8", "float16")
@@ -62,7 +63,7 @@ def write(
         entries = []
         for kind in FORMATS:
             path = made / f"{record['config']['model']}_{kind}.tflite"
-            options = exporter.ExportOptions(
+            options = ExportOptions(
                 kind, data=data, output=path, input_size=input_size, limit=limit
             )
             entries.append(_export(source, options, path, earlier))
@@ -87,7 +88,7 @@ def write(
     return manifest
 
 
-def _record(source: sources.Source) -> dict[str, Any]:
+def _record(source: sources.Source) -> RunRecord:
     if source.record is None:
         raise UserError(
             "`model` must be shipped weights or a run, which know their classes. "
@@ -96,7 +97,7 @@ def _record(source: sources.Source) -> dict[str, Any]:
     return source.record
 
 
-def _classes(record: dict[str, Any]) -> Classes:
+def _classes(record: RunRecord) -> Classes:
     """Names and colors of the run; those of CamVid have their home in `segnet_tf.data.camvid`."""
     classes = run_classes(record)
     return camvid.CLASSES if classes.names == camvid.CLASSES.names else classes
@@ -104,7 +105,7 @@ def _classes(record: dict[str, Any]) -> Classes:
 
 def _export(
     source: sources.Source,
-    options: exporter.ExportOptions,
+    options: ExportOptions,
     path: Path,
     earlier: dict[str, Any],
 ) -> dict[str, Any]:

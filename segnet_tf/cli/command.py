@@ -13,7 +13,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from segnet_tf.errors import UserError
 from segnet_tf.system.outputs import check_file
@@ -39,11 +39,13 @@ class Command(Protocol):
 class Parser(argparse.ArgumentParser):
     """An argument parser that takes whole names only, and whose errors are UserErrors."""
 
-    def __init__(self, prog: str | None = None, **options):
+    def __init__(self, prog: str | None = None, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(prog, allow_abbrev=False, **options)
 
-    def parse_known_args(self, args=None, namespace=None):
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
         given = list(sys.argv[1:] if args is None else args)
         if self._subparsers is None:
             # First: an option that is misspelled would be called missing.

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from segnet_tf.cli import command
 from segnet_tf.errors import UserError
@@ -16,9 +16,6 @@ from segnet_tf.export.tflite_file import formats
 from segnet_tf.system.json_files import write_json
 from segnet_tf.system.outputs import check_file
 from segnet_tf.system.tensorflow_start import start_tensorflow
-
-if TYPE_CHECKING:
-    from segnet_tf.export.sources import Source
 
 MODEL = "run folder, .keras or weights:NAME (the last make demo, or the shipped weights)"
 DATA = "a folder, synthetic or synthetic:COUNT (what the run was trained on)"
@@ -148,7 +145,17 @@ def run(arguments: argparse.Namespace) -> int:
     passed = True
     for size, output, report_file in jobs:
         job = dataclasses.replace(options, input_size=size, output=output)
-        passed &= _export_one(source, job, report_file)
+        try:
+            _, report = exporter.export(source, job)
+        except exporter.CheckFailed as error:
+            report = error.report
+        print(report.text())
+        write_json(report_file, report.to_json())
+        if report.failures:
+            passed = False
+            print("segnet-tf: a check failed, no file was written", file=sys.stderr)
+        else:
+            print(f"wrote {output}")
     return 0 if passed else 1
 
 
@@ -205,20 +212,3 @@ def jobs_of(
         return path.with_name(f"{path.stem}_{size[0]}x{size[1]}{path.suffix}")
 
     return [(size, named(path, size), report_path and named(report_path, size)) for size in sizes]
-
-
-def _export_one(source: Source, options: ExportOptions, report_file: Path | None) -> bool:
-    """Exports at one size and prints the report; whether the file passed."""
-    from segnet_tf.export import exporter
-
-    try:
-        path, report = exporter.export(source, options)
-    except exporter.CheckFailed as error:
-        print(error.report.text())
-        write_json(report_file, error.report.to_json())
-        print("segnet-tf: a check failed, no file was written", file=sys.stderr)
-        return False
-    print(report.text())
-    write_json(report_file, report.to_json())
-    print(f"wrote {path}")
-    return True

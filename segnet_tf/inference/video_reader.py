@@ -1,4 +1,4 @@
-"""Frames out of a video file or a camera, by PyAV (FFmpeg's libraries)."""
+"""Reads the frames of a video file or a camera, by PyAV (FFmpeg's libraries)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _USUAL_RATE = 25
 
 
 def import_av() -> ModuleType:
-    """PyAV.
+    """Imports PyAV, which is an optional package.
 
     Raises:
         UserError: it isn't installed.
@@ -33,17 +33,17 @@ def import_av() -> ModuleType:
 
 
 class VideoReader:
-    """The frames of a video file or of a camera, those that cannot be decoded left out.
+    """The frames of a video file or of a camera, without those that cannot be decoded.
 
-    Codecs such as H.264 have no checksums: damage that still decodes is not noticed.
+    Codecs such as H.264 have no checksums: damage that can still be decoded is not noticed.
 
     Args:
         source: a video file, or "camera:N" for the camera /dev/videoN.
 
     Attributes:
-        rate: frames a second as the file says, or the usual 25.
-        total: frames as the file says, None if it doesn't.
-        end: why the video ended before it was over, None if it did not.
+        rate: frames a second according to the file, or 25.
+        total: number of frames according to the file, None if it doesn't say.
+        end: why the video ended too early, None if it did not.
 
     Raises:
         UserError: no video, no camera, or no PyAV.
@@ -59,34 +59,35 @@ class VideoReader:
         videos = self._container.streams.video
         if not videos:
             self.close()
-            raise _unreadable(source, "there is no video in it")
+            raise _unreadable(source, "it holds no video")
         self._stream = videos[0]
         if not self.is_camera:
-            # Else the decoder paints over what it cannot read and gives it as a good frame.
-            # A camera's first frame is often cut, and its decoder must not mind.
+            # Else the decoder fills in what it cannot read and returns the frame as a good one.
+            # Not for a camera, whose first frame is often cut.
             self._stream.codec_context.options = {"err_detect": "explode"}
         self.rate = Fraction(self._stream.average_rate or _USUAL_RATE)
         self.total = self._stream.frames or None
         self.end: str | None = None
-        # Time stamps of frames; without them, as in a bare stream, their numbers from 0.
+        # Time stamps of frames, or their numbers from 0 where a stream has no time stamps.
         self._stamps: set[int] = set()
-        self._pending: set[int] = set()  # no frame has come for these yet
+        self._pending: set[int] = set()  # read, and not yet decoded
         self._lost: set[int] = set()
         self._doubtful: set[int] = set()
-        self._failed: int | None = None  # the last one that a key frame has not healed
+        # The last frame that failed, until a key frame: from there on frames are whole again.
+        self._failed: int | None = None
 
-    def _open(self, source: str):
+    def _open(self, source: str) -> Any:
         if self.is_camera:
             device, driver = _device(source)
             return self._av.open(device, format=driver)
-        # A playlist must not make it open other hosts.
+        # A playlist must not make FFmpeg open other hosts.
         options = {"protocol_whitelist": "file"}
         return self._av.open(str(Path(source).resolve()), options=options)
 
     def __enter__(self) -> VideoReader:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -99,7 +100,7 @@ class VideoReader:
 
     @property
     def doubtful(self) -> tuple[int, ...]:
-        """Numbers of decoded frames that were built on a lost one."""
+        """Numbers of frames that were decoded from a lost one."""
         return self._numbers(self._doubtful)
 
     def _numbers(self, stamps: set[int]) -> tuple[int, ...]:
@@ -113,7 +114,7 @@ class VideoReader:
             seconds = stamp / float(self.rate) if frame.time is None else frame.time
             first = seconds if first is None else first
             image = frame.to_ndarray(format="rgb24")
-            # A phone writes the sensor's pixels and a note how to turn them.
+            # A phone stores the sensor's pixels, and beside them how far to rotate them.
             yield np.rot90(image, round(frame.rotation / 90)), seconds - first
 
     def _decoded(self) -> Iterator[tuple[Any, int]]:
@@ -129,9 +130,9 @@ class VideoReader:
                 self._stamps.add(packet.pts)
                 self._pending.add(packet.pts)
             try:
-                # None takes out what the decoder holds back for its order.
+                # None: the decoder returns the frames that it kept back to sort them.
                 decoded = self._stream.decode(packet)
-            except self._av.EOFError:  # the last packet did so too
+            except self._av.EOFError:  # it has returned them already
                 decoded = []
             except (self._av.FFmpegError, OSError):
                 decoded = []
@@ -145,7 +146,7 @@ class VideoReader:
         if self.end is None and len(self._stamps) < (self.total or 0):
             self.end = f"its header says {self.total} frames, so it is cut off"
 
-    def _fail(self, packet) -> None:
+    def _fail(self, packet: Any) -> None:
         stamp = None if packet is None else packet.pts
         if stamp is None:
             stamp = len(self._stamps)
@@ -153,14 +154,14 @@ class VideoReader:
             self._lost.add(stamp)
         self._failed = max(stamp, self._failed or 0)
 
-    def _take(self, frame) -> int:
+    def _take(self, frame: Any) -> int:
         stamp = len(self._stamps) if frame.pts is None else frame.pts
         self._stamps.add(stamp)
-        # Frames come in the order they are shown: for what is older, none will.
+        # Frames come in the order they are shown, so older packets will get no frame any more.
         older = {other for other in self._pending if other < stamp}
         self._pending -= older | {stamp}
         if self._failed is None:
-            # Good files of some formats have packets without a frame.
+            # Some formats have packets without a frame; those are no damage.
             self._stamps -= older
             return stamp
         self._lost = (self._lost | older) - {stamp}
@@ -172,12 +173,12 @@ class VideoReader:
 
 
 def is_camera(source: str) -> bool:
-    """Whether `source` means a camera, rightly or not."""
+    """Whether `source` is meant as a camera, even if it is written wrong."""
     return source.startswith("camera:")
 
 
 def _device(source: str) -> tuple[str, str]:
-    """File and FFmpeg driver of "camera:N"."""
+    """The device file and the FFmpeg driver of "camera:N"."""
     index = re.fullmatch(r"camera:(\d+)", source, re.ASCII)
     if not index:
         raise UserError(
@@ -189,10 +190,10 @@ def _device(source: str) -> tuple[str, str]:
 
 def _unreadable(source: str, reason: str) -> UserError:
     if is_camera(source):
-        there = sorted(f"camera:{path.name[5:]}" for path in Path("/dev").glob("video[0-9]*"))
+        known = sorted(f"camera:{path.name[5:]}" for path in Path("/dev").glob("video[0-9]*"))
         return UserError(
-            f"`--input` must be a camera that is there and free. Received: {source} "
-            f"({_device(source)[0]}: {reason}). Cameras here: {', '.join(there) or 'none'}."
+            f"`--input` must be a camera that exists and is free. Received: {source} "
+            f"({_device(source)[0]}: {reason}). Cameras here: {', '.join(known) or 'none'}."
         )
     return UserError(
         f"`--input` must be a video that FFmpeg reads. Received: {source} ({reason}). "

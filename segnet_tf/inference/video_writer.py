@@ -1,7 +1,9 @@
-"""Frames into an MP4 file, by PyAV (FFmpeg's libraries)."""
+"""Writes frames into an MP4 file, by PyAV (FFmpeg's libraries)."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,20 +12,21 @@ import numpy as np
 from segnet_tf.errors import UserError
 from segnet_tf.inference.video_reader import import_av
 
-# FFmpeg's codes: Rec. 709 color, limited range. Untagged video is shown in one or the
-# other color, by size and player.
+# FFmpeg's codes of Rec. 709 color and limited range. Without them the colors that are shown
+# depend on the player and on the size of the video.
 _BT709, _LIMITED = 1, 1
-# Of a second. 24, 25, 30, 50, 60 frames and their 1000/1001 twins fall on ticks to 10 us.
+# Ticks a second. The times of 24, 25, 30, 50 and 60 frames a second, and of the same rates times
+# 1000/1001, are a whole number of ticks, to within 10 us.
 _CLOCK = 60000
 
 
 class VideoWriter:
-    """An H.264 MP4 that a phone plays, and that can be read but for a frame if killed.
+    """An H.264 MP4 that a phone plays. If the process is killed, it lacks one frame at most.
 
-    It is written in fragments, as a stream is, and made an ordinary file by `close`.
+    It is written in fragments, as a stream is; `close` turns it into an ordinary file.
 
     Args:
-        path: of the file, replaced if it is there.
+        path: of the file; an earlier one is replaced.
         size: `(height, width)` of the frames in pixels; an odd one repeats its last line.
         rate: frames a second.
 
@@ -37,13 +40,13 @@ class VideoWriter:
         height, width = size
         self._last = -1
         with self._named():
-            # A fragment a frame, each flushed to the disk: 150 bytes more than in one piece.
+            # A fragment for each frame, flushed to the disk at once: 150 bytes more a frame.
             muxing = {
                 "movflags": "hybrid_fragmented+empty_moov+frag_every_frame",
                 "flush_packets": "1",
             }
             self._container = self._av.open(str(path.resolve()), "w", options=muxing)
-            # Zero latency: else x264 keeps two seconds of frames back, which a kill would lose.
+            # Zero latency: else x264 keeps back two seconds of frames, which a kill would lose.
             options = {"preset": "veryfast", "crf": "20", "tune": "zerolatency"}
             stream = self._container.add_stream("libx264", rate=rate, options=options)
             stream.width, stream.height = width + width % 2, height + height % 2
@@ -75,24 +78,14 @@ class VideoWriter:
             self._container.mux(self._stream.encode(None))
             self._container.close()
 
-    def _named(self) -> _Named:
-        return _Named(self.path, (self._av.FFmpegError, OSError))
-
-
-class _Named:
-    """Turns the errors of writing into a UserError that names the file."""
-
-    def __init__(self, path: Path, errors: tuple[type[Exception], ...]):
-        self._path = path
-        self._errors = errors
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind, error, trace) -> None:
-        if isinstance(error, self._errors):
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Turns the errors of writing into a UserError that names the file."""
+        try:
+            yield
+        except (self._av.FFmpegError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
             raise UserError(
-                f"`{self._path}` could not be written. Received: {reason}. "
+                f"`{self.path}` could not be written. Received: {reason}. "
                 "Free some space or choose another output folder."
             ) from error

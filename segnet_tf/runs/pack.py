@@ -13,6 +13,7 @@ from segnet_tf.errors import UserError
 from segnet_tf.runs.checkpoints import read_record, resolve
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.json_files import write_json
+from segnet_tf.system.outputs import check_file
 
 _WEIGHTS = "model.weights.h5"
 
@@ -40,10 +41,7 @@ def pack(model: str | Path, output: str | Path, *, overwrite: bool = False) -> N
     record = read_record(model)
     files = [target, *([target.with_suffix(".json")] if record else [])]
     for file in files:
-        if file.exists() and not overwrite:
-            raise UserError(
-                f"`output` must be new. Received: {file}, which is there. Use --overwrite."
-            )
+        check_file(file, overwrite)
     with (
         replacing(target) as aside,
         zipfile.ZipFile(source) as old,

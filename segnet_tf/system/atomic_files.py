@@ -1,4 +1,4 @@
-"""Files that are either the old one or the new one, whatever kills the process in between."""
+"""Files that are replaced as a whole: a killed process leaves the old file or the new one."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from segnet_tf.errors import UserError
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """Gives a path to write to, and renames it to `path` when the block ends well.
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a path to write to, and renames it to `path` when the block ends without an error.
 
     Args:
         path: the file to write. Its folder must exist.
 
     Yields:
-        A path in the same folder with the same ending (Keras wants `.keras`).
+        A path in the same folder with the same suffix (Keras insists on `.keras`).
 
     Raises:
-        UserError: the disk is full or the file cannot be written. The file that was at
-            `path` before is still there.
+        UserError: the disk is full or the file cannot be written. An earlier file at `path`
+            is unchanged.
     """
     path = Path(path)
     aside = path.with_name(f".{path.stem}.partial{path.suffix}")
     try:
         yield aside
-        # Without the flush a power cut could leave the new name on an empty file.
+        # Without the flush the new name could be on an empty file after a power cut.
         with open(aside, "rb") as file:
             os.fsync(file.fileno())
         os.replace(aside, path)

@@ -1,4 +1,4 @@
-"""JSON objects, read and written whole."""
+"""Reads and writes JSON files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from segnet_tf.system.atomic_files import replacing
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
-    """A JSON object out of a file; UserError if it is missing or no JSON object."""
+    """Reads the JSON object of a file; UserError if the file is missing or holds anything else."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -24,7 +24,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def write_json(path: str | os.PathLike | None, content: Any) -> None:
+def write_json(path: str | os.PathLike[str] | None, content: Any) -> None:
     """Writes `content` as indented JSON, all of it or nothing (see `replacing`).
 
     Args:

@@ -9,7 +9,9 @@ from pathlib import Path
 from segnet_tf.errors import UserError
 
 
-def check_file(path: str | os.PathLike | None, overwrite: bool, argument: str = "output") -> None:
+def check_file(
+    path: str | os.PathLike[str] | None, overwrite: bool, argument: str = "output"
+) -> None:
     """Raises UserError for a file that may not or cannot be written; `None` is no file.
 
     Args:

@@ -1,4 +1,4 @@
-"""Starts TensorFlow without its greetings, which would drown a one-line error."""
+"""Starts TensorFlow without the lines it logs at its start: a one-line error must be seen."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import tempfile
 
 
 def start_tensorflow() -> None:
-    """Imports TensorFlow and finds its devices; what goes to stderr is shown on failure only.
+    """Imports TensorFlow and finds its devices; what it writes to stderr is shown only if it fails.
 
-    Messages about CPU features and missing GPU drivers come from C++ before any log level
-    is read, so the file descriptor itself is turned aside.
+    C++ writes about CPU features and missing GPU drivers before it reads any log level. So the
+    file descriptor of stderr itself leads to a temporary file meanwhile.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if "tensorflow" in sys.modules:

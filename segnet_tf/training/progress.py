@@ -52,12 +52,12 @@ class Progress(keras.callbacks.Callback):
         now = time.monotonic()
         self._done += 1
         left = (now - self._began) / self._done * (self.epochs - epoch - 1)
-        loss = f"loss {_number(logs, 'loss'):.4f}"
+        loss = f"loss {_number(logs, 'loss'):.3f}"
         iou = f"mIoU {100 * float(logs['mean_iou']):.2f}" if "mean_iou" in logs else "mIoU"
         best = ""
         if MONITOR in logs:
             score = float(logs[MONITOR])
-            loss += f", val {_number(logs, 'val_loss'):.4f}"
+            loss += f", val {_number(logs, 'val_loss'):.3f}"
             iou += f", val {100 * score:.2f} %"
             best = " best" if score > self.best else ""
             self.best = max(self.best, score)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib.util
-import os
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from segnet_tf.config import TrainConfig
 from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch
 from segnet_tf.errors import UserError
+from segnet_tf.inference.evaluate import Summary
 from segnet_tf.models.input_size import check_size
 from segnet_tf.runs.records import RUN_FILES, describe, read_run
 from segnet_tf.system.json_files import write_json
+from segnet_tf.system.outputs import make_folder
 from segnet_tf.training.callbacks import training_callbacks
 from segnet_tf.training.checkpoint_files import restore
 from segnet_tf.training.epoch_log import best_score, read_log
@@ -38,7 +38,7 @@ from segnet_tf.training.starting_weights import start_from
 _VALIDATION_BATCH = 2
 
 
-def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -> dict[str, Any]:
+def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -> Summary:
     """Trains a model and writes a run folder.
 
     Args:
@@ -74,13 +74,13 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
     start_from(config, model)
     for size in {config.crop or size_of(data.train), size_of(data.val)}:
         check_size(model, size, "crop" if size == config.crop else "data")
-    _make_folder(folder)
+    _empty_folder(folder)
     record = describe(config, data.train, data.val, data.num_classes, weights)
     write_json(folder / "config.json", record)
     return _fit(config, data, model, folder, start=0, rows=[])
 
 
-def resume(run: str | Path, *, data: str | None = None) -> dict[str, Any]:
+def resume(run: str | Path, *, data: str | None = None) -> Summary:
     """Goes on with a run that was interrupted; its final weights are as without the interruption.
 
     Args:
@@ -106,10 +106,13 @@ def resume(run: str | Path, *, data: str | None = None) -> dict[str, Any]:
     _check_tensorboard(config)
     be_repeatable(config)
     opened = Data.open(config)
-    for name, now in (("training_images", len(opened.train)), ("num_classes", opened.num_classes)):
-        if record[name] != now:
+    for name, then, now in (
+        ("training_images", record["training_images"], len(opened.train)),
+        ("num_classes", record["num_classes"], opened.num_classes),
+    ):
+        if now != then:
             raise UserError(
-                f"`data` must be what the run began with, {name}={record[name]}. "
+                f"`data` must be what the run began with, {name}={then}. "
                 f"Received: {now}. Point --data to the same data or start a new run."
             )
     model = compiled_model(config, opened, record["class_weights"])
@@ -140,7 +143,7 @@ def _fit(
     folder: Path,
     start: int,
     rows: list[dict[str, float]],
-) -> dict[str, Any]:
+) -> Summary:
     """Trains from epoch `start` on, then writes the reports. `rows` are the log's so far."""
     if start < config.epochs:
         # A list, because the last epoch is validated whatever `val_every` is.
@@ -164,13 +167,14 @@ def _fit(
     return write_reports(folder, data.val)
 
 
-def _make_folder(folder: Path) -> None:
+def _empty_folder(folder: Path) -> None:
+    """Makes the run folder, without the files of an earlier run."""
+    make_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name in RUN_FILES:
-            if (folder / name).exists():
-                os.remove(folder / name)
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise UserError(
-            f"`output` must be a folder that can be written. Received: {folder}: {error.strerror}."
+            f"`output` must be a folder that can be written. Received: {folder}: {error.strerror}. "
+            "Choose another folder."
         ) from error

@@ -62,7 +62,7 @@ def test_record_has_the_run_but_no_path(run, tmp_path):
 def test_nothing_is_overwritten_or_clipped_unasked(run, tmp_path):
     packed = tmp_path / "handed_on.keras"
     pack(run, packed)
-    with pytest.raises(UserError, match="`output` must be new"):
+    with pytest.raises(UserError, match="`output` must be a new file"):
         pack(run, packed)
     model = load_model(run)
     model.get_layer("classifier").kernel.assign(np.full((1, 1, WIDTHS[0], 3), 7e4))

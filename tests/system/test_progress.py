@@ -7,13 +7,9 @@ import os
 import shutil
 
 import pytest
+from fake_terminal import Terminal, screen
 
 from segnet_tf.system import progress
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 class Clock:
@@ -30,17 +26,6 @@ def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(progress, "time", clock)
     return clock
-
-
-def screen(written: str) -> list[str]:
-    """The lines of a terminal after `written`: `\\r` goes back, what comes next overwrites."""
-    lines = []
-    for line in written.split("\n"):
-        cells: list[str] = []
-        for part in line.split("\r"):
-            cells[: len(part)] = part
-        lines.append("".join(cells).rstrip())
-    return lines
 
 
 def run(stream, monkeypatch, clock, count, seconds, label="reading", **options):
