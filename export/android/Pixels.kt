@@ -3,10 +3,10 @@ import android.graphics.Bitmap
 /** A class id for each pixel, row by row, and the size of the map. */
 class Mask(val width: Int, val height: Int, val ids: ByteArray) {
 
-    /** The mask in colours, see-through, to be drawn over the image. `palette`: 0xRRGGBB a class. */
+    /** The mask in colors, see-through, to be drawn over the image. `palette`: 0xRRGGBB a class. */
     fun painted(palette: IntArray, alpha: Int = 128): Bitmap {
-        val colours = IntArray(ids.size) { (alpha shl 24) or palette[ids[it].toInt()] }
-        return Bitmap.createBitmap(colours, width, height, Bitmap.Config.ARGB_8888)
+        val colors = IntArray(ids.size) { (alpha shl 24) or palette[ids[it].toInt()] }
+        return Bitmap.createBitmap(colors, width, height, Bitmap.Config.ARGB_8888)
     }
 }
 
