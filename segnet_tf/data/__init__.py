@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segnet_tf.data import camvid, folder
 from segnet_tf.data.classes import VOID, Classes, colorize
+from segnet_tf.data.dataset import FolderData
 from segnet_tf.data.samples import Samples
 from segnet_tf.data.scenes import synthetic
+from segnet_tf.data.splits import role
 from segnet_tf.errors import UserError
 
-__all__ = ["VOID", "Classes", "Samples", "colorize", "open_samples"]
-
-LAYOUTS = (
-    "train/ with trainannot/ (CamVid), train.txt (SegNet's tutorial), "
-    "train/images/ with train/masks/, or images/train/ with masks/train/"
-)
+__all__ = ["VOID", "Classes", "Samples", "colorize", "open_folder", "open_samples"]
 
 
 def open_samples(
@@ -24,24 +20,43 @@ def open_samples(
     *,
     size: tuple[int, int] | None = None,
     limit: int | None = None,
+    layout: str | None = None,
+    val_share: float | None = None,
+    split_seed: int = 0,
+    image_range: int | None = None,
 ) -> Samples:
     """Opens one split of a data set.
 
     Args:
         data: "synthetic", "synthetic:COUNT" (COUNT training scenes, a quarter as many
-            for val and for test), or a folder in one of the layouts of `LAYOUTS`.
-        split: "train", "val" or "test"; a folder may have others.
+            for val and for test), or a folder in one of the layouts of `layouts.LAYOUTS`.
+        split: "train", "val" or "test"; a folder may have others. A split that the folder calls
+            "training", "valid" or "validation" is found by any of its names and keeps its own.
         size: `(height, width)` of synthetic scenes in pixels; files keep their own size.
         limit: how many pairs to use at most, the first ones.
+        layout: the name of the folder's layout; None finds out.
+        val_share: the share of train to take for val where the folder has none, above 0 and
+            below 1. A folder without splits gets a val of 0.2 if this is None.
+        split_seed: which images become val. A pure function of names and seed: train and val
+            never overlap, and a new file moves no other one.
+        image_range: the value that is white in images of more than 8 bits, e.g. 4095.
 
     Raises:
-        UserError: no such data, layout or split, an empty split, a missing pair.
+        UserError: no such data, layout or split, an empty split, a missing pair, or masks or
+            images that can be read in two ways.
     """
     name = str(data)
     if name == "synthetic" or name.startswith("synthetic:"):
-        samples = _synthetic(name, split, size)
+        samples = _synthetic(name, role(split) or split, size)
     else:
-        samples = _directory(Path(data), split)
+        folder = open_folder(
+            data,
+            layout=layout,
+            val_share=val_share,
+            split_seed=split_seed,
+            image_range=image_range,
+        )
+        samples = folder.samples(split)
     return samples if limit is None else samples.subset(limit)
 
 
@@ -58,16 +73,28 @@ def _synthetic(name: str, split: str, size: tuple[int, int] | None) -> Samples:
     return synthetic.samples(split, size=size or synthetic.SIZE, count=count)
 
 
-def _directory(directory: Path, split: str) -> Samples:
-    if not directory.is_dir():
+def open_folder(
+    data: str | Path,
+    *,
+    layout: str | None = None,
+    val_share: float | None = None,
+    split_seed: int = 0,
+    image_range: int | None = None,
+) -> FolderData:
+    """A folder as a data set, all of its splits; the arguments are those of `open_samples`.
+
+    Raises:
+        UserError: there is no such folder, or no layout fits, or several.
+    """
+    if not Path(data).is_dir():
         raise UserError(
             '`data` must be "synthetic" or an existing folder. '
-            f"Received: {str(directory)!r}. Correct the path."
+            f"Received: {str(data)!r}. Correct the path."
         )
-    for reader in (camvid, folder):
-        if reader.splits(directory):
-            return reader.samples(directory, split)
-    raise UserError(
-        f"`data` must be a folder in a known layout: {LAYOUTS}. "
-        f"Received: {directory}, which has none of these. Arrange it in one of them."
+    return FolderData(
+        Path(data),
+        layout=layout,
+        val_share=val_share,
+        split_seed=split_seed,
+        image_range=image_range,
     )

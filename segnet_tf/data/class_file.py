@@ -46,6 +46,7 @@ class ClassFile:
         by_color: stored color -> class id or `VOID`; empty if the file has no colors.
         has_ids: whether the file gives the ids, so that they are no guess.
         has_void: whether the file names void.
+        void_ids: the ids that the file gives to void.
         path: the file, for messages.
     """
 
@@ -54,6 +55,7 @@ class ClassFile:
     by_color: dict[Color, int] = field(default_factory=dict)
     has_ids: bool = True
     has_void: bool = True
+    void_ids: tuple[int, ...] = ()
     path: Path | None = None
 
 
@@ -158,6 +160,7 @@ def _number(entries: list[Entry], path: Path) -> ClassFile:
                     f"Received: {key} again for {entry.name!r} in {path}. Change one of them."
                 )
             table[key] = label  # type: ignore[index]
+    named_void = tuple(id for id, label in by_id.items() if label == VOID)
     by_id.setdefault(VOID, VOID)
     return ClassFile(
         classes,
@@ -165,5 +168,6 @@ def _number(entries: list[Entry], path: Path) -> ClassFile:
         by_color if with_color else {},
         has_ids=bool(with_id),
         has_void=any(entry.is_void for entry in entries),
+        void_ids=named_void,
         path=path,
     )

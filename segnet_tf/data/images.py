@@ -105,7 +105,7 @@ def spread(items: Sequence[Item], count: int) -> list[Item]:
     return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
 
 
-def open_image(path: str | Path) -> Image.Image:
+def open_image(path: str | Path, decode: bool = True) -> Image.Image:
     """Opens and decodes an image; `UserError` where that fails, which names the file."""
     if not Path(path).is_file():
         raise UserError(
@@ -118,7 +118,8 @@ def open_image(path: str | Path) -> Image.Image:
             image = Image.open(path)
         # Pillow drops the low bytes of 16-bit colors when it decodes: the only trace is here.
         image.info["deep"] = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
-        image.load()
+        if decode:
+            image.load()
     except Image.DecompressionBombError as error:
         raise _too_large(path, error) from error
     except UNREADABLE as error:
@@ -170,10 +171,11 @@ def _deep_values(image: Image.Image, path: str | Path) -> np.ndarray | None:
 def _largest_deep_value(path: Path) -> int:
     """-1 for an image of 8 bits, and for a damaged one, which reading will report."""
     try:
-        image = open_image(path)
-        if image.mode in ("I", "F"):
+        # The header says whether there is something to decode.
+        head = open_image(path, decode=False)
+        if not (head.mode.startswith("I;") or (head.info["deep"] and head.format == "PNG")):
             return -1
-        values = _deep_values(image, path)
+        values = _deep_values(open_image(path), path)
     except UserError:
         return -1
     return -1 if values is None else int(values.max(initial=0))

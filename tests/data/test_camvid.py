@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segnet_tf.data import VOID, camvid, open_samples
+from segnet_tf.data import VOID, open_folder, open_samples
 from segnet_tf.errors import UserError
 
 MASK = np.array([[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]], np.uint8)
@@ -56,7 +56,7 @@ def test_the_tutorials_list_is_read_in_its_order_below_the_folder(tiny):
 def test_a_list_alone_makes_a_camvid_with_other_folder_names(tmp_path):
     write_pair(tmp_path / "pictures", tmp_path / "truth", "x")
     (tmp_path / "val.txt").write_text("pictures/x.png truth/x.png\n")
-    assert camvid.splits(tmp_path) == ("val",)
+    assert open_folder(tmp_path).splits == ("val",)
     assert open_samples(tmp_path, "val").read(0)[1].tolist() == LABELS
 
 
@@ -106,7 +106,7 @@ def test_a_mask_of_another_size_and_a_colored_one_are_named(tiny):
     message = error_of(open_samples(tiny, "train").read, 0)
     assert "4x2" in message
     assert "4x3" in message
-    Image.new("RGB", (4, 3)).save(tiny / "trainannot" / "a.png")
+    Image.new("RGB", (4, 3), "red").save(tiny / "trainannot" / "a.png")
     assert "color" in error_of(open_samples(tiny, "train").read, 0)
 
 

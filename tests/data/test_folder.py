@@ -46,7 +46,7 @@ def test_both_layouts_are_found(tmp_path, nested):
         image, labels = samples.read(0)
         assert image.shape == (2, 2, 3)
         assert labels.tolist() == [[0, 1], [2, VOID]]
-    assert "holiday, train" in error_of(open_samples, tmp_path, "val")
+    assert "train, holiday" in error_of(open_samples, tmp_path, "val")
 
 
 def test_masks_of_colors_and_of_palette_indices(tmp_path):

@@ -1,0 +1,107 @@
+"""A data set in a folder: its layout, its splits, and one meaning for all of its masks."""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from pathlib import Path
+
+from segnet_tf.data.class_file import ClassFile
+from segnet_tf.data.images import read_image, require_image_range
+from segnet_tf.data.layouts import find_layout
+from segnet_tf.data.masks import read_mask, require_same_size
+from segnet_tf.data.meaning import Meaning, decide
+from segnet_tf.data.pairing import Files, Pairing
+from segnet_tf.data.samples import Pair, Samples, require_pairs
+from segnet_tf.data.splits import in_order, resolve, with_val
+from segnet_tf.errors import UserError
+
+
+class FolderData:
+    """A data set in a folder. Nothing but names of files is read before it is asked for.
+
+    Args:
+        directory: a folder in one of the layouts of `layouts.LAYOUTS`.
+        layout: the name of its layout; None finds out.
+        val_share: the share of train to take for validation where the data has no split for it.
+        split_seed: which images these are; no other seed has a say.
+        image_range: the value that is white in images of more than 8 bits.
+
+    Raises:
+        UserError: no layout fits, or several.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        layout: str | None = None,
+        val_share: float | None = None,
+        split_seed: int = 0,
+        image_range: int | None = None,
+    ) -> None:
+        self.directory = directory
+        self.layout = find_layout(directory, layout)
+        self.image_range = image_range
+        found = self.layout.open(directory)
+        self._legend, self._is_fixed = found.legend, found.is_fixed
+        self.source = found.source or directory.resolve().name
+        self._listings = with_val(found.listings, val_share, split_seed, directory)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The data's own names of its splits."""
+        return in_order(self._listings)
+
+    def pairing(self, split: str) -> Pairing:
+        """The files of a split, by one of its names."""
+        return self._listings[resolve(split, self.splits, self.directory)]()
+
+    @cached_property
+    def legend(self) -> ClassFile:
+        """What the class file says, or the layout."""
+        return self._legend()
+
+    @cached_property
+    def meaning(self) -> Meaning:
+        """What the values of all masks mean; a sample of them is read."""
+        legend = self.legend
+        if self._is_fixed:
+            return Meaning(legend.classes, legend.by_id, legend.by_color)
+        return decide(legend, [mask for _, mask in self._all_files()])
+
+    def samples(self, split: str) -> Samples:
+        """The pairs of a split.
+
+        Raises:
+            UserError: the split or the class file is missing, empty or wrong, an image or a mask
+                is alone, or masks or images can be read in two ways. Reading a pair raises it
+                for a damaged file, a mask of another size, or a value without meaning.
+        """
+        name = resolve(split, self.splits, self.directory)
+        pairing = self._listings[name]()
+        read = partial(self._read, pairing.complete())
+        samples = Samples(self.source, name, self.legend.classes, pairing.stems, read)
+        require_pairs(samples, str(self.directory))
+        require_image_range([image for image, _ in self._all_files()], self.image_range)
+        self.meaning  # noqa: B018  judged before the first pair is read
+        return samples
+
+    def _read(self, pairs: tuple[Files, ...], index: int) -> Pair:
+        return self.read(*pairs[index])
+
+    def read(self, image_path: Path, mask_path: Path) -> Pair:
+        """Reads one pair, see `Samples`."""
+        image = read_image(image_path, self.image_range)
+        mask = read_mask(mask_path)
+        require_same_size(image, mask.values, image_path, mask_path)
+        return image, self.meaning.labels(mask, mask_path)
+
+    def _all_files(self) -> list[Files]:
+        """The pairs of all splits that can be listed."""
+        files: list[Files] = []
+        for listing in self._listings.values():
+            try:
+                files += listing().pairs
+            except UserError:  # reported when that split is opened
+                continue
+        return files
