@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segnet_tf.errors import UserError
 from segnet_tf.system import places
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import keras
 
     from segnet_tf.data import Samples
+    from segnet_tf.runs.records import RunRecord
 
 DEMO = places.work() / "runs" / "demo"
 RANGES = Path(__file__).resolve().parent / "ranges"
@@ -31,7 +32,7 @@ class Source:
 
     name: str
     model: keras.Model
-    record: dict[str, Any] | None
+    record: RunRecord | None
     in_memory: bool = False
 
     def samples(self, data: str | None, split: str, limit: int | None = None) -> Samples | None:
@@ -42,7 +43,7 @@ class Source:
         """
         from segnet_tf.runs.records import open_split
 
-        config = (self.record or {}).get("config", {})
+        config = self.record["config"] if self.record else {}
         data = data or config.get("data")
         if data is None:
             return None

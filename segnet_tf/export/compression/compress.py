@@ -7,7 +7,7 @@ sparse encoding is not used: XNNPACK fails on it with int8.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -27,6 +27,8 @@ CLUSTERING_RATE = 0.05
 PRUNING_STEPS = 0.5
 # How many times in these steps.
 PRUNINGS = 20
+# Puts a layer of tfmot around one of the network.
+Wrap = Callable[[tf_keras.layers.Layer], tf_keras.layers.Layer]
 
 
 def prune(
@@ -54,7 +56,7 @@ def prune(
     kernels = {layer.name: np.asarray(layer.kernel) for layer in _convolutions(model)}
     share_of = dict(zip(kernels, shares(list(kernels.values()), sparsity), strict=True))
 
-    def wrap(layer):
+    def wrap(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
         schedule = tfmot.sparsity.keras.PolynomialDecay(
             initial_sparsity=0.0,
             final_sparsity=share_of[layer.name],
@@ -69,7 +71,7 @@ def prune(
     steps.set_model(network)
     steps.on_train_begin()
 
-    def before_step():
+    def before_step() -> None:
         steps.on_train_batch_begin(batch=0)
 
     finetune.fit(
@@ -105,7 +107,7 @@ def cluster(
         A model with the new weights.
     """
 
-    def wrap(layer):
+    def wrap(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
         return tfmot.clustering.keras.cluster_weights(
             layer,
             number_of_clusters=clusters,
@@ -166,7 +168,7 @@ def zeros_share(model: keras.Model) -> float:
     return sum((f == 0).sum() for f in filters) / sum(f.size for f in filters)
 
 
-def _convolutions(model: keras.Model):
+def _convolutions(model: keras.Model) -> list[keras.layers.Conv2D]:
     # In Keras 3 a DepthwiseConv2D is no Conv2D.
     return [
         layer
@@ -175,7 +177,7 @@ def _convolutions(model: keras.Model):
     ]
 
 
-def _wrapped(model: keras.Model, wrap) -> tf_keras.Model:
+def _wrapped(model: keras.Model, wrap: Wrap) -> tf_keras.Model:
     names = {layer.name for layer in _convolutions(model)}
     return tf_keras.models.clone_model(
         twin.build(model),

@@ -7,8 +7,10 @@ channel, and ranges that clip outliers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
@@ -31,24 +33,28 @@ class LearnedRange(_quantization.quantizers.Quantizer):
     def __init__(self, low: float, high: float) -> None:
         self.low, self.high = low, high
 
-    def build(self, tensor_shape, name, layer):
+    def build(
+        self, tensor_shape: tf.TensorShape, name: str, layer: tf_keras.layers.Layer
+    ) -> dict[str, tf.Variable]:
         return {
             end: layer.add_weight(f"{name}_{end}", shape=(), initializer="zeros", trainable=True)
             for end in ("low", "high")
         }
 
-    def __call__(self, inputs, training, weights, **kwargs):
+    def __call__(
+        self, inputs: tf.Tensor, training: bool, weights: dict[str, tf.Variable], **kwargs: Any
+    ) -> tf.Tensor:
         low, high = self.ends(weights)
         return tf.quantization.fake_quant_with_min_max_vars(inputs, low, high, num_bits=8)
 
-    def ends(self, weights: dict[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
+    def ends(self, weights: dict[str, tf.Variable]) -> tuple[tf.Tensor, tf.Tensor]:
         """The range now."""
         return (
             self.low * tf.exp(RANGE_RATE * weights["low"]),
             self.high * tf.exp(RANGE_RATE * weights["high"]),
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"low": self.low, "high": self.high}
 
 
@@ -63,10 +69,14 @@ class PerChannel(_quantization.quantizers.Quantizer):
     def __init__(self, depthwise: bool) -> None:
         self.depthwise = depthwise
 
-    def build(self, tensor_shape, name, layer):
+    def build(
+        self, tensor_shape: tf.TensorShape, name: str, layer: tf_keras.layers.Layer
+    ) -> dict[str, tf.Variable]:
         return {}
 
-    def __call__(self, inputs, training, weights, **kwargs):
+    def __call__(
+        self, inputs: tf.Tensor, training: bool, weights: dict[str, tf.Variable], **kwargs: Any
+    ) -> tf.Tensor:
         shape = inputs.shape
         flat = tf.reshape(inputs, (-1, shape[2] * shape[3] if self.depthwise else shape[3]))
         largest = tf.stop_gradient(tf.reduce_max(tf.abs(flat), axis=0))
@@ -77,7 +87,7 @@ class PerChannel(_quantization.quantizers.Quantizer):
         )
         return tf.reshape(flat, shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"depthwise": self.depthwise}
 
 
@@ -92,27 +102,33 @@ class LayerConfig(_quantization.QuantizeConfig):
     def __init__(self, output: tuple[float, float] | None = None) -> None:
         self.output = None if output is None else tuple(output)
 
-    def get_weights_and_quantizers(self, layer):
+    def get_weights_and_quantizers(
+        self, layer: tf_keras.layers.Layer
+    ) -> list[tuple[tf.Variable, PerChannel]]:
         name = _filter_name(layer)
         if name is None:
             return []
         return [(getattr(layer, name), PerChannel(name == "depthwise_kernel"))]
 
-    def set_quantize_weights(self, layer, quantize_weights):
+    def set_quantize_weights(
+        self, layer: tf_keras.layers.Layer, quantize_weights: Sequence[tf.Tensor]
+    ) -> None:
         name = _filter_name(layer)
         if name is not None:
             setattr(layer, name, quantize_weights[0])
 
-    def get_activations_and_quantizers(self, layer):
+    def get_activations_and_quantizers(self, layer: tf_keras.layers.Layer) -> list[Any]:
         return []
 
-    def set_quantize_activations(self, layer, quantize_activations):
+    def set_quantize_activations(
+        self, layer: tf_keras.layers.Layer, quantize_activations: Sequence[tf.Tensor]
+    ) -> None:
         pass
 
-    def get_output_quantizers(self, layer):
+    def get_output_quantizers(self, layer: tf_keras.layers.Layer) -> list[LearnedRange]:
         return [] if self.output is None else [LearnedRange(*self.output)]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"output": self.output}
 
 
@@ -134,7 +150,7 @@ def quantized(
         custom: name -> class of the layers in `twin` that are not tf_keras's own.
     """
 
-    def annotate(layer):
+    def annotate(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
         if isinstance(layer, (*bare, tf_keras.layers.InputLayer)):
             return layer
         return _quantization.quantize_annotate_layer(layer, LayerConfig(ranges.get(layer.name)))
@@ -151,7 +167,7 @@ def quantized(
     return network
 
 
-def learned(network: tf_keras.Model) -> tuple[dict[str, list[Any]], Ranges]:
+def learned(network: tf_keras.Model) -> tuple[dict[str, list[np.ndarray]], Ranges]:
     """The weights and ranges of a `quantized` network after its training.
 
     Returns:

@@ -78,9 +78,9 @@ def recipe(source: Source, data: str | None, seed: int) -> Recipe:
     Raises:
         UserError: there is no training data.
     """
-    record = source.record or {}
+    record = source.record
     classes = source.model.output_shape[-1]
-    if "config" in record:
+    if record is not None:
         config = TrainConfig.from_json(record["config"])
     else:
         config = TrainConfig(loss="binary" if classes == 1 else "crossentropy")
@@ -94,7 +94,7 @@ def recipe(source: Source, data: str | None, seed: int) -> Recipe:
     if height and width:
         config = dataclasses.replace(config, crop=(height, width))
     config = dataclasses.replace(config, seed=seed)
-    if "class_weights" in record:
+    if record is not None and "class_weights" in record:
         weights = record["class_weights"]
     else:
         weights = resolved_class_weights(config, Data(train, train, classes))
@@ -142,7 +142,7 @@ def fit(
     start = _restore(checkpoint, state, mark)
 
     @tf.function(autograph=False)
-    def step(images, labels):
+    def step(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         taught = how.teacher(images, training=False)
         with tf.GradientTape() as tape:
             logits = network(images, training=True)
@@ -187,7 +187,9 @@ def divergence(taught: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.reduce_sum(chances * apart, axis=-1))
 
 
-def _mark(state, how: Recipe, label: str, epochs: int, learning_rate: float) -> str:
+def _mark(
+    state: Sequence[tf.Variable], how: Recipe, label: str, epochs: int, learning_rate: float
+) -> str:
     """Identifies a training: how it is done, and the weights it begins with."""
     config = how.config.to_json()
     facts = [label, epochs, learning_rate, config, how.class_weights, how.samples.source]
@@ -197,7 +199,7 @@ def _mark(state, how: Recipe, label: str, epochs: int, learning_rate: float) -> 
     return digest.hexdigest()
 
 
-def _save(path: Path | None, state, mark: str, epochs: int) -> None:
+def _save(path: Path | None, state: Sequence[tf.Variable], mark: str, epochs: int) -> None:
     if path is None:
         return
     arrays = {f"v{index}": variable.numpy() for index, variable in enumerate(state)}
@@ -205,7 +207,7 @@ def _save(path: Path | None, state, mark: str, epochs: int) -> None:
         np.savez(file, mark=mark, epochs=epochs, **arrays)
 
 
-def _restore(path: Path | None, state, mark: str) -> int:
+def _restore(path: Path | None, state: Sequence[tf.Variable], mark: str) -> int:
     """The finished epochs in a checkpoint of this training, 0 where there is none."""
     if path is None or not path.is_file():
         return 0

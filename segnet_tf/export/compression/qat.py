@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
+import tf_keras
 
 from segnet_tf.export.compression import fake_quant, finetune, twin
 from segnet_tf.export.conversion.calibration import Ranges
@@ -63,7 +64,7 @@ def train(
     return finished(model, ranges, network)
 
 
-def build(model: keras.Model, ranges: Ranges):
+def build(model: keras.Model, ranges: Ranges) -> tf_keras.Model:
     """The tf_keras network that computes what the int8 file of `model` will."""
     copy = twin.build(model, frozen_statistics=True)
     given = {layer.name for layer in model._flatten_layers() if isinstance(layer, _RANGE_OF_INPUT)}
@@ -71,7 +72,9 @@ def build(model: keras.Model, ranges: Ranges):
     return fake_quant.quantized(copy, own, (twin.TwinPool, twin.TwinUnpool), twin.CUSTOM)
 
 
-def finished(model: keras.Model, ranges: Ranges, network) -> tuple[keras.Model, Ranges]:
+def finished(
+    model: keras.Model, ranges: Ranges, network: tf_keras.Model
+) -> tuple[keras.Model, Ranges]:
     """Weights and ranges out of a network of `build`, in the form of what went in."""
     weights, learned = fake_quant.learned(network)
     trained = keras.models.clone_model(model)
@@ -82,7 +85,7 @@ def finished(model: keras.Model, ranges: Ranges, network) -> tuple[keras.Model, 
     return trained, ranges | learned
 
 
-def _zeros(network) -> list[tuple[tf.Variable, tf.Tensor]]:
+def _zeros(network: tf_keras.Model) -> list[tuple[tf.Variable, tf.Tensor]]:
     return [
         (filter_, tf.cast(filter_ != 0, filter_.dtype))
         for wrapper in network.layers

@@ -22,14 +22,24 @@ from segnet_tf.layers import LocalResponseNormalization, MaxPoolingWithArgmax2D,
 class TwinPool(tf_keras.layers.Layer):
     """`MaxPoolingWithArgmax2D`: `(pooled, argmax)` of a map."""
 
-    def __init__(self, pool_size, strides, padding, **kwargs):
+    def __init__(
+        self,
+        pool_size: tuple[int, int],
+        strides: tuple[int, int],
+        padding: str,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.options = {"pool_size": pool_size, "strides": strides, "padding": padding}
+        self.options: dict[str, Any] = {
+            "pool_size": pool_size,
+            "strides": strides,
+            "padding": padding,
+        }
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return ops.max_pool_with_argmax(inputs, **self.options)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.options}
 
 
@@ -39,41 +49,38 @@ class TwinUnpool(tf_keras.layers.Layer):
     A flat list: tf_keras's `clone_model` loses arguments that come one by one.
     """
 
-    def __init__(self, output_size=None, **kwargs):
+    def __init__(self, output_size: tuple[int, int] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.output_size = output_size
 
-    def call(self, inputs):
+    def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
         pooled, argmax, *before = inputs
         if before:
             size = tf.shape(before[0])
-            known = before[0].shape[1:3]
-            output_size = [size[i + 1] if side is None else side for i, side in enumerate(known)]
+            height, width = before[0].shape[1:3]
+            height = size[1] if height is None else height
+            width = size[2] if width is None else width
         else:
-            output_size = self.output_size
-        return ops.max_unpool(pooled, argmax, output_size)
+            assert self.output_size is not None  # `build` has set it
+            height, width = self.output_size
+        return ops.max_unpool(pooled, argmax, (height, width))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "output_size": self.output_size}
 
 
 class TwinNormalization(tf_keras.layers.Layer):
     """`LocalResponseNormalization`, by the Keras 3 layer's own arithmetic."""
 
-    def __init__(self, size, alpha, beta, **kwargs):
+    def __init__(self, size: int, alpha: float, beta: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.options = {"size": size, "alpha": alpha, "beta": beta}
+        self.options: dict[str, Any] = {"size": size, "alpha": alpha, "beta": beta}
 
-    def call(self, inputs):
-        return LocalResponseNormalization.call(_Options(self.options), inputs)
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return LocalResponseNormalization(**self.options).call(inputs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.options}
-
-
-class _Options:
-    def __init__(self, options):
-        self.__dict__.update(options)
 
 
 class FrozenStatistics(tf_keras.layers.BatchNormalization):
@@ -83,7 +90,9 @@ class FrozenStatistics(tf_keras.layers.BatchNormalization):
     and not those of each small batch.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
         return super().call(inputs, training=False, mask=mask)
 
 
@@ -138,21 +147,20 @@ def build(model: keras.Model, *, frozen_statistics: bool = False) -> tf_keras.Mo
     Raises:
         UserError: a layer has no twin.
     """
-    made: dict[int, Any] = {}
+    made: dict[int, tf_keras.layers.Layer] = {}
 
-    def layer_of(operation):
+    def layer_of(operation: keras.Layer) -> tf_keras.layers.Layer:
         if id(operation) not in made:  # a layer may be called twice
             made[id(operation)] = _twin_layer(operation, frozen_statistics)
         return made[id(operation)]
 
-    def one(operation, x, **_):
+    def one(operation: keras.Layer, x: Any, **_: Any) -> Any:
         return layer_of(operation)(x)
 
-    def unpool(operation, pooled, argmax, output_size=None):
-        size = operation.output_size if output_size is None else output_size
-        if hasattr(size, "shape"):
-            return layer_of(operation)([pooled, argmax, size])
-        layer_of(operation).output_size = tuple(size)
+    def unpool(operation: MaxUnpooling2D, pooled: Any, argmax: Any, output_size: Any = None) -> Any:
+        if hasattr(output_size, "shape"):
+            return layer_of(operation)([pooled, argmax, output_size])
+        layer_of(operation).output_size = operation.target_size(output_size)
         return layer_of(operation)([pooled, argmax])
 
     handlers = {
@@ -165,7 +173,7 @@ def build(model: keras.Model, *, frozen_statistics: bool = False) -> tf_keras.Mo
     return twin
 
 
-def _operations(model: keras.Model) -> Iterator[Any]:
+def _operations(model: keras.Model) -> Iterator[keras.Layer]:
     """All layers of a model that compute something; UserError for one without a twin."""
     functional = getattr(model, "_functional", None) or model
     for operation in getattr(functional, "operations", ()):
@@ -181,7 +189,7 @@ def _operations(model: keras.Model) -> Iterator[Any]:
             yield operation
 
 
-def _twin_layer(operation: Any, frozen_statistics: bool) -> tf_keras.layers.Layer:
+def _twin_layer(operation: keras.Layer, frozen_statistics: bool) -> tf_keras.layers.Layer:
     cls, names = _TWINS[type(operation)]
     if frozen_statistics and cls is tf_keras.layers.BatchNormalization:
         cls = FrozenStatistics

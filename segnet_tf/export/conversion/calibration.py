@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -109,10 +110,10 @@ def measure_ranges(model: keras.Model, images: Iterable[np.ndarray]) -> Ranges:
     model = graph.as_float32(model)
 
     @tf.function(autograph=False)  # AutoGraph would wrap a UserError in an error of many lines
-    def ends(image):
+    def ends(image: tf.Tensor) -> dict[str, tf.Tensor]:
         found = {}
 
-        def observe(name, value):
+        def observe(name: str, value: Any) -> Any:
             if isinstance(value, tf.Tensor) and value.dtype.is_floating:
                 found[name] = _ends(value)
             return value

@@ -67,7 +67,7 @@ def convert(
         largest_kernel = DYNAMIC_RANGE_ELEMENTS - 1 if format == "dynamic" else None
         lowering = BuiltinLowering(ranges, largest_kernel)
 
-    def forward(image):
+    def forward(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return {output_kind: _finish(lowering.lower(model, image), output_kind)}
 
     signature = tf.TensorSpec((batch, *input_size, 3), tf.float32, name=graph.INPUT)

@@ -120,7 +120,7 @@ def named(content: bytes) -> bytes:
     return bytes(data)
 
 
-def _field(table, slot: int) -> int:
+def _field(table: schema.OperatorCode | schema.Operator | schema.Tensor, slot: int) -> int:
     """Where a field of a flatbuffer table is stored."""
     offset = table._tab.Offset(slot)
     if not offset:
@@ -128,7 +128,12 @@ def _field(table, slot: int) -> int:
     return table._tab.Pos + offset
 
 
-def _point(data: bytearray, table, slot: int, stored: bytes) -> None:
+def _point(
+    data: bytearray,
+    table: schema.OperatorCode | schema.Operator | schema.Tensor,
+    slot: int,
+    stored: bytes,
+) -> None:
     """Puts `stored` at the end and makes a field refer to it."""
     place = _field(table, slot)
     # The content follows its length, which has 4 bytes, and must be aligned to 16.

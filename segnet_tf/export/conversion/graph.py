@@ -45,7 +45,7 @@ def as_float32(model: keras.Model) -> keras.Model:
     """A copy of `model` that computes in float32, whatever precision it was trained in."""
     float32 = keras.DTypePolicy("float32")
 
-    def copy(layer):
+    def copy(layer: keras.Layer) -> keras.Layer:
         config = layer.get_config()
         config["dtype"] = float32.name
         return layer.__class__.from_config(config)
