@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import tensorflow as tf
@@ -22,19 +22,33 @@ from segnet_tf.runs.records import versions
 TOLERANCE = 0.0075
 
 
+class Summary(TypedDict):
+    """The scores of a split, as JSON types and as fractions.
+
+    A class that is in neither truth nor prediction has `None`. `protocol` says what was measured
+    and how.
+    """
+
+    mean_iou: float
+    global_accuracy: float
+    class_average_accuracy: float
+    boundary_f1: float
+    per_class_iou: dict[str, float | None]
+    per_class_accuracy: dict[str, float | None]
+    images: int
+    protocol: dict[str, object]
+
+
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
     """What `evaluate` found.
 
     Args:
-        summary: JSON types: `mean_iou`, `global_accuracy`, `class_average_accuracy`,
-            `boundary_f1` as fractions; `per_class_iou` and `per_class_accuracy`, name ->
-            fraction, or None for a class that is in neither truth nor prediction;
-            `images`; `protocol`, what was measured and how.
+        summary: the scores.
         matrix: int64 `(n, n)`, pixels by true class (rows) and predicted class.
     """
 
-    summary: dict[str, Any]
+    summary: Summary
     matrix: np.ndarray
 
 
@@ -84,7 +98,7 @@ def evaluate(
             progress(done, len(samples))
     found = scores(region.matrix())
     names = samples.classes.names
-    summary = {
+    summary: Summary = {
         "mean_iou": found["mean_iou"],
         "global_accuracy": found["global_accuracy"],
         "class_average_accuracy": found["class_average_accuracy"],
@@ -99,10 +113,10 @@ def evaluate(
 
 def _protocol(
     predictor: Predictor, samples: Samples, size: tuple[int, int] | None, flip: bool
-) -> dict[str, Any]:
+) -> dict[str, object]:
     seen = size or predictor.input_size
-    record = read_record(predictor.name) or {}
-    config = record.get("config", {})
+    record = read_record(predictor.name)
+    config = record["config"] if record else {}
     return {
         "model": predictor.name,
         "architecture": config.get("model"),
@@ -114,13 +128,13 @@ def _protocol(
         "mean": "over the classes in truth or prediction, one confusion matrix for the split",
         "boundary_tolerance": f"{TOLERANCE} of the image's diagonal, rounded up to whole pixels",
         "flip": flip,
-        "training_images": record.get("training_images"),
+        "training_images": record["training_images"] if record else None,
         "seed": config.get("seed"),
         "versions": versions(),
     }
 
 
-def table(summary: dict[str, Any]) -> str:
+def table(summary: Summary) -> str:
     """The scores of `Evaluation.summary` as text, one row a class, in percent."""
 
     def percent(value: float | None) -> str:
@@ -133,13 +147,13 @@ def table(summary: dict[str, Any]) -> str:
             f"{name:{width}}  {percent(iou)}    {percent(summary['per_class_accuracy'][name])}"
         )
     lines.append("")
-    for label, key in (
-        ("mean IoU", "mean_iou"),
-        ("global accuracy", "global_accuracy"),
-        ("class average accuracy", "class_average_accuracy"),
-        ("boundary F1", "boundary_f1"),
+    for label, score in (
+        ("mean IoU", summary["mean_iou"]),
+        ("global accuracy", summary["global_accuracy"]),
+        ("class average accuracy", summary["class_average_accuracy"]),
+        ("boundary F1", summary["boundary_f1"]),
     ):
-        lines.append(f"{label:{width}}  {percent(summary[key])}")
+        lines.append(f"{label:{width}}  {percent(score)}")
     protocol = summary["protocol"]
     lines.append(f"{summary['images']} images, {protocol['data']} {protocol['split']}, percent")
     return "\n".join(lines)

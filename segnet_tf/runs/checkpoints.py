@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -11,7 +10,7 @@ import keras
 from segnet_tf import registration  # noqa: F401
 from segnet_tf.errors import UserError
 from segnet_tf.models.pretrained import shipped
-from segnet_tf.runs.records import read_run
+from segnet_tf.runs.records import RunRecord, read_run
 
 SHIPPED = "weights:"
 _FORMS = "a run folder, a .keras file, a .tflite file or weights:NAME"
@@ -75,7 +74,7 @@ def load_model(model: str | Path, *, compile: bool = False) -> keras.Model:
     return loaded
 
 
-def read_record(model: str | Path) -> dict[str, Any] | None:
+def read_record(model: str | Path) -> RunRecord | None:
     """What is known of the run that a model comes from: its `config.json`, or None."""
     name = str(model)
     if name.startswith(SHIPPED):

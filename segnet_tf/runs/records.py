@@ -7,10 +7,11 @@ import platform
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from segnet_tf.config import TrainConfig
 from segnet_tf.data import Classes, Samples, open_samples
+from segnet_tf.data.classes import Color
 from segnet_tf.data.samples import Pair
 from segnet_tf.errors import UserError
 from segnet_tf.system.json_files import read_json
@@ -26,6 +27,27 @@ RUN_FILES = (
     "predictions.png",
     "scores.json",
 )
+
+
+class ClassEntry(TypedDict):
+    """A class in `config.json`. Written with the key "colour", as every run before."""
+
+    name: str
+    colour: Color
+
+
+class RunRecord(TypedDict):
+    """The content of a run's `config.json`: the configuration, and what it was resolved to."""
+
+    config: dict[str, Any]
+    source: str
+    training_images: int
+    validation_images: int
+    steps_per_epoch: int
+    num_classes: int
+    classes: list[ClassEntry]
+    class_weights: list[float] | None
+    versions: dict[str, str]
 
 
 def open_split(
@@ -54,8 +76,8 @@ def describe(
     val: Samples,
     num_classes: int,
     class_weights: list[float] | None,
-) -> dict[str, Any]:
-    """The content of a run's `config.json`: the configuration, and what it was resolved to."""
+) -> RunRecord:
+    """The `config.json` of a run."""
     return {
         "config": config.to_json(),
         "source": train.source,
@@ -64,7 +86,7 @@ def describe(
         "steps_per_epoch": len(train) // config.batch_size,
         "num_classes": num_classes,
         "classes": [
-            {"name": name, "colour": list(color)}
+            {"name": name, "colour": color}
             for name, color in zip(train.classes.names, train.classes.colors, strict=True)
         ],
         "class_weights": class_weights,
@@ -83,7 +105,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def read_run(model: str | Path) -> dict[str, Any] | None:
+def read_run(model: str | Path) -> RunRecord | None:
     """The `config.json` of a run, or `None` if `model` does not belong to a run.
 
     Args:
@@ -98,14 +120,14 @@ def read_run(model: str | Path) -> dict[str, Any] | None:
     content = read_json(file)
     # Other programs write files called config.json too.
     known = ("config", "classes", "class_weights", "num_classes", "training_images")
-    return content if all(name in content for name in known) else None
+    return cast(RunRecord, content) if all(name in content for name in known) else None
 
 
-def run_classes(record: dict[str, Any]) -> Classes:
+def run_classes(record: RunRecord) -> Classes:
     """The classes in a run's `config.json`."""
     try:
         names = tuple(entry["name"] for entry in record["classes"])
-        colors = tuple(tuple(entry["colour"]) for entry in record["classes"])
+        colors = tuple(cast(Color, tuple(entry["colour"])) for entry in record["classes"])
     except (KeyError, TypeError) as error:
         raise UserError(
             f"`config.json` must list classes with name and color. Received: {error}."

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from segnet_tf.data import Samples
-from segnet_tf.inference.evaluate import evaluate, table
+from segnet_tf.inference.evaluate import Summary, evaluate, table
 from segnet_tf.inference.predictors import open_predictor
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.json_files import write_json
@@ -17,7 +16,7 @@ from segnet_tf.system.json_files import write_json
 _PICTURES = 4
 
 
-def write_reports(folder: Path, samples: Samples) -> dict[str, Any]:
+def write_reports(folder: Path, samples: Samples) -> Summary:
     """Writes `scores.json`, `curves.png`, `confusion.png` and `predictions.png` of a run.
 
     Args:
@@ -25,7 +24,7 @@ def write_reports(folder: Path, samples: Samples) -> dict[str, Any]:
         samples: the validation split.
 
     Returns:
-        The scores, as `segnet_tf.inference.evaluate.Evaluation.summary`.
+        The scores, what is in `scores.json`.
     """
     from segnet_tf import plots
 
