@@ -15,6 +15,7 @@ from segnet_tf.export.checks import parity, parity_table
 from segnet_tf.export.runtimes import registry
 from segnet_tf.export.runtimes.cpu import Cpu
 from segnet_tf.export.runtimes.gpu import Gpu
+from segnet_tf.export.runtimes.protocol import Runtime
 
 CELL = parity.Cell("float32", "xnnpack", 101, 105, 105, 0.99999999, 0.5, 0.5, 1e-5, 1e-6, 1.0)
 
@@ -83,6 +84,30 @@ def test_drawn_scenes_without_data(network, fast, tmp_path, capsys):
     assert code == 0
     assert "synthetic val, 2 images, 32x48" in lines[0]
     assert lines[-1].startswith("float32  xnnpack") and "99.99 %: yes" in lines[-1]
+
+
+def test_a_row_in_the_registry_is_all_that_a_runtime_needs(
+    network, fast, tmp_path, capsys, monkeypatch
+):
+    """It is offered, run as often as its speed says, and judged as its precision says."""
+
+    class Half(Runtime):
+        name, speed, float16, has_delegate = "half", "slow", True, False
+
+        def unavailable(self):
+            return None
+
+        def run(self, content, images):
+            return Cpu("reference").run(content, images)
+
+    monkeypatch.setitem(registry.RUNTIMES, "half", Half())
+    network.save(tmp_path / "bare.keras")
+    arguments = ["--model", str(tmp_path / "bare.keras"), "--input-size", "32x48", "--limit", "3"]
+    arguments += ["--format", "float32", "--runtime", "half", "--slow-images", "2"]
+    code, lines, _ = table(arguments, capsys)
+    assert code == 0
+    assert lines[-1].split()[:3] == ["float32", "half", "2"]
+    assert lines[-1].endswith("pixels >= 99.5 %: yes")
 
 
 @pytest.mark.parametrize(

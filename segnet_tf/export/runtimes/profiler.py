@@ -1,7 +1,7 @@
 """Time of each op inside LiteRT, XNNPACK's own included, from the runtime's profiler.
 
-The Python interpreter shows no profile, the C library in the same package does: a compiled model
-with `enable_profiling` records every op that runs. XNNPACK's clock gives whole microseconds.
+LiteRT's Python interpreter has no profiler. The C library in the same package has one: a compiled
+model with `enable_profiling` records every op that runs. XNNPACK measures whole microseconds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LIBRARY = "libLiteRt.so"
 # litert/c/litert_common.h and litert_profiler_event.h of LiteRT 2
 _CPU = 1
 _OPERATOR, _DELEGATE_OPERATOR = 2, 8
-# Some LiteRT structures are filled in by the library and only handed back to it.
+# The library fills in this structure and gets it back; nothing here reads it.
 _TENSOR_TYPE_BYTES = 128
 
 
@@ -63,11 +63,11 @@ class Event:
 
 @dataclass(frozen=True)
 class Profile:
-    """What one inference is made of, in order of execution.
+    """The ops of an inference and their times.
 
     Attributes:
-        events: the ops.
-        microseconds: median of the whole inference, under the same profiler.
+        events: the ops, in order of execution.
+        microseconds: median of the whole inference, while the profiler runs.
     """
 
     events: tuple[Event, ...]
@@ -85,7 +85,7 @@ def profile(path: str | Path, threads: int = 1, runs: int = 50) -> Profile:
 
 
 def _library() -> ctypes.CDLL:
-    # Not imported: that would load the Python wrappers and their copies of the runtime.
+    # Found, not imported: an import would load the Python wrappers and their own runtimes too.
     package = importlib.util.find_spec("ai_edge_litert")
     try:
         folder = Path((package and package.origin) or "").parent
@@ -115,7 +115,7 @@ def _profile(library: ctypes.CDLL, path: bytes, threads: int, runs: int) -> Prof
         call(function, *arguments, ctypes.byref(handle))
         return handle
 
-    # Nothing is destroyed: the library's objects live as long as this short process.
+    # Nothing is destroyed: a command profiles one file and exits.
     environment = make("LiteRtCreateEnvironment", ctypes.c_int(0), None)
     model = make("LiteRtCreateModelFromFile", environment, path)
     options = make("LiteRtCreateOptions")
@@ -174,7 +174,7 @@ def _profile(library: ctypes.CDLL, path: bytes, threads: int, runs: int) -> Prof
 
 
 def _owned(text: bytes) -> tuple[ctypes.c_void_p, ctypes.c_void_p]:
-    """A copy of `text` and the function that frees it, for the library to keep."""
+    """A copy of `text` and the function that frees it: the library takes both over."""
     libc = ctypes.CDLL(None)
     libc.strdup.restype = ctypes.c_void_p
     return ctypes.c_void_p(libc.strdup(text)), ctypes.cast(libc.free, ctypes.c_void_p)
@@ -182,7 +182,7 @@ def _owned(text: bytes) -> tuple[ctypes.c_void_p, ctypes.c_void_p]:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Turns aside the library's log, which goes to the file descriptor itself."""
+    """Hides the library's log, which it writes to file descriptor 2, past `sys.stderr`."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as aside:

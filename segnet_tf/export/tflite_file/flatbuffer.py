@@ -12,6 +12,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from segnet_tf.errors import UserError
+from segnet_tf.export.tflite_file.quantized import dequantize
 
 IDENTIFIER = b"TFL3"
 
@@ -50,9 +51,7 @@ class Tensor:
         """A constant's values in real numbers, for a scale per channel of the last axis too."""
         if self.data is None:
             raise ValueError(f"Tensor {self.name} is not a constant.")
-        if self.scale.size == 0:
-            return self.data
-        return (self.data.astype(np.float64) - self.zero_point) * self.scale
+        return dequantize(self.data, self.scale, self.zero_point, np.float64)
 
 
 @dataclass(frozen=True)
