@@ -46,7 +46,6 @@ SHORTER = {
 
 # Sections whose `segnet-tf` lines are run, one after the other in one folder.
 FLOWS = [
-    ("README.md", "Train, score, predict, export"),
     OWN_DATA,
     ("README.md", "Scores"),
     ("segnet_tf/weights/README.md", "segnet_lite_camvid"),
