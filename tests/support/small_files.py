@@ -15,7 +15,7 @@ SIZE = (64, 96)
 
 
 def images(count: int) -> list[np.ndarray]:
-    """Drawn scenes, float32 `(1, 64, 96, 3)`, RGB 0..255."""
+    """Synthetic scenes, float32 `(1, 64, 96, 3)`, RGB 0..255."""
     return [
         synthetic.scene(index, size=SIZE)[0][np.newaxis].astype(np.float32)
         for index in range(count)
@@ -33,7 +33,7 @@ def content(kind: str, io: str = "float32") -> bytes:
     keras.utils.set_random_seed(0)
     model = segnet_mini(5, (*SIZE, 3), widths=(8, 8, 16, 16, 24))
     ranges = calibration.measure_ranges(model, images(4)) if kind == "int8" else None
-    return convert.convert(model, SIZE, format="int8", ranges=ranges, io=io)
+    return convert.convert(model, SIZE, format=kind, ranges=ranges, io=io)
 
 
 def same_pixels(first: np.ndarray, second: np.ndarray) -> float:
