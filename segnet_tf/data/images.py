@@ -172,8 +172,10 @@ def _largest_deep_value(path: Path) -> int:
     """-1 for an image of 8 bits, and for a damaged one, which reading will report."""
     try:
         # The header says whether there is something to decode.
-        head = open_image(path, decode=False)
-        if not (head.mode.startswith("I;") or (head.info["deep"] and head.format == "PNG")):
+        with open_image(path, decode=False) as head:
+            is_deep = head.info["deep"] and head.format == "PNG"
+            is_deep |= head.mode.startswith("I;")
+        if not is_deep:
             return -1
         values = _deep_values(open_image(path), path)
     except UserError:

@@ -47,13 +47,18 @@ def pair_folders(
     image_dir: Path,
     mask_dir: Path,
     mask_suffixes: Sequence[str] = (".png",),
-    rules: Sequence[Rule] = RULES,
+    more_images: bool = False,
 ) -> Pairing:
-    """Pairs the images below one folder with the masks below another."""
+    """Pairs the images below one folder with the masks below another.
+
+    Args:
+        more_images: images without a mask are no problem.
+    """
     problems: list[str] = []
     images = named(files_below(image_dir, IMAGE_SUFFIXES), image_dir, problems)
     masks = named(files_below(mask_dir, mask_suffixes), mask_dir, problems)
-    return pair(images, masks, (image_dir, mask_dir), rules, problems, mask_suffixes[0])
+    ends = mask_suffixes[0]
+    return pair(images, masks, (image_dir, mask_dir), RULES, problems, ends, more_images)
 
 
 def pair_one_folder(folder: Path, mask_suffixes: Sequence[str]) -> Pairing:
@@ -123,6 +128,7 @@ def pair(
     rules: Sequence[Rule],
     problems: list[str],
     mask_suffix: str,
+    more_images: bool = False,
 ) -> Pairing:
     """Pairs named files by the one rule that fits them best.
 
@@ -130,6 +136,7 @@ def pair(
         folders: of the images and of the masks, for messages.
         problems: those found so far.
         mask_suffix: how a missing mask would end, e.g. ".png".
+        more_images: images without a mask are no problem.
     """
     plain = ("", "")
     if plain in rules and images.keys() == masks.keys():
@@ -158,7 +165,7 @@ def pair(
     stem_of = {path: stem for stem, path in image_of.items()}
     for key, path in sorted(images.items()):
         stem = stem_of.get(path, key)
-        if stem in mask_of and path in stem_of:
+        if more_images or (stem in mask_of and path in stem_of):
             continue
         wanted = mask_dir / f"{stem}{rule[1]}{mask_suffix}"
         is_jpeg = any(wanted.with_suffix(suffix).is_file() for suffix in (".jpg", ".jpeg"))

@@ -114,7 +114,7 @@ def has_class_file(directory: Path) -> bool:
     return any((directory / name).is_file() for name in class_file.NAMES)
 
 
-def pairs_of(image_dir: Path, mask_dir: Path) -> Listing:
+def pairs_of(image_dir: Path, mask_dir: Path, more_images: bool = False) -> Listing:
     """The pairs of two folders, to be listed when called; both must exist then."""
 
     def listing() -> Pairing:
@@ -124,7 +124,7 @@ def pairs_of(image_dir: Path, mask_dir: Path) -> Listing:
                     "a split must have a folder of images and one of masks. "
                     f"Received: no folder {folder}. Add it."
                 )
-        return pair_folders(image_dir, mask_dir, MASK_SUFFIXES)
+        return pair_folders(image_dir, mask_dir, MASK_SUFFIXES, more_images)
 
     return listing
 

@@ -43,6 +43,7 @@ def _around(directory: Path) -> list[Path]:
             or (path / IMAGE_FOLDERS[0]).is_dir()
             or (path / MASK_FOLDERS[0]).is_dir()
         )
+        and not _inside(path)  # a data set of its own, one folder further down
     ]
 
 
@@ -68,7 +69,7 @@ def _open(directory: Path) -> Found:
 LAYOUT = Layout(
     name="folder",
     tree="images/train/ with masks/train/, or train/images/ with train/masks/",
-    marks=frozenset({"images", "masks", "labels", "annotations", "train", "val", "valid"}),
+    marks=frozenset({"train", "val", "valid", "test", "training", "validation"}),
     detect=lambda directory: bool(_inside(directory) or _around(directory)),
     open=_open,
 )

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from segnet_tf.data.class_file import ClassFile
 from segnet_tf.data.classes import VOID, Classes, Color
-from segnet_tf.data.images import IMAGE_SUFFIXES
 from segnet_tf.data.layouts.base import (
     Found,
     Layout,
@@ -25,8 +24,7 @@ from segnet_tf.data.layouts.base import (
     pairs_of,
 )
 from segnet_tf.data.masks import MASK_SUFFIXES
-from segnet_tf.data.pairing import Pairing, files_below, named, pair
-from segnet_tf.data.splits import Listing
+from segnet_tf.data.pairing import files_below
 from segnet_tf.errors import UserError
 
 NAMES = (
@@ -64,23 +62,6 @@ def _legend(directory: Path) -> ClassFile:
     return legend_of(directory)()  # which says what to write
 
 
-def _pairs(directory: Path) -> Listing:
-    """Images that have a mask: VOC has ten times as many images as masks."""
-
-    def listing() -> Pairing:
-        whole = pairs_of(directory / "JPEGImages", directory / _MASKS)()
-        if len(whole.problems) and not whole.pairs:
-            return whole
-        problems: list[str] = []
-        folders = directory / "JPEGImages", directory / _MASKS
-        images = named(files_below(folders[0], IMAGE_SUFFIXES), folders[0], problems)
-        masks = named(files_below(folders[1], MASK_SUFFIXES), folders[1], problems)
-        images = {stem: path for stem, path in images.items() if stem in masks}
-        return pair(images, masks, folders, [("", "")], problems, MASK_SUFFIXES[0])
-
-    return listing
-
-
 def _open(directory: Path) -> Found:
     if not (directory / "JPEGImages").is_dir():
         raise UserError(
@@ -88,7 +69,8 @@ def _open(directory: Path) -> Found:
             f"Received: {directory} without it. Export with images, or copy them there."
         )
     lists = sorted((directory / "ImageSets" / "Segmentation").glob("*.txt"))
-    whole = _pairs(directory)
+    # VOC has ten times as many images as masks.
+    whole = pairs_of(directory / "JPEGImages", directory / _MASKS, more_images=True)
     listings = {path.stem: listed(whole, path) for path in lists}
     return Found(listings or {"all": whole}, lambda: _legend(directory))
 
