@@ -1,0 +1,54 @@
+"""The rows of the registry against the models they build."""
+
+from __future__ import annotations
+
+import inspect
+
+import keras
+import pytest
+
+from segnet_tf import models
+from segnet_tf.errors import UserError
+from segnet_tf.layers import MaxPoolingWithArgmax2D
+
+
+@pytest.mark.parametrize("name", models.NAMES)
+def test_depth_is_the_number_of_poolings(name):
+    row = models.ARCHITECTURES[name]
+    side = 2**row.depth
+    model = row.function(2, (side, None, 3))
+    pools = [layer for layer in model.layers if isinstance(layer, MaxPoolingWithArgmax2D)]
+    assert len(pools) == row.depth
+    assert row.paper.count("https://arxiv.org/abs/") >= 1
+    with pytest.raises(UserError, match=f"at least {side} pixels.*Received: input_shape="):
+        row.function(2, (side - 1, side, 3))
+
+
+@pytest.mark.parametrize("name", models.NAMES)
+def test_the_public_function_is_what_build_calls(name):
+    function = getattr(models, name)
+    assert function is models.ARCHITECTURES[name].function
+    assert list(inspect.signature(function).parameters)[:2] == ["num_classes", "input_shape"]
+    assert not any(
+        parameter.kind is inspect.Parameter.VAR_KEYWORD
+        for parameter in inspect.signature(function).parameters.values()
+    )
+    model = function(3, [64, 96, 3])  # a list, as JSON has it
+    built = models.build(name, 3, (64, 96, 3))
+    assert isinstance(model, keras.Model) and model.name == name
+    assert [w.shape for w in model.weights] == [w.shape for w in built.weights]
+    with pytest.raises(UserError, match="`num_classes` must be a positive integer"):
+        function(0, (64, 96, 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "said"),
+    [
+        ("segnet_basic", "imagenet", "an encoder's, of segnet or segnet_lite"),
+        ("segnet_lite", "vgg16.h5", "an encoder's, of segnet. Received: name='segnet_lite'"),
+        ("segnet", "lite0.pth", "an encoder's, of segnet_lite. Received: name='segnet'"),
+    ],
+)
+def test_weights_of_another_architecture_name_theirs(name, weights, said):
+    with pytest.raises(UserError, match=said):
+        models.build(name, 2, (64, 64, 3), weights=weights)

@@ -1,0 +1,227 @@
+"""What a user sees after `import segnet_tf`, each time in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+import tiny_run
+
+from segnet_tf import layers, losses, metrics, models, schedules
+from segnet_tf.training.train import train
+
+ROOT = Path(__file__).resolve().parents[1]
+ORDERS = {
+    "keras first": "import keras, segnet_tf",
+    "keras last": "import segnet_tf, keras",
+    "tensorflow between": "import segnet_tf, tensorflow, keras",
+    # Modules of ours import TensorFlow and Keras themselves, and are half done while they do.
+    "labels first": "import segnet_tf.data.label_maps, keras",
+    "a loss first": "from segnet_tf.losses import dice; import keras",
+    "a layer first": "from segnet_tf.layers import MaxUnpooling2D; import keras",
+}
+
+
+def fresh(code, *arguments):
+    """The JSON that `code` prints last, in a new process that imports from the checkout."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def small(*more):
+    """A convolution between whatever is given."""
+    return keras.Sequential(
+        [keras.Input((None, None, 3)), *more, keras.layers.Conv2D(3, 3, padding="same")]
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A saved model for each class of ours and each architecture, and the end of a real run."""
+    folder = tmp_path_factory.mktemp("saved")
+
+    def save(name, model, optimizer="sgd", loss="mse", metrics=()):
+        model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics))
+        model.save(folder / f"{name}.keras")
+
+    for name in models.NAMES:
+        narrow = "decoder_widths" if name == "segnet_lite" else "widths"
+        stages = models.ARCHITECTURES[name].depth
+        save(name, models.build(name, 3, (32, 32, 3), **{narrow: (2,) * stages}))
+    for loss in (
+        losses.MaskedCrossentropy([1, 2, 3], reduction="sum"),
+        losses.BinaryCrossentropy(2.0),
+        losses.Dice(3),
+        losses.CrossentropyDice(3),
+    ):
+        save(loss.name, small(), loss=loss)
+    kinds = [kind for kind in vars(metrics).values() if isinstance(kind, type)]
+    for metric in [kind(3, dtype="float64") for kind in kinds]:
+        save(metric.name, small(), metrics=[metric])
+    rate = schedules.Warmup(keras.optimizers.schedules.CosineDecay(0.1, 9), 3)
+    save("warmup", small(), optimizer=keras.optimizers.AdamW(rate))
+    norms = layers.FusedBatchNormalization(), layers.LocalResponseNormalization()
+    save("norms", small(*norms))
+    every = [kind(3) for kind in kinds]
+    save("all", small(*norms), keras.optimizers.AdamW(rate), losses.CrossentropyDice(3), every)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models, "build", tiny_run.build)
+        tiny_run.without_pictures(patch)
+        train(tiny_run.config(epochs=1, warmup=0.5), folder / "run")
+    return folder
+
+
+LOAD = """
+import json, pathlib, sys
+found = {}
+for file in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
+    model = keras.saving.load_model(file)
+    made = list(model.layers)
+    if model.compiled:
+        made += [model.loss, model.optimizer._learning_rate]
+        made += model._compile_metrics._user_metrics if model._compile_metrics else []
+    found[file.stem] = [type(each).__name__ for each in made]
+print(json.dumps(found))
+"""
+
+
+def test_keras_alone_loads_every_class(folder):
+    found = fresh(f"{ORDERS['keras first']}\n{LOAD}", folder)
+    for name in models.NAMES:
+        assert {"MaxPoolingWithArgmax2D", "MaxUnpooling2D"} <= set(found[name])
+    assert "LocalResponseNormalization" in found["segnet_basic"]
+    assert "FusedBatchNormalization" in found["norms"]
+    assert "Warmup" in found["warmup"]
+    loaded = {name for names in found.values() for name in names}
+    for room in (layers, losses, metrics):
+        kinds = [name for name in room.__all__ if isinstance(getattr(room, name), type)]
+        assert set(kinds) <= loaded
+
+
+@pytest.mark.parametrize("order", list(ORDERS)[1:])
+def test_any_order_of_imports_loads(order, folder):
+    code = "import json, sys; keras.saving.load_model(sys.argv[1]); print(json.dumps('loaded'))"
+    assert fresh(f"{ORDERS[order]}\n{code}", folder / "all.keras") == "loaded"
+
+
+def test_last_of_a_run_loads_and_trains_on(folder):
+    code = """
+import json, sys, numpy
+model = keras.saving.load_model(sys.argv[1])
+before = int(model.optimizer.iterations), model.get_weights()
+rng = numpy.random.default_rng(0)
+labels = rng.integers(0, model.output_shape[-1], (2, 32, 32))
+logs = model.train_on_batch(rng.uniform(0, 255, (2, 32, 32, 3)), labels, return_dict=True)
+changed = [not numpy.array_equal(a, b) for a, b in zip(before[1], model.get_weights())]
+kind = type(model.optimizer._learning_rate).__name__
+print(json.dumps([before[0], int(model.optimizer.iterations), logs["loss"], any(changed), kind]))
+"""
+    last = folder / "run" / "last.keras"
+    before, after, loss, changed, rate = fresh(f"{ORDERS['keras first']}\n{code}", last)
+    assert (before, after) == (tiny_run.STEPS, tiny_run.STEPS + 1)
+    assert 0 < loss < 100 and changed and rate == "Warmup"
+
+
+def test_our_load_model_takes_every_form_and_compiles_if_asked(folder):
+    code = """
+import json, sys, segnet_tf
+models = [segnet_tf.load_model(name) for name in sys.argv[1:]]
+last = segnet_tf.load_model(sys.argv[2], compile=True)
+print(json.dumps([model.compiled for model in (*models, last)]))
+"""
+    run = folder / "run"
+    found = fresh(code, run, run / "last.keras", "weights:segnet_mini_camvid")
+    assert found == [False] * 3 + [True]
+
+
+def test_names_are_seen_and_nothing_heavy_is_imported():
+    code = """
+import json, sys, segnet_tf
+seen = dir(segnet_tf), segnet_tf.__all__, callable(segnet_tf.export), segnet_tf.export.__name__
+print(json.dumps([*seen, sorted({"tensorflow", "keras", "numpy"} & set(sys.modules))]))
+"""
+    seen, names, can_be_called, name, heavy = fresh(code)
+    assert seen == sorted(names) and not heavy
+    wanted = {"models", "losses", "metrics", "layers", "load_model", "predict", "export"}
+    assert wanted <= set(names)
+    assert can_be_called and name == "segnet_tf.export"
+
+
+def test_every_name_can_be_had():
+    code = """
+import json, segnet_tf
+kinds = {name: type(getattr(segnet_tf, name)).__name__ for name in segnet_tf.__all__}
+try:
+    segnet_tf.modles
+    kinds["modles"] = "there"
+except AttributeError as error:
+    kinds["modles"] = str(error)
+from segnet_tf import *
+kinds["starred"] = sorted(set(segnet_tf.__all__) - set(globals()))
+print(json.dumps(kinds))
+"""
+    kinds = fresh(code)
+    assert kinds["modles"] == "module 'segnet_tf' has no attribute 'modles'"
+    assert kinds["load_model"] == kinds["predict"] == "function"
+    assert kinds["models"] == "module" and kinds["starred"] == []
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import segnet_tf; segnet_lite = segnet_tf.models.segnet_lite",
+        "import segnet_tf.models.architectures.segnet_lite\n"
+        "from segnet_tf.models import segnet_lite",
+    ],
+)
+def test_an_architecture_is_a_function_in_any_order(imports):
+    code = "import inspect, json; print(json.dumps(str(inspect.signature(segnet_lite))))"
+    signature = fresh(f"{imports}\n{code}")
+    assert "num_classes: 'int'" in signature and "unpool_groups" in signature
+
+
+@pytest.mark.parametrize(
+    "imports",
+    ["import segnet_tf", "import segnet_tf.export.options", "import segnet_tf.export.exporter"],
+)
+def test_export_is_the_package_and_the_function(imports):
+    code = f"""
+{imports}
+import inspect, json, segnet_tf
+package = segnet_tf.export
+try:
+    segnet_tf.export("nowhere.keras", format="int8")
+except segnet_tf.errors.UserError as error:
+    said = str(error)
+import segnet_tf.export.exporter
+real = inspect.signature(segnet_tf.export.exporter.export)
+same = list(inspect.signature(package).parameters.values()) == list(real.parameters.values())
+print(json.dumps([said, package is segnet_tf.export, same]))
+"""
+    said, still, same_signature = fresh(code)
+    assert "nowhere.keras" in said and "`model` must be" in said
+    assert still and same_signature
+
+
+def test_a_keras_that_cannot_be_imported_says_so_itself(tmp_path):
+    (tmp_path / "keras.py").write_text("raise ImportError('a broken Keras')", "utf-8")
+    code = """
+import json, sys, segnet_tf
+sys.path.insert(0, sys.argv[1])
+found = []
+for _ in range(2):
+    try:
+        import keras
+    except ImportError as error:
+        found.append(str(error))
+sys.path.pop(0)
+import keras
+print(json.dumps([found, "segnet_tf>Dice" in keras.saving.get_custom_objects()]))
+"""
+    assert fresh(code, tmp_path) == [["a broken Keras"] * 2, True]
