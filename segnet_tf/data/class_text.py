@@ -99,7 +99,9 @@ def _form_of(lines: list[tuple[int, str]], cells: bool) -> _Form | None:
             return form if _names_are_clear(form, lines) else None
     # The form that most lines have; what is not in it is the line to name.
     best, hits = max(fits.items(), key=lambda item: sum(item[1]), default=(None, []))
-    if best is not None and not all(hits) and 2 * sum(hits) >= len(lines) > 0:
+    # Half of the lines are enough for a color; a single number is as well a part of a name.
+    enough = len(lines) / 2 + (best is not None and "color" not in best.pattern.groupindex) / 2
+    if best is not None and not all(hits) and sum(hits) >= enough > 0:
         number, text = lines[hits.index(False)]
         raise Misread(
             f"line {number} {text!r}", "the other lines have another form", f'"{best.example}"'

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segnet_tf.data.classes import VOID
+from segnet_tf.data.census import take_census
 from segnet_tf.data.label_maps import label_count
 from segnet_tf.data.samples import Samples
 from segnet_tf.errors import UserError
@@ -26,22 +26,8 @@ def count_pixels(samples: Samples, num_classes: int) -> tuple[np.ndarray, np.nda
     Raises:
         UserError: a label is neither a class id nor void.
     """
-    ids = label_count(num_classes)
-    of_class = np.zeros(ids, np.int64)
-    of_images = np.zeros(ids, np.int64)
-    for index in range(len(samples)):
-        labels = samples.read(index)[1]
-        counts = np.bincount(labels.ravel(), minlength=VOID + 1)
-        strays = np.flatnonzero(counts[ids:VOID]) + ids
-        if len(strays):
-            raise UserError(
-                f"Labels must be class ids 0 to {ids - 1}, or {VOID} for void. "
-                f"Received: {strays[0]} in {samples.stems[index]}. "
-                "Check `num_classes` and the masks."
-            )
-        of_class += counts[:ids]
-        of_images += np.where(counts[:ids] > 0, counts[:ids].sum(), 0)
-    return of_class, of_images
+    census = take_census(samples, label_count(num_classes))
+    return census.pixels, census.image_pixels
 
 
 def median_frequency_weights(
