@@ -1,4 +1,4 @@
-"""Is an image large enough for a network? Asked before the work, answered in one line."""
+"""Checks that an image is large enough for a network before any work, with a one-line error."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def value_and_gradient(loss, labels, logits):
     return float(value), tape.gradient(value, logits).numpy()
 
 
-def drawn(classes, seed=0, shape=(2, 9, 7)):
+def random_batch(classes, seed=0, shape=(2, 9, 7)):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, max(classes, 2), shape).astype(np.uint8)
     labels[rng.random(shape) < 0.3] = VOID
@@ -89,7 +89,7 @@ def test_dice_of_one_logit_scores_the_foreground():
 
 
 def test_dice_pools_the_batch_before_dividing():
-    labels, logits = drawn(3)
+    labels, logits = random_batch(3)
     chances = np.exp(logits.astype(np.float64))
     chances /= chances.sum(-1, keepdims=True)
     lost = []
@@ -101,7 +101,7 @@ def test_dice_pools_the_batch_before_dividing():
 
 @pytest.mark.parametrize("weights", [None, [1, 2, 4]])
 def test_sum_is_crossentropy_plus_dice(weights):
-    labels, logits = drawn(3)
+    labels, logits = random_batch(3)
     parts = losses.MaskedCrossentropy(weights)(labels, logits) + losses.Dice(3)(labels, logits)
     total = losses.CrossentropyDice(3, weights)(labels, logits)
     assert float(total) == pytest.approx(float(parts), rel=1e-6)
@@ -110,7 +110,7 @@ def test_sum_is_crossentropy_plus_dice(weights):
 @pytest.mark.parametrize("name", EVERY_LOSS)
 def test_void_has_no_gradient_and_no_say(name):
     loss, classes = EVERY_LOSS[name]
-    labels, logits = drawn(classes)
+    labels, logits = random_batch(classes)
     value, gradient = value_and_gradient(loss, labels, logits)
     assert value > 0
     assert (gradient[labels == VOID] == 0).all()
@@ -122,7 +122,7 @@ def test_void_has_no_gradient_and_no_say(name):
 @pytest.mark.parametrize("name", EVERY_LOSS)
 def test_all_void_is_zero_without_nan(name):
     loss, classes = EVERY_LOSS[name]
-    labels, logits = drawn(classes)
+    labels, logits = random_batch(classes)
     value, gradient = value_and_gradient(loss, np.full_like(labels, VOID), logits)
     assert value == 0
     assert (gradient == 0).all()
@@ -131,7 +131,7 @@ def test_all_void_is_zero_without_nan(name):
 @pytest.mark.parametrize("name", EVERY_LOSS)
 def test_gradient_is_the_slope_of_the_value(name):
     loss, classes = EVERY_LOSS[name]
-    labels, logits = drawn(classes, shape=(1, 2, 3))
+    labels, logits = random_batch(classes, shape=(1, 2, 3))
     _, gradient = value_and_gradient(loss, labels, logits)
     step = 1e-2
     for at in list(np.ndindex(logits.shape))[::3]:
@@ -147,7 +147,7 @@ def test_gradient_is_the_slope_of_the_value(name):
 def test_low_precision_logits_are_summed_in_float32(name, dtype):
     # 90,000 pixels: a float16 sum would pass 65504.
     loss, classes = EVERY_LOSS[name]
-    labels, logits = drawn(classes, shape=(1, 300, 300))
+    labels, logits = random_batch(classes, shape=(1, 300, 300))
     low = tf.cast(logits, dtype)
     value = loss(labels, low)
     assert value.dtype == tf.float32
@@ -156,7 +156,7 @@ def test_low_precision_logits_are_summed_in_float32(name, dtype):
 
 
 def test_labels_may_have_a_channel_axis():
-    labels, logits = drawn(3)
+    labels, logits = random_batch(3)
     loss = losses.CrossentropyDice(3)
     assert float(loss(labels[..., None], logits)) == pytest.approx(float(loss(labels, logits)))
 
@@ -165,7 +165,7 @@ def test_labels_may_have_a_channel_axis():
 @pytest.mark.parametrize("compiled", [False, True])
 def test_stray_labels_are_refused(name, compiled):
     loss, classes = EVERY_LOSS[name]
-    labels, logits = drawn(classes)
+    labels, logits = random_batch(classes)
     labels[0, 0, 0] = max(classes, 2)
     run = tf.function(loss.__call__) if compiled else loss
     with pytest.raises(tf.errors.InvalidArgumentError, match="class ids 0 to"):
@@ -177,7 +177,7 @@ def test_config_gives_the_same_loss(name):
     loss, classes = EVERY_LOSS[name]
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert type(again) is type(loss) and again.get_config() == loss.get_config()
-    labels, logits = drawn(classes)
+    labels, logits = random_batch(classes)
     assert float(again(labels, logits)) == float(loss(labels, logits))
 
 
@@ -192,7 +192,7 @@ def test_compiled_model_loads_with_nothing_passed_in(name, policy, tmp_path):
         model = keras.Sequential([keras.Input((None, None, 3)), convolution])
         model.compile("sgd", loss=loss)
         images = np.random.default_rng(0).random((2, 9, 7, 3), np.float32)
-        labels = drawn(classes)[0]
+        labels = random_batch(classes)[0]
         losses_seen = model.fit(images, labels, epochs=2, verbose=0).history["loss"]
         assert np.isfinite(losses_seen).all()
         model.save(tmp_path / "model.keras")
@@ -241,7 +241,7 @@ def test_bad_arguments_say_what_to_do(call, words):
 
 
 def test_bad_shapes_are_named():
-    labels, logits = drawn(3)
+    labels, logits = random_batch(3)
     with pytest.raises(ValueError, match="same `num_classes`"):
         losses.Dice(4)(labels, logits)
     with pytest.raises(ValueError, match="2 weights for 3 classes"):

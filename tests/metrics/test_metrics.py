@@ -42,7 +42,7 @@ def by_hand(metric):
     return metric
 
 
-def drawn(classes, seed, shape=(3, 11, 13)):
+def random_batch(classes, seed, shape=(3, 11, 13)):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, max(classes, 2), shape).astype(np.uint8)
     labels[rng.random(shape) < 0.2] = VOID
@@ -110,7 +110,7 @@ def test_one_logit_is_foreground_above_zero():
 
 @pytest.mark.parametrize("classes", [1, 2, 5, 11])
 def test_batch_by_batch_is_the_split_at_once(classes):
-    batches = [drawn(classes, seed) for seed in range(3)]
+    batches = [random_batch(classes, seed) for seed in range(3)]
     metric = metrics.SegmentationScores(classes)
     update = tf.function(metric.update_state)
     for labels, logits in batches:
@@ -154,7 +154,7 @@ def test_in_compile_and_after_loading(policy, tmp_path):
             "sgd", loss=MaskedCrossentropy(), metrics=[kind(4) for kind in ALL], jit_compile=False
         )
         images = np.random.default_rng(0).random((5, 9, 7, 3), np.float32)
-        labels = drawn(4, 0, (5, 9, 7))[0]
+        labels = random_batch(4, 0, (5, 9, 7))[0]
         model.save(tmp_path / "model.keras")
         guess = model.predict(images, verbose=0).argmax(-1)
         expected = numpy_scores(labels, guess, 4)
@@ -174,7 +174,7 @@ def test_config_gives_the_same_metric(kind):
 
 
 def test_bad_input_is_named():
-    labels, logits = drawn(4, 0)
+    labels, logits = random_batch(4, 0)
     metric = metrics.MeanIoU(3)
     with pytest.raises(ValueError, match="same `num_classes`"):
         metric.update_state(labels, logits)

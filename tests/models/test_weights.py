@@ -12,7 +12,7 @@ from segnet_tf.inference.evaluate import evaluate
 from segnet_tf.models.pretrained import shipped
 from segnet_tf.runs.checkpoints import load_model, read_record, shipped_names
 
-# mIoU on the first scenes of the drawn validation split, which CamVid's weights have never seen.
+# mIoU on the first scenes of the synthetic validation split, which CamVid's weights have never seen.
 STORED_SCORES = {
     "weights:segnet_lite_camvid": 0.2848,
     "weights:segnet_mini_camvid": 0.2893,
@@ -20,7 +20,7 @@ STORED_SCORES = {
 
 
 @pytest.mark.parametrize("name", shipped_names())
-def test_score_on_drawn_scenes_is_the_stored_one(name):
+def test_score_on_synthetic_scenes_is_the_stored_one(name):
     scenes = synthetic.samples("val", size=(192, 256), count=6)
     found = evaluate(name, scenes).summary
     # Not to the last digit: other processors sum in another order.
