@@ -12,7 +12,7 @@ from segnet_tf.inference.evaluate import evaluate
 from segnet_tf.models.pretrained import shipped
 from segnet_tf.runs.checkpoints import load_model, read_record, shipped_names
 
-# mIoU on the first scenes of the synthetic validation split, which CamVid's weights have never seen.
+# mIoU on the first synthetic validation scenes, which CamVid's weights have never seen.
 STORED_SCORES = {
     "weights:segnet_lite_camvid": 0.2848,
     "weights:segnet_mini_camvid": 0.2893,
