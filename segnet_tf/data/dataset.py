@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 from segnet_tf.data.class_file import ClassFile
@@ -18,6 +18,8 @@ from segnet_tf.errors import UserError
 
 class FolderData:
     """A data set in a folder. Nothing but names of files is read before it is asked for.
+
+    The files of a split are listed once, when they are first needed.
 
     Args:
         directory: a folder in one of the layouts of `layouts.LAYOUTS`.
@@ -45,7 +47,8 @@ class FolderData:
         found = self.layout.open(directory)
         self._legend, self._is_fixed = found.legend, found.is_fixed
         self.source = found.source or directory.resolve().name
-        self._listings = with_val(found.listings, val_share, split_seed, directory)
+        listings = with_val(found.listings, val_share, split_seed, directory)
+        self._listings = {name: cache(listing) for name, listing in listings.items()}
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from segnet_tf.data.pairing import Pairing
@@ -93,7 +94,8 @@ def with_val(
         val_share = VAL_SHARE if val_share is None else val_share
     if len(whole) != 1 or val_share is None:
         return dict(listings)
-    listing, share = listings[whole[0]], val_share
+    # Both parts are of one listing: train and val cannot differ by a file that came meanwhile.
+    listing, share = cache(listings[whole[0]]), val_share
     rest = {name: other for name, other in listings.items() if name != whole[0]}
     return {
         "train": lambda: _part(listing(), share, seed, False),
