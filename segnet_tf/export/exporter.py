@@ -6,19 +6,26 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import keras
+
+from segnet_tf.data import Samples
 from segnet_tf.errors import UserError
+from segnet_tf.export import sources, verify
+from segnet_tf.export.checks import layer_errors
+from segnet_tf.export.checks.report import Report
+from segnet_tf.export.conversion import calibration, convert
+from segnet_tf.export.conversion.calibration import Ranges
 from segnet_tf.export.options import ExportOptions
+from segnet_tf.export.sources import Source
+from segnet_tf.export.tflite_file import metadata
 from segnet_tf.export.tflite_file.formats import Format
+from segnet_tf.models.input_size import check_size
+from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.outputs import check_file
+from segnet_tf.system.progress import counted
 
-if TYPE_CHECKING:  # Keras takes seconds to import, `--help` does not wait for it
-    import keras
-
-    from segnet_tf.data import Samples
-    from segnet_tf.export.checks.report import Report
+if TYPE_CHECKING:
     from segnet_tf.export.compression.trainer import Trainer
-    from segnet_tf.export.conversion.calibration import Ranges
-    from segnet_tf.export.sources import Source
 
 # The authors' CamVid size; used where neither the user nor the model fixes one.
 DEFAULT_SIZE = (360, 480)
@@ -49,11 +56,6 @@ def export(
         options = ExportOptions(**fields)
     else:
         options = dataclasses.replace(options, **fields)
-    from segnet_tf.export import sources
-    from segnet_tf.export.tflite_file import metadata
-    from segnet_tf.models.input_size import check_size
-    from segnet_tf.system.atomic_files import replacing
-
     source = sources.of(model)
     if options.output is None and source.in_memory:
         raise UserError(
@@ -91,19 +93,17 @@ def _trainer(
         return None
     # tensorflow-model-optimization takes seconds to import.
     from segnet_tf.export.compression.trainer import Trainer
-    from segnet_tf.export.conversion.calibration import AnyRange
 
     # A model that cannot be converted is refused here, not after hours of training.
-    _converted(options, source.model, size, AnyRange() if options.format == "int8" else None)
+    _converted(
+        options, source.model, size, calibration.AnyRange() if options.format == "int8" else None
+    )
     kept_as = Path(options.checkpoints or path)
     return Trainer(options.compression, source, options.data, options.seed, kept_as)
 
 
 def _ranges(options: ExportOptions, source: Source, size: tuple[int, int]) -> Ranges:
     """The int8 ranges of all tensors: out of a report, as shipped, or measured now."""
-    from segnet_tf.export.conversion import calibration
-    from segnet_tf.system.progress import counted
-
     file = options.ranges
     if file is None and options.data is None:
         file = source.shipped_ranges()
@@ -125,8 +125,6 @@ def _ranges(options: ExportOptions, source: Source, size: tuple[int, int]) -> Ra
 def _converted(
     options: ExportOptions, model: keras.Model, size: tuple[int, int], ranges: Ranges | None
 ) -> bytes:
-    from segnet_tf.export.conversion import convert
-
     return convert.convert(
         model,
         size,
@@ -149,9 +147,6 @@ def _checked(
     ranges: Ranges | None,
 ) -> Report:
     """Checks the file `aside`, to be named `path`, against the model it was made from."""
-    from segnet_tf.export import verify
-    from segnet_tf.export.checks import layer_errors
-
     drop = verify.LARGEST_DROP if options.largest_drop is None else options.largest_drop
     report = verify.verify(
         aside,

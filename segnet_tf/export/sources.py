@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import keras
+
+from segnet_tf.data import Samples
 from segnet_tf.errors import UserError
+from segnet_tf.export.tflite_file import metadata
+from segnet_tf.models.pretrained import shipped
+from segnet_tf.runs.checkpoints import SHIPPED, load_model, read_record
+from segnet_tf.runs.records import RunRecord, run_classes
+from segnet_tf.runs.splits import open_split
 from segnet_tf.system import places
-
-if TYPE_CHECKING:
-    import keras
-
-    from segnet_tf.data import Samples
-    from segnet_tf.runs.records import RunRecord
 
 DEMO = places.work() / "runs" / "demo"
 RANGES = Path(__file__).resolve().parent / "ranges"
@@ -41,8 +42,6 @@ class Source:
         Raises:
             UserError: the data cannot be opened, or has other classes than the model.
         """
-        from segnet_tf.runs.records import open_split
-
         config = self.record["config"] if self.record else {}
         data = data or config.get("data")
         if data is None:
@@ -69,9 +68,6 @@ class Source:
         Raises:
             UserError: they don't fit the model.
         """
-        from segnet_tf.export.tflite_file import metadata
-        from segnet_tf.runs.records import run_classes
-
         if path is not None:
             labels, known_from = metadata.label_file(path), str(path)
         elif self.record is not None:
@@ -101,9 +97,6 @@ def of(model: str | Path | keras.Model | Source | None) -> Source:
 
 def open_source(model: str | None) -> Source:
     """Loads a model by what the user calls it; `None` means the last demo, or shipped weights."""
-    from segnet_tf.models.pretrained import shipped
-    from segnet_tf.runs.checkpoints import SHIPPED, load_model, read_record
-
     if model is None:
         model = str(DEMO) if (DEMO / "best.keras").is_file() else f"{SHIPPED}{shipped.DEFAULT}"
     return Source(model, load_model(model), read_record(model))

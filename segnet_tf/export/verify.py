@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
+import numpy as np
+
+from segnet_tf.data import Samples
 from segnet_tf.errors import UserError
+from segnet_tf.export.checks import agreement, delegate_pairs, rules
 from segnet_tf.export.checks.report import Report
+from segnet_tf.export.conversion import delegate_ops
+from segnet_tf.export.runtimes import cpu
+from segnet_tf.export.tflite_file import flatbuffer, metadata
+from segnet_tf.export.tflite_file.flatbuffer import Graph
 from segnet_tf.export.tflite_file.formats import Unpool
-
-if TYPE_CHECKING:  # `--help` shows the limits below and does not wait for Keras
-    import keras
-    import numpy as np
-
-    from segnet_tf.data import Samples
-    from segnet_tf.export.tflite_file.flatbuffer import Graph
+from segnet_tf.inference import tflite_model
+from segnet_tf.layers import MaxPoolingWithArgmax2D
 
 # The share of pixels that a float32 file must give the class that Keras gives. Trained models reach
 # 0.9999. With random weights the two largest logits of many pixels are almost equal, and a sum in
@@ -54,13 +58,6 @@ def verify(
     Raises:
         UserError: the file cannot be read or run at all.
     """
-    from segnet_tf.export.checks import agreement, delegate_pairs, rules
-    from segnet_tf.export.conversion import delegate_ops
-    from segnet_tf.export.runtimes import cpu
-    from segnet_tf.export.tflite_file import flatbuffer, metadata
-    from segnet_tf.inference import tflite_model
-    from segnet_tf.layers import MaxPoolingWithArgmax2D
-
     path = Path(path)
     try:
         content = path.read_bytes()
@@ -129,8 +126,6 @@ def _check_masks(
     content: bytes, graph: Graph, pools: list[str], images: list[np.ndarray]
 ) -> tuple[dict[str, Any], list[str]]:
     """Facts and failures of the builtin form: as stored, and as the kernels compute it."""
-    from segnet_tf.export.checks import rules
-
     failures = rules.mask_failures(graph, len(pools), pools)
     counts = {}
     for runtime in CPU_RUNTIMES:
@@ -146,9 +141,6 @@ def _check_pairs(
     content: bytes, graph: Graph, pools: list[str], images: list[np.ndarray]
 ) -> tuple[dict[str, Any], list[str]]:
     """Facts and failures of the custom ops, which on a CPU only XNNPACK has."""
-    from segnet_tf.export.checks import delegate_pairs
-    from segnet_tf.export.conversion import delegate_ops
-
     failures = delegate_pairs.failures(graph, len(pools))
     counts = delegate_pairs.count(content, images)
     if counts.wrong:

@@ -131,7 +131,7 @@ LIGHT = "import json, runpy, sys, time\n" + (
     "except SystemExit as end:\n"
     "    assert not end.code, end.code\n"
     "seconds = time.process_time() - start\n"
-    "heavy = {'tensorflow', 'keras', 'matplotlib', 'ai_edge_litert'}\n"
+    "heavy = {'tensorflow', 'keras', 'matplotlib'}\n"
     "print(json.dumps([seconds, sorted(heavy & set(sys.modules))]), file=sys.stderr)\n"
 )
 
