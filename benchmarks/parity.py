@@ -165,11 +165,12 @@ def open_images(arguments: argparse.Namespace, source: Source) -> tuple[Samples,
     from segnet_tf.export.exporter import image_size
     from segnet_tf.models.input_size import check_size
 
-    samples = source.samples(arguments.data, arguments.split, arguments.limit)
+    split = arguments.split
+    samples = source.samples(arguments.data, "val", arguments.limit, split=split)
     if samples is None:
         size = arguments.input_size or synthetic.SIZE
         count = SYNTHETIC_SCENES if arguments.limit is None else arguments.limit
-        samples = synthetic.samples(arguments.split, size=size, count=count)
+        samples = synthetic.samples(split or "val", size=size, count=count)
         if max(source.model.output_shape[-1], 2) != len(samples.classes):
             raise UserError(
                 f"`data` must be given for a model of {source.model.output_shape[-1]} classes, "
@@ -188,7 +189,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--model", default=MODEL, metavar="MODEL", help="run folder, .keras file or %(default)s")
     add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT (synthetic)")
-    add("--split", default="val", help="images to run (%(default)s)")
+    add("--split", metavar="NAME", help="images to run (the run's validation split)")
     add("--input-size", type=command.size, metavar="HxW", help="of the files (the data's)")
     add("--limit", type=int, metavar="N", help="the first N images only (all; 8 synthetic scenes)")
     add("--slow-images", type=int, default=2, metavar="N",

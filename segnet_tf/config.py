@@ -18,6 +18,8 @@ SCHEDULES = ("cosine", "poly", "constant")
 LOSSES = ("crossentropy", "binary", "dice", "crossentropy+dice")
 PRECISIONS = ("float32", "float16", "bfloat16")
 AUGMENTATIONS = ("standard", "none")
+# The fields that say how to read the data; `segnet_tf.data.open_samples` has the same arguments.
+READING = ("layout", "val_share", "split_seed", "image_range")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,10 +33,13 @@ class TrainConfig:
         num_classes: `None` for the number of classes of the data; 1 for one logit when
             the data has two classes (always so with `loss="binary"`).
         train_split, val_split: names of splits; "train+val" joins two.
+        layout, val_share, split_seed, image_range: how to read the data, see
+            `segnet_tf.data.open_samples`.
         size: `(height, width)` of synthetic scenes in pixels.
         limit_train, limit_val: use that many images at most.
         epochs: passes over the training images.
-        minutes: the time that `epochs` was chosen for. Only a record: nothing depends on it.
+        minutes: train as many epochs as fit in that time, which is measured first, instead of
+            `epochs`. A run's own record has the epochs and no minutes.
         batch_size: images per step.
         crop: `(height, width)` in pixels of the random crop to train on; `None` for whole images.
         augment: "standard" or "none".
@@ -70,6 +75,10 @@ class TrainConfig:
     num_classes: int | None = None
     train_split: str = "train"
     val_split: str = "val"
+    layout: str | None = None
+    val_share: float | None = None
+    split_seed: int = 0
+    image_range: int | None = None
     size: tuple[int, int] | None = None
     limit_train: int | None = None
     limit_val: int | None = None

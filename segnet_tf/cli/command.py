@@ -13,7 +13,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, Literal, NoReturn, Protocol
 
 from segnet_tf.errors import UserError
 from segnet_tf.system.outputs import check_file
@@ -129,6 +129,15 @@ def check_report(arguments: argparse.Namespace) -> None:
     check_file(arguments.json, arguments.overwrite, "--json")
 
 
+def add_reading_options(group: argparse._ArgumentGroup) -> None:
+    """Adds how to read the data, as `segnet_tf.data.open_samples` takes it."""
+    add = group.add_argument
+    add("--layout", metavar="NAME", help="of the folder (found out)")
+    add("--val-share", type=float, metavar="SHARE", help="of train for val, where there is none")
+    add("--split-seed", type=int, metavar="N", help="which images --val-share draws (0)")
+    add("--image-range", type=int, metavar="WHITE", help="of images of more than 8 bits: 4095")
+
+
 def size(text: str) -> tuple[int, int]:
     """`(height, width)` in pixels of "360x480"."""
     found = re.fullmatch(r"(\d+)[xX](\d+)", text, re.ASCII)
@@ -138,6 +147,17 @@ def size(text: str) -> tuple[int, int]:
     if not height or not width:
         raise argparse.ArgumentTypeError(f"must be at least 1x1. Received: {text}")
     return height, width
+
+
+def seen_size(text: str) -> tuple[int, int] | Literal["own"]:
+    """`(height, width)` in pixels of "360x480", or "own" for each image's own size."""
+    if text == "own":
+        return "own"
+    if "x" not in text.lower():
+        raise argparse.ArgumentTypeError(
+            f"must be HEIGHTxWIDTH in pixels, or own. Received: {text}"
+        )
+    return size(text)
 
 
 def positive(text: str) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 
 from segnet_tf.cli import command
 from segnet_tf.system.json_files import write_json
@@ -24,8 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--data", required=True, metavar="DIR", help="a folder, synthetic or synthetic:COUNT"
     )
-    what.add_argument("--split", default="val", metavar="NAME", help="split to score on (val)")
+    what.add_argument("--split", metavar="NAME", help="split to score on (the run's for val)")
     what.add_argument("--limit", type=command.positive, metavar="N", help="the first N images only")
+    command.add_reading_options(what)
     how = parser.add_argument_group("prediction")
     add_prediction_options(how)
     how.add_argument(
@@ -37,11 +40,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_prediction_options(group: argparse._ArgumentGroup) -> None:
     """Adds what `evaluate` and `predict` tell a model."""
     group.add_argument(
-        "--size", type=command.size, metavar="HxW", help="size the model sees (each image's own)"
+        "--size",
+        type=command.seen_size,
+        metavar="HxW",
+        help="size the model sees, or own for each image's own (as large as in training)",
     )
     group.add_argument(
         "--flip", action="store_true", help="average with the output for the mirrored image"
     )
+
+
+def say(progress: ProgressLine) -> Callable[[str], None]:
+    """Prints a line for the user where a progress line may be."""
+
+    def print_line(text: str) -> None:
+        progress.close()
+        print(f"segnet-tf: {text}", file=sys.stderr, flush=True)
+
+    return print_line
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,15 +65,23 @@ def run(arguments: argparse.Namespace) -> int:
     command.check_report(arguments)
     start_tensorflow()
     from segnet_tf.inference.evaluate import evaluate, table
+    from segnet_tf.inference.image_scale import scene_size
     from segnet_tf.inference.predictors import open_predictor
-    from segnet_tf.runs.records import open_split
+    from segnet_tf.runs.splits import reading_of, run_split
 
     # The model first: a wrong one shows at once, a large split takes its time.
     predictor = open_predictor(arguments.model)
-    # Synthetic scenes have no size of their own: they are made at the model's.
     is_synthetic = arguments.data.startswith("synthetic")
-    scene_size = (arguments.size or predictor.input_size) if is_synthetic else None
-    samples = open_split(arguments.data, arguments.split, scene_size, arguments.limit)
+    size = scene_size(predictor.scale, arguments.size) if is_synthetic else None
+    samples = run_split(
+        predictor.record,
+        "val",
+        arguments.data,
+        arguments.limit,
+        split=arguments.split,
+        size=size,
+        **reading_of(vars(arguments)),
+    )
     with ProgressLine("evaluating") as progress:
         found = evaluate(
             predictor,
@@ -66,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
             size=arguments.size,
             flip=arguments.flip,
             progress=progress,
+            say=say(progress),
         )
     print(table(found.summary))
     write_json(arguments.json, found.summary)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from segnet_tf.cli import command
-from segnet_tf.cli.evaluate import MODEL, add_prediction_options
+from segnet_tf.cli.evaluate import MODEL, add_prediction_options, say
 from segnet_tf.errors import UserError
 from segnet_tf.system.progress import ProgressLine
 from segnet_tf.system.tensorflow_start import start_tensorflow
@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _images(arguments: argparse.Namespace) -> int:
+    from segnet_tf.inference.image_scale import scene_size
     from segnet_tf.inference.predict import find_images, predict
     from segnet_tf.inference.predictors import open_predictor
 
@@ -59,7 +60,8 @@ def _images(arguments: argparse.Namespace) -> int:
             f"`--output` must be another folder than `--input`. Received: {output} for both, "
             "where masks would be taken for images the next time. Choose another --output."
         )
-    images = find_images(arguments.input, arguments.limit, arguments.size or predictor.input_size)
+    size = scene_size(predictor.scale, arguments.size)
+    images = find_images(arguments.input, arguments.limit, size)
     with ProgressLine("predicting") as progress:
         written = predict(
             predictor,
@@ -69,6 +71,7 @@ def _images(arguments: argparse.Namespace) -> int:
             flip=arguments.flip,
             overwrite=arguments.overwrite,
             progress=progress,
+            say=say(progress),
         )
     print(f"{len(written)} files written to {arguments.output}")
     return 0
@@ -88,6 +91,7 @@ def _video(arguments: argparse.Namespace) -> int:
             limit=arguments.limit,
             overwrite=arguments.overwrite,
             progress=progress,
+            say=say(progress),
         )
     for warning in warnings_of(report):
         print(f"segnet-tf: {arguments.input}: {warning}", file=sys.stderr)

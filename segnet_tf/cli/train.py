@@ -53,6 +53,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT; required")
     add("--train-split", metavar="NAME", help="split to train on, a+b for two (train)")
     add("--val-split", metavar="NAME", help="split to validate on (val)")
+    command.add_reading_options(group)
     add("--limit-train", type=int, metavar="N", help="train on N images at most")
     add("--limit-val", type=int, metavar="N", help="validate on N images at most")
     add("--size", type=command.size, metavar="HxW", help="size of synthetic scenes")
@@ -151,8 +152,9 @@ def configuration(given: dict[str, Any]) -> TrainConfig:
     options = _model_options(changes.pop("model_option", []))
     file = changes.pop("config", None)
     content = {} if file is None else read_config(file)
-    # A run's config.json holds the configuration among other things.
-    content = content.get("config", content)
+    # A run's config.json holds the configuration among other things. Its epochs are those that its
+    # minutes held on that machine: measured again they would be another number.
+    content = content["config"] | {"minutes": None} if "config" in content else content
     if "data" not in changes and content.get("data") is None:
         raise UserError(
             "`--data` must name the images to train on. Received: none. "

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--tflite", required=True, metavar="FILE", help="the file to check")
     what.add_argument("--model", metavar="MODEL", help=MODEL)
     what.add_argument("--data", metavar="DIR", help=DATA)
-    what.add_argument("--split", default="val", metavar="NAME", help="split to score on (val)")
+    what.add_argument("--split", metavar="NAME", help="split to score on (the run's for val)")
     what.add_argument("--limit", type=int, metavar="N", help="the first N images only")
     checks = parser.add_argument_group("checks and report")
     checks.add_argument(
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from segnet_tf.export.verify import LARGEST_DROP, verify
 
     source = sources.open_source(arguments.model)
-    samples = source.samples(arguments.data, arguments.split, arguments.limit)
+    samples = source.samples(arguments.data, "val", arguments.limit, split=arguments.split)
     report = verify(
         arguments.tflite,
         source.model,

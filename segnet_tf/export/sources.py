@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 import keras
 
@@ -13,7 +14,7 @@ from segnet_tf.export.tflite_file import metadata
 from segnet_tf.models.pretrained import shipped
 from segnet_tf.runs.checkpoints import SHIPPED, load_model, read_record
 from segnet_tf.runs.records import RunRecord, run_classes
-from segnet_tf.runs.splits import open_split
+from segnet_tf.runs.splits import run_split
 from segnet_tf.system import places
 
 DEMO = places.work() / "runs" / "demo"
@@ -36,23 +37,35 @@ class Source:
     record: RunRecord | None
     in_memory: bool = False
 
-    def samples(self, data: str | None, split: str, limit: int | None = None) -> Samples | None:
-        """The split of `data`, or of the data the model was trained on; `None` without either.
+    def samples(
+        self,
+        data: str | None,
+        use: Literal["train", "val"],
+        limit: int | None = None,
+        *,
+        split: str | None = None,
+    ) -> Samples | None:
+        """Images of `data`, or of the data the model was trained on; `None` without either.
+
+        Args:
+            data: a folder, `"synthetic"` or `"synthetic:COUNT"`.
+            use: what the images are for. They are those of the run's own split for it.
+            limit: the first so many images only.
+            split: another split by its name.
 
         Raises:
             UserError: the data cannot be opened, or has other classes than the model.
         """
         config = self.record["config"] if self.record else {}
-        data = data or config.get("data")
-        if data is None:
+        if data is None and config.get("data") is None:
             return None
-        size = config.get("size")
-        samples = open_split(data, split, tuple(size) if size else None, limit)
+        samples = run_split(self.record, use, data, limit, split=split)
         channels = self.model.output_shape[-1]
         if max(channels, 2) != len(samples.classes):
             raise UserError(
                 f"`data` must have the {max(channels, 2)} classes of the model. "
-                f"Received: {len(samples.classes)} in {data}. Give the data it was trained on."
+                f"Received: {len(samples.classes)} in {data or config['data']}. "
+                "Give the data it was trained on."
             )
         return samples
 

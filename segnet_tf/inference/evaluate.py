@@ -13,10 +13,10 @@ import tensorflow as tf
 from segnet_tf.data import Samples
 from segnet_tf.data.pipeline import evaluation_dataset
 from segnet_tf.errors import UserError
+from segnet_tf.inference.image_scale import Asked, Notes
 from segnet_tf.inference.predictors import Predictor, open_predictor
 from segnet_tf.metrics import SegmentationScores, scores
 from segnet_tf.metrics.boundary import BoundaryF1
-from segnet_tf.runs.checkpoints import read_record
 from segnet_tf.runs.records import versions
 
 TOLERANCE = 0.0075
@@ -57,9 +57,10 @@ def evaluate(
     samples: Samples,
     *,
     batch_size: int = 1,
-    size: tuple[int, int] | None = None,
+    size: Asked = None,
     flip: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Scores a model. Void is left out, labels are never resized.
 
@@ -67,11 +68,12 @@ def evaluate(
         model: a run folder, a `.keras` or `.tflite` file, "weights:NAME", or an open one.
         samples: the images and labels to score on.
         batch_size: images at once, where they are of one size.
-        size: `(height, width)` in pixels that images are resized to for the model; the
-            logits are resized back to the labels. None for the size that the model is
-            fixed to, or else each image's own.
+        size: `(height, width)` in pixels that images are resized to for the model, or "own"; the
+            logits are resized back to the labels. None for the scale of its training, see
+            `ImageScale`.
         flip: average with the output for the mirrored image.
         progress: called with (images done, images).
+        say: called with each line on the scale that the user must know, before it takes its time.
 
     Raises:
         UserError: another number of classes, a size the model cannot take.
@@ -80,8 +82,11 @@ def evaluate(
     ids = len(samples.classes)
     predictor.check_classes(ids)
     region, boundary = SegmentationScores(ids), BoundaryF1(ids, tolerance=TOLERANCE)
-    done = 0
+    done, note, rescaled = 0, Notes(say), False
     for images, labels in evaluation_dataset(samples, batch_size=batch_size):
+        own = tuple(images.shape[1:3])
+        rescaled |= predictor.scale.seen(own, size) != own
+        note(predictor.scale.note(own, size))
         predicted = predictor.labels(images.numpy(), size=size, flip=flip)
         if predicted.max() >= ids:
             raise UserError(
@@ -106,23 +111,22 @@ def evaluate(
         "per_class_iou": dict(zip(names, found["per_class_iou"], strict=True)),
         "per_class_accuracy": dict(zip(names, found["per_class_accuracy"], strict=True)),
         "images": len(samples),
-        "protocol": _protocol(predictor, samples, size, flip),
+        "protocol": _protocol(predictor, samples, predictor.scale.describe(size, rescaled), flip),
     }
     return Evaluation(summary, region.matrix())
 
 
 def _protocol(
-    predictor: Predictor, samples: Samples, size: tuple[int, int] | None, flip: bool
+    predictor: Predictor, samples: Samples, input_size: list[int] | str, flip: bool
 ) -> dict[str, object]:
-    seen = size or predictor.input_size
-    record = read_record(predictor.name)
+    record = predictor.record
     config = record["config"] if record else {}
     return {
         "model": predictor.name,
         "architecture": config.get("model"),
         "data": samples.source,
         "split": samples.split,
-        "input_size": list(seen) if seen else "each image's own",
+        "input_size": input_size,
         "scored_at": "the size of the labels; logits are resized bilinearly where they differ",
         "void": "left out of truth and prediction",
         "mean": "over the classes in truth or prediction, one confusion matrix for the split",

@@ -16,8 +16,8 @@ from segnet_tf.data.classes import default_colors
 from segnet_tf.data.images import IMAGE_SUFFIXES, read_image
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
+from segnet_tf.inference.image_scale import Asked, Notes
 from segnet_tf.inference.predictors import Predictor, open_predictor
-from segnet_tf.runs.checkpoints import read_record
 from segnet_tf.runs.records import run_classes
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.outputs import check_folder, make_folder
@@ -34,10 +34,11 @@ def predict(
     images: Sequence[Named],
     output: str | Path,
     *,
-    size: tuple[int, int] | None = None,
+    size: Asked = None,
     flip: bool = False,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Writes NAME_mask.png, NAME_overlay.png for each image, and legend.png.
 
@@ -47,10 +48,12 @@ def predict(
         model: a run folder, a `.keras` or `.tflite` file, "weights:NAME", or an open one.
         images: names and functions that read uint8 `(H, W, 3)`; see `find_images`.
         output: the folder, made if missing.
-        size: `(height, width)` in pixels that images are resized to for the model.
+        size: `(height, width)` in pixels that images are resized to for the model, or "own";
+            None for the scale of its training, see `ImageScale`.
         flip: average with the output for the mirrored image.
         overwrite: replace existing files.
         progress: called with (images done, images).
+        say: called with each line on the scale that the user must know, before it takes its time.
 
     Returns:
         The files written.
@@ -63,11 +66,13 @@ def predict(
     classes = find_classes(predictor)
     folder = Path(output)
     check_folder(folder, _files_of([name for name, _ in images]), overwrite)
+    note = Notes(say)
     written: list[Path] = []
     faults: list[UserError] = []
     for done, (name, read) in enumerate(images, start=1):
         try:
             image = read()
+            note(predictor.scale.note(image.shape[:2], size))
             labels = label_map(predictor, classes, image, size=size, flip=flip)
         except UserError as fault:
             faults.append(fault)
@@ -145,7 +150,7 @@ def label_map(
     classes: Classes,
     image: np.ndarray,
     *,
-    size: tuple[int, int] | None = None,
+    size: Asked = None,
     flip: bool = False,
 ) -> np.ndarray:
     """Class ids, int32 `(H, W)`, of one image, uint8 RGB `(H, W, 3)`.
@@ -182,7 +187,7 @@ def find_classes(predictor: Predictor) -> Classes:
             f"`model` must name each of its {count} classes, or none. Received: {predictor.name} "
             f"with {len(names)} names in it. Export it again with --labels FILE."
         )
-    record = read_record(predictor.name)
+    record = predictor.record
     known = [camvid.CLASSES] if record is None else [run_classes(record), camvid.CLASSES]
     if names is not None:
         colors = next((c.colors for c in known if c.names == names), default_colors(len(names)))

@@ -11,6 +11,7 @@ from pathlib import Path
 from segnet_tf import plots
 from segnet_tf.data.samples import spans
 from segnet_tf.errors import UserError
+from segnet_tf.inference.image_scale import Asked, Notes
 from segnet_tf.inference.predict import find_classes, label_map
 from segnet_tf.inference.predictors import Predictor, open_predictor
 from segnet_tf.inference.video_reader import VideoReader, import_av, is_camera
@@ -66,11 +67,12 @@ def predict_video(
     source: str,
     output: str | Path,
     *,
-    size: tuple[int, int] | None = None,
+    size: Asked = None,
     flip: bool = False,
     limit: int | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> VideoReport:
     """Writes NAME_overlay.mp4, H.264 without sound, at the video's times, and legend.png.
 
@@ -81,11 +83,13 @@ def predict_video(
         model: as for `predict.predict`.
         source: a video file, or "camera:N", which ends with `limit` or Ctrl-C.
         output: the folder, made if missing.
-        size: `(height, width)` in pixels that frames are resized to for the model.
+        size: `(height, width)` in pixels that frames are resized to for the model, or "own";
+            None for the scale of its training, see `ImageScale`.
         flip: average with the output for the mirrored frame.
         limit: the first so many frames only.
         overwrite: replace existing files.
         progress: called with (frames done, frames), the latter `None` where nobody knows.
+        say: called with each line on the scale that the user must know, before it takes its time.
 
     Raises:
         UserError: no such video or camera, none of its frames can be decoded, a file exists
@@ -101,6 +105,7 @@ def predict_video(
     path = path.with_name(f"{path.name}_overlay.mp4")
     partial = path.with_name(f"{path.stem}.partial.mp4")
     writer = None
+    note = Notes(say)
     done, interrupted = 0, False
     with VideoReader(source) as video:
         check_folder(folder, [path.name, "legend.png"], overwrite)
@@ -110,6 +115,7 @@ def predict_video(
         began = time.monotonic()
         try:
             for image, seconds in video.frames():
+                note(predictor.scale.note(image.shape[:2], size))
                 labels = label_map(predictor, classes, image, size=size, flip=flip)
                 if writer is None:
                     make_folder(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import keras
 
@@ -13,6 +14,8 @@ from segnet_tf.models.pretrained import shipped
 from segnet_tf.runs.records import RunRecord, read_run
 
 SHIPPED = "weights:"
+# What is known of the models that `load_model` gave out and that are still in use.
+_RECORDS: WeakKeyDictionary[keras.Model, RunRecord] = WeakKeyDictionary()
 _FORMS = "a run folder, a .keras file, a .tflite file or weights:NAME"
 
 
@@ -71,11 +74,20 @@ def load_model(model: str | Path, *, compile: bool = False) -> keras.Model:
             "`model` must give logits of shape (batch, height, width, classes). "
             f"Received: {path} with outputs {shape}."
         )
+    record = read_record(model)
+    if record is not None:
+        _RECORDS[loaded] = record
     return loaded
 
 
-def read_record(model: str | Path) -> RunRecord | None:
-    """What is known of the run that a model comes from: its `config.json`, or None."""
+def read_record(model: str | Path | keras.Model) -> RunRecord | None:
+    """What is known of the run that a model comes from: its `config.json`, or None.
+
+    Args:
+        model: as for `load_model`, a `.tflite` file, or a model that `load_model` returned.
+    """
+    if isinstance(model, keras.Model):
+        return _RECORDS.get(model)
     name = str(model)
     if name.startswith(SHIPPED):
         return read_run(_shipped(name).with_suffix(".json"))

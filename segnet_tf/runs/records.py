@@ -1,21 +1,24 @@
-"""The files of a run folder, its `config.json`, and the data splits of a run."""
+"""The files of a run folder, and its `config.json`."""
 
 from __future__ import annotations
 
-import dataclasses
+import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 from segnet_tf.config import TrainConfig
-from segnet_tf.data import Classes, Samples, open_samples
+from segnet_tf.data import Classes, Samples
 from segnet_tf.data.classes import Color
-from segnet_tf.data.samples import Pair
 from segnet_tf.errors import UserError
 from segnet_tf.system.json_files import read_json
 from segnet_tf.version import __version__
+
+# `(height, width)` in pixels; the smallest and the largest of some images, by area.
+ImageSize = tuple[int, int]
+Bounds = tuple[ImageSize, ImageSize]
 
 RUN_FILES = (
     "config.json",
@@ -36,8 +39,18 @@ class ClassEntry(TypedDict):
     colour: Color
 
 
+class ImageSizes(TypedDict):
+    """`[height, width]` of the smallest and of the largest training image, by area."""
+
+    smallest: ImageSize
+    largest: ImageSize
+
+
 class RunRecord(TypedDict):
-    """The content of a run's `config.json`: the configuration, and what it was resolved to."""
+    """The content of a run's `config.json`: the configuration, and what it was resolved to.
+
+    `image_sizes` are those of whole images, before crop and zoom; older runs lack them.
+    """
 
     config: dict[str, Any]
     source: str
@@ -47,27 +60,14 @@ class RunRecord(TypedDict):
     num_classes: int
     classes: list[ClassEntry]
     class_weights: list[float] | None
+    image_sizes: NotRequired[ImageSizes]
     versions: dict[str, str]
 
 
-def open_split(
-    data: str, split: str, size: tuple[int, int] | None = None, limit: int | None = None
-) -> Samples:
-    """Like `segnet_tf.data.open_samples`; the split "a+b" has the images of a, then those of b."""
-    parts = [open_samples(data, name, size=size) for name in split.split("+")]
-    samples = parts[0] if len(parts) == 1 else _joined(parts, split)
-    return samples if limit is None else samples.subset(limit)
-
-
-def _joined(parts: Sequence[Samples], split: str) -> Samples:
-    where = [(part, index) for part in parts for index in range(len(part))]
-
-    def read(position: int) -> Pair:
-        part, index = where[position]
-        return part.read(index)
-
-    stems = tuple(stem for part in parts for stem in part.stems)
-    return dataclasses.replace(parts[0], split=split, stems=stems, read=read)
+def bounds_of(sizes: Iterable[ImageSize]) -> Bounds:
+    """The smallest and the largest of some sizes, by area."""
+    ordered = sorted(sizes, key=lambda size: (math.prod(size), size))
+    return ordered[0], ordered[-1]
 
 
 def describe(
@@ -76,8 +76,10 @@ def describe(
     val: Samples,
     num_classes: int,
     class_weights: list[float] | None,
+    image_sizes: Bounds,
 ) -> RunRecord:
-    """The `config.json` of a run."""
+    """The `config.json` of a run; `image_sizes` of its training images."""
+    smallest, largest = image_sizes
     return {
         "config": config.to_json(),
         "source": train.source,
@@ -90,6 +92,7 @@ def describe(
             for name, color in zip(train.classes.names, train.classes.colors, strict=True)
         ],
         "class_weights": class_weights,
+        "image_sizes": {"smallest": smallest, "largest": largest},
         "versions": versions(),
     }
 
@@ -109,12 +112,22 @@ def read_run(model: str | Path) -> RunRecord | None:
     """The `config.json` of a run, or `None` if `model` does not belong to a run.
 
     Args:
-        model: a run folder, a file in one, or the JSON file itself.
+        model: a run folder, the JSON file itself, or a model: a file in a run folder, which
+            `best.keras` or `last.keras` make one, or a packed one with its JSON file beside it.
     """
     path = Path(model)
-    file = path
-    if path.suffix != ".json":
-        file = (path if path.is_dir() else path.parent) / "config.json"
+    if path.is_dir():
+        return _read(path / "config.json")
+    if path.suffix == ".json" or not path.is_file():
+        return _read(path)
+    packed = _read(path.with_suffix(".json"))
+    if packed is not None:
+        return packed
+    in_run = any((path.parent / name).is_file() for name in ("best.keras", "last.keras"))
+    return _read(path.parent / "config.json") if in_run else None
+
+
+def _read(file: Path) -> RunRecord | None:
     if not file.is_file():
         return None
     content = read_json(file)

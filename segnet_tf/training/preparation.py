@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterable
+from functools import cached_property
 
 import keras
 import numpy as np
@@ -14,12 +15,29 @@ from segnet_tf import losses, metrics, models
 from segnet_tf.config import TrainConfig
 from segnet_tf.data import Samples
 from segnet_tf.data.augment import NONE, STANDARD
+from segnet_tf.data.census import Census, take_census
+from segnet_tf.data.label_maps import label_count
 from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch, training_dataset
+from segnet_tf.data.samples import Pair
 from segnet_tf.errors import UserError
 from segnet_tf.layers import FusedBatchNormalization
-from segnet_tf.losses.class_weights import count_pixels, enet_weights, median_frequency_weights
-from segnet_tf.runs.records import open_split
+from segnet_tf.losses.class_weights import enet_weights, median_frequency_weights
+from segnet_tf.runs.records import Bounds, ImageSize, bounds_of
+from segnet_tf.runs.splits import open_split, reading_of
 from segnet_tf.training.optimizers import make_optimizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """What one pass over the training images finds.
+
+    Attributes:
+        census: the pixels of each class.
+        image_sizes: the smallest and the largest image.
+    """
+
+    census: Census
+    image_sizes: Bounds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +51,10 @@ class Data:
     @classmethod
     def open(cls, config: TrainConfig) -> Data:
         """Opens both splits; UserError if they or the number of classes don't fit."""
-        train = open_split(config.data, config.train_split, config.size, config.limit_train)
-        val = open_split(config.data, config.val_split, config.size, config.limit_val)
+        reading = reading_of(vars(config))
+        where, size = config.data, config.size
+        train = open_split(where, config.train_split, size, config.limit_train, **reading)
+        val = open_split(where, config.val_split, size, config.limit_val, **reading)
         classes = len(train.classes)
         num_classes = config.num_classes or classes
         if config.num_classes is None and config.loss == "binary":
@@ -46,6 +66,20 @@ class Data:
                 f"{config.data}. Leave it out or choose another loss than `binary`."
             )
         return cls(train, val, num_classes)
+
+    @cached_property
+    def survey(self) -> Survey:
+        """Reads all training images once; UserError if one is damaged."""
+        sizes: set[ImageSize] = set()
+
+        def read(index: int) -> Pair:
+            image, labels = self.train.read(index)
+            sizes.add(image.shape[:2])
+            return image, labels
+
+        samples = dataclasses.replace(self.train, read=read)
+        census = take_census(samples, label_count(self.num_classes))
+        return Survey(census, bounds_of(sizes))
 
 
 def size_of(samples: Samples) -> tuple[int, int]:
@@ -112,9 +146,9 @@ def resolved_class_weights(config: TrainConfig, data: Data) -> list[float] | Non
     try:
         if kind == "enet":
             strength = {"c": float(constant)} if constant else {}
-            weights = enet_weights(count_pixels(data.train, data.num_classes)[0], **strength)
+            weights = enet_weights(data.survey.census.pixels, **strength)
         elif config.class_weights == "median":
-            weights = median_frequency_weights(count_pixels(data.train, data.num_classes)[0])
+            weights = median_frequency_weights(data.survey.census.pixels)
         else:
             weights = [float(text) for text in config.class_weights.split(",")]
     except UserError:

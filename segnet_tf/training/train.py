@@ -65,17 +65,19 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
     weights = resolved_class_weights(config, data)
     if config.minutes is not None:
         epochs = epochs_in(config, data, weights)
-        config = dataclasses.replace(config, epochs=epochs, warmup=min(config.warmup, epochs / 2))
         print(
             f"{config.minutes:g} minutes hold about {epochs} epochs; repeat with --epochs {epochs}"
         )
+        warmup = min(config.warmup, epochs / 2)
+        config = dataclasses.replace(config, epochs=epochs, minutes=None, warmup=warmup)
         be_repeatable(config)
     model = compiled_model(config, data, weights)
     start_from(config, model)
     for size in {config.crop or size_of(data.train), size_of(data.val)}:
         check_size(model, size, "crop" if size == config.crop else "data")
     _empty_folder(folder)
-    record = describe(config, data.train, data.val, data.num_classes, weights)
+    sizes = data.survey.image_sizes
+    record = describe(config, data.train, data.val, data.num_classes, weights, sizes)
     write_json(folder / "config.json", record)
     return _fit(config, data, model, folder, start=0, rows=[])
 

@@ -117,6 +117,13 @@ def test_a_run_s_configuration_can_be_taken_over(tmp_path):
     given = {"config": str(tmp_path / "config.json"), "epochs": 2, "model_option": ["b=2"]}
     expected = TrainConfig(epochs=2, learning_rate=0.5, model_options={"a": 1, "b": 2})
     assert train.configuration(given) == expected
+    # How long it took is not how long this machine would take: the epochs are what was trained.
+    again = train.configuration({"config": str(tmp_path / "config.json")})
+    assert (again.epochs, again.minutes) == (9, None)
+    longer = train.configuration({"config": str(tmp_path / "config.json"), "minutes": 5.0})
+    assert longer.minutes == 5
+    (tmp_path / "own.toml").write_text('data = "synthetic"\nminutes = 7')
+    assert train.configuration({"config": str(tmp_path / "own.toml")}).minutes == 7
     (tmp_path / "config.json").write_text('{"epoch": 3, "data": "synthetic"}')
     with pytest.raises(UserError, match="Received: config=epoch"):
         train.configuration({"config": str(tmp_path / "config.json")})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 import tiny_models
+import tiny_run
 
+from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
 from segnet_tf.export import exporter
 from segnet_tf.export.conversion import calibration
 from segnet_tf.export.options import ExportOptions
 from segnet_tf.export.runtimes import cpu
+from segnet_tf.export.sources import Source
 from segnet_tf.system.json_files import write_json
 
 
@@ -36,6 +39,22 @@ def test_fields_come_before_the_options(network, tmp_path, fast):
     assert report.facts["format"] == "float16"
     path, report = exporter.export(network, options, output=tmp_path / "two.tflite")
     assert path == tmp_path / "two.tflite" and report.facts["format"] == "float32"
+
+
+@pytest.mark.parametrize(
+    ("trained", "data", "wanted"),
+    [
+        ((24, 32), (240, 320), (24, 32)),
+        ((24, 32), None, (24, 32)),
+        (None, (240, 320), (240, 320)),
+        (None, None, (360, 480)),
+    ],
+)
+def test_the_size_is_that_of_the_training(trained, data, wanted):
+    record = tiny_run.record_of(5, trained) if trained else None
+    source = Source("net", tiny_models.two_stages(size=(None, None)), record)
+    samples = synthetic.samples("val", size=data, count=1) if data else None
+    assert exporter.image_size(source, samples) == wanted
 
 
 def test_bad_options_are_refused_before_the_model_is_looked_at():

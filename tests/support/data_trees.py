@@ -12,9 +12,9 @@ COLORS = {"sky": (0, 0, 200), "grass": (0, 200, 0), "cow": (200, 0, 0)}
 IDS = [[0, 1], [2, 1]]
 
 
-def image(path):
+def image(path, size=(2, 2)):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (2, 2), (len(path.stem), 9, 9)).save(path)
+    Image.new("RGB", size, (len(path.stem), 9, 9)).save(path)
 
 
 def mask(path, values=IDS):

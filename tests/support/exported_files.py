@@ -31,7 +31,9 @@ def run(network, tmp_path_factory):
     network.save(folder / "best.keras")
     config = TrainConfig(data="synthetic:6", size=tiny_models.SIZE, batch_size=2, epochs=1)
     train, val = (open_samples(config.data, split, size=config.size) for split in ("train", "val"))
-    write_json(folder / "config.json", records.describe(config, train, val, CLASSES, None))
+    sizes = (tiny_models.SIZE, tiny_models.SIZE)
+    record = records.describe(config, train, val, CLASSES, None, sizes)
+    write_json(folder / "config.json", record)
     return folder
 
 

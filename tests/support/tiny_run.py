@@ -47,6 +47,18 @@ def config(**changes) -> TrainConfig:
     return TrainConfig(**(values | changes))
 
 
+def record_of(num_classes: int, size: tuple[int, int]) -> dict:
+    """The `config.json` of a run on images of `size`, as far as later steps read it."""
+    return {
+        "config": {"model": "tiny", "data": None, "train_split": "train", "val_split": "val"},
+        "training_images": 1,
+        "num_classes": num_classes,
+        "classes": [{"name": f"n{i}", "colour": [20 * i, 0, 9]} for i in range(num_classes)],
+        "class_weights": None,
+        "image_sizes": {"smallest": list(size), "largest": list(size)},
+    }
+
+
 def saved_arrays(path, state=True) -> dict[str, np.ndarray]:
     """The arrays in a `.keras` file, read with h5py alone; without `state` the weights only."""
     found = {}

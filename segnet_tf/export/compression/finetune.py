@@ -84,7 +84,7 @@ def recipe(source: Source, data: str | None, seed: int) -> Recipe:
         config = TrainConfig.from_json(record["config"])
     else:
         config = TrainConfig(loss="binary" if classes == 1 else "crossentropy")
-    train = source.samples(data, config.train_split, config.limit_train)
+    train = source.samples(data, "train", config.limit_train)
     if train is None:
         raise UserError(
             "`data` must be given for --qat, --prune and --cluster, to train on. "

@@ -1,0 +1,81 @@
+"""The splits of the data that a run is trained and validated on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from segnet_tf.config import READING
+from segnet_tf.data import Samples, open_samples
+from segnet_tf.data.samples import Pair
+from segnet_tf.errors import UserError
+from segnet_tf.runs.records import RunRecord
+
+
+def open_split(
+    data: str,
+    split: str,
+    size: tuple[int, int] | None = None,
+    limit: int | None = None,
+    **reading: Any,
+) -> Samples:
+    """Like `segnet_tf.data.open_samples`; the split "a+b" has the images of a, then those of b."""
+    parts = [open_samples(data, name, size=size, **reading) for name in split.split("+")]
+    samples = parts[0] if len(parts) == 1 else _joined(parts, split)
+    return samples if limit is None else samples.subset(limit)
+
+
+def run_split(
+    record: RunRecord | None,
+    use: Literal["train", "val"],
+    data: str | None = None,
+    limit: int | None = None,
+    *,
+    split: str | None = None,
+    size: tuple[int, int] | None = None,
+    **reading: Any,
+) -> Samples:
+    """The training or the validation images, as the run of a model calls and reads them.
+
+    Args:
+        record: of the run; None for a model without one.
+        use: what the images are for.
+        data: where to look; None for where the run found them. Where it has no split of the
+            run's name, or must be read otherwise, it is opened as data that no run knows.
+        limit: the first so many images only.
+        split: the name of the split; None for the run's own name.
+        size: of synthetic scenes; None for the run's.
+        reading: arguments of `open_samples` that come before the run's.
+
+    Raises:
+        UserError: there is no such data or split.
+    """
+    config = record["config"] if record else {}
+    if size is None and config.get("size"):
+        size = tuple(config["size"])
+    where = data or config["data"]
+    name = split or config.get(f"{use}_split", use)
+    known = reading_of(config) | reading
+    try:
+        return open_split(where, name, size, limit, **known)
+    except UserError:
+        if data is None or (name == (split or use) and known == reading):
+            raise
+    return open_split(where, split or use, size, limit, **reading)
+
+
+def reading_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a configuration says of how to read its data, as `open_samples` takes it."""
+    return {name: config[name] for name in READING if config.get(name) not in (None, 0)}
+
+
+def _joined(parts: Sequence[Samples], split: str) -> Samples:
+    where = [(part, index) for part in parts for index in range(len(part))]
+
+    def read(position: int) -> Pair:
+        part, index = where[position]
+        return part.read(index)
+
+    stems = tuple(stem for part in parts for stem in part.stems)
+    return dataclasses.replace(parts[0], split=split, stems=stems, read=read)
