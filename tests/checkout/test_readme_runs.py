@@ -124,7 +124,7 @@ def test_a_file_runs_without_tensorflow(tmp_path):
 def test_class_files_mean_what_is_said(number, names, values, expected, tmp_path):
     file = make_own_data(tmp_path, blocks_of(OWN_DATA, "text")[number].text, values)
     pairs = open_samples(file.parent, "train")
-    assert pairs.classes.names == names and len(pairs) == 2
+    assert pairs.classes.names == names and len(pairs) == 5
     labels = pairs.read(0)[1]
     assert np.array_equal(np.unique(labels), np.unique(expected))
     assert labels[0, 0] == expected[0] and labels[-1, -1] == expected[-1]

@@ -70,9 +70,17 @@ def make_tree(tree: str, folder: Path, values: Sequence[int | Color]) -> list[Pa
             others.append(path)
             continue
         path.mkdir(parents=True, exist_ok=True)
-        for file in rest.replace("...", "").split():
+        for file in _files(rest.split()):
             _picture(file, values).save(path / file)
     return others
+
+
+def _files(names: list[str]) -> list[str]:
+    """What a folder of a tree holds: "..." stands for three more like the first."""
+    if names[-1:] != ["..."]:
+        return names
+    first = Path(names[0])
+    return names[:-1] + [f"{first.stem}_{number}{first.suffix}" for number in range(3)]
 
 
 def _picture(name: str, values: Sequence[int | Color]) -> Image.Image:
