@@ -1,8 +1,9 @@
-"""Starts TensorFlow without the lines it logs at its start: a one-line error must be seen."""
+"""Starts TensorFlow with fast kernels, and without the lines it logs at its start."""
 
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import tempfile
 
@@ -10,12 +11,19 @@ import tempfile
 def start_tensorflow() -> None:
     """Imports TensorFlow and finds its devices; what it writes to stderr is shown only if it fails.
 
-    C++ writes about CPU features and missing GPU drivers before it reads any log level. So the
-    file descriptor of stderr itself leads to a temporary file meanwhile.
+    It also turns on oneDNN's kernels, as TensorFlow itself does only on processors with AVX-512
+    VNNI: with AVX2 they take half the time of a training step. Set TF_ENABLE_ONEDNN_OPTS=0 to have
+    them off.
+
+    An error of one line must be seen, but C++ writes about CPU features and missing GPU drivers
+    before it reads any log level. So the file descriptor of stderr itself leads to a temporary
+    file meanwhile.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if "tensorflow" in sys.modules:
         return
+    if platform.machine() in ("x86_64", "AMD64"):
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as aside:
