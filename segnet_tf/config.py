@@ -16,7 +16,7 @@ RECIPES = Path(__file__).parent / "recipes"
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "poly", "constant")
 LOSSES = ("crossentropy", "binary", "dice", "crossentropy+dice")
-PRECISIONS = ("float32", "float16", "bfloat16")
+PRECISIONS = ("float32", "float16", "bfloat16", "auto")
 AUGMENTATIONS = ("standard", "none")
 # The fields that say how to read the data; `segnet_tf.data.open_samples` has the same arguments.
 READING = ("layout", "val_share", "split_seed", "image_range")
@@ -58,7 +58,8 @@ class TrainConfig:
         loss: "crossentropy", "binary", "dice" or "crossentropy+dice".
         class_weights: "median", "enet", "enet:C" (milder the larger C is above 1.02), "none"
             or "v1,v2,..." one a class.
-        mixed_precision: "float32", "float16" or "bfloat16".
+        mixed_precision: "float32", "float16", "bfloat16", or "auto" for the fastest that the
+            machine has. A run's own record names what that was.
         val_every: validate after every so many epochs, and after the last one.
         initial_weights: a `.keras` file, a run folder or "weights:NAME" to start from, or
             "imagenet" for a pretrained encoder (`segnet`, `segnet_lite`).

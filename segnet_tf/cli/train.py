@@ -78,7 +78,7 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--batch-size", type=int, metavar="N", help="images a step (4)")
     add("--val-every", type=int, metavar="N", help="validate every N epochs (1)")
-    add("--mixed-precision", metavar="TYPE", help="float32, float16 or bfloat16 (float32)")
+    add("--mixed-precision", metavar="TYPE", help="float32, float16, bfloat16 or auto (float32)")
 
 
 def _add_optimizer(group: argparse._ArgumentGroup) -> None:

@@ -17,6 +17,7 @@ from segnet_tf.models.input_size import check_size
 from segnet_tf.runs.records import RUN_FILES, describe, read_run
 from segnet_tf.system.json_files import write_json
 from segnet_tf.system.outputs import make_folder
+from segnet_tf.training import precision
 from segnet_tf.training.callbacks import training_callbacks
 from segnet_tf.training.checkpoint_files import restore
 from segnet_tf.training.epoch_log import best_score, read_log
@@ -60,6 +61,7 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
             "Use --overwrite to replace the run or --resume to go on with it."
         )
     _check_tensorboard(config)
+    config = dataclasses.replace(config, mixed_precision=precision.resolved(config.mixed_precision))
     be_repeatable(config)
     data = Data.open(config)
     weights = resolved_class_weights(config, data)
@@ -106,6 +108,7 @@ def resume(run: str | Path, *, data: str | None = None) -> Summary:
     if data is not None:
         config = dataclasses.replace(config, data=data)
     _check_tensorboard(config)
+    precision.resolved(config.mixed_precision)
     be_repeatable(config)
     opened = Data.open(config)
     for name, then, now in (

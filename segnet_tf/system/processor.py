@@ -1,0 +1,18 @@
+"""What the processor of this machine can do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+# Linux lists them as `flags` on x86-64 and as `Features` on aarch64.
+_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
+
+
+def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether it multiplies in bfloat16; False where that cannot be told."""
+    try:
+        lines = re.findall(r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE)
+    except OSError:
+        return False
+    return any(_BFLOAT16 & set(line.split()) for line in lines)
