@@ -23,6 +23,12 @@ ORDERS = {
     "labels first": "import segnet_tf.data.label_maps, keras",
     "a loss first": "from segnet_tf.losses import dice; import keras",
     "a layer first": "from segnet_tf.layers import MaxUnpooling2D; import keras",
+    "reloaded": "import importlib, segnet_tf; importlib.reload(segnet_tf); import keras",
+    # As notebooks do to read changed code: all modules of ours are new, the import hook's too.
+    "forgotten": "import sys, segnet_tf\n"
+    "for name in [name for name in sys.modules if name.startswith('segnet_tf')]:\n"
+    "    del sys.modules[name]\n"
+    "import segnet_tf.losses.dice, keras",
 }
 
 

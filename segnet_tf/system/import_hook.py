@@ -32,15 +32,23 @@ class _Finder:
         self._prefix = prefix
         self._action = action
         self._being_imported: set[str] = set()
+        self._looked_for: set[str] = set()
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if name != self._module and not name.startswith(self._prefix):
             return None
+        # A second finder of this kind, there after a reload of the package, asks this one again.
+        if name in self._looked_for:
+            return None
         others = [finder for finder in sys.meta_path if finder is not self]
         specs = (finder.find_spec(name, path, target) for finder in others)
-        spec = next((spec for spec in specs if spec is not None), None)
+        self._looked_for.add(name)
+        try:
+            spec = next((spec for spec in specs if spec is not None), None)
+        finally:
+            self._looked_for.discard(name)
         # Another kind of loader may serve several modules: its method must not be replaced.
         if spec is not None and type(spec.loader) is SourceFileLoader:
             vars(spec.loader)["exec_module"] = self._watched(spec.loader.exec_module)
