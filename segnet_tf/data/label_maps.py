@@ -76,12 +76,29 @@ def check_logits(y_pred: tf.Tensor, num_classes: int) -> tf.Tensor:
     return y_pred
 
 
+def logits_behind(y_pred: tf.Tensor) -> tf.Tensor | None:
+    """The logits whose softmax or sigmoid `y_pred` is; None if it is not known to be one.
+
+    Keras notes them at the output of its own two functions. Where a cast has lost the note, the
+    graph of the training step still has the operation.
+    """
+    noted = getattr(y_pred, "_keras_logits", None)
+    if noted is not None or not tf.is_symbolic_tensor(y_pred):
+        return noted
+    operation = y_pred.op
+    while operation.type in ("Cast", "Identity"):
+        operation = operation.inputs[0].op
+    return operation.inputs[0] if operation.type in ("Softmax", "Sigmoid") else None
+
+
 def predicted_labels(y_pred: tf.Tensor, num_classes: int) -> tf.Tensor:
     """Class ids, int32 `(batch, H, W)`, that logits `(batch, H, W, num_classes)` stand for.
 
-    The highest logit wins, the first of equals; one logit is foreground (1) above 0.
+    The highest logit wins, the first of equals; one logit is foreground (1) above 0. Probabilities
+    of a model that ends in softmax or sigmoid are taken for what they are, if Keras tells.
     """
-    y_pred = check_logits(y_pred, num_classes)
+    logits = logits_behind(y_pred)
+    y_pred = check_logits(y_pred if logits is None else logits, num_classes)
     if num_classes == 1:
         return tf.cast(y_pred[..., 0] > 0, tf.int32)
     return tf.argmax(y_pred, axis=-1, output_type=tf.int32)

@@ -13,12 +13,14 @@ from segnet_tf.errors import UserError
 from segnet_tf.export import sources, verify
 from segnet_tf.export.checks import layer_errors
 from segnet_tf.export.checks.report import Report
-from segnet_tf.export.conversion import calibration, convert
+from segnet_tf.export.conversion import calibration, convert, graph
 from segnet_tf.export.conversion.calibration import Ranges
 from segnet_tf.export.options import ExportOptions
 from segnet_tf.export.sources import Source
 from segnet_tf.export.tflite_file import metadata
 from segnet_tf.export.tflite_file.formats import Format
+from segnet_tf.inference.image_scale import ImageScale, trained_sizes
+from segnet_tf.models import output_kind
 from segnet_tf.models.input_size import check_size
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.outputs import check_file
@@ -41,7 +43,7 @@ def export(
     Args:
         model: run folder, `.keras` file or `"weights:NAME"`; `None` is the last `make demo`, or
             else the shipped weights. Or a model in memory: a `keras.Model` from RGB 0..255 to
-            logits, or a `sources.Source`.
+            logits or probabilities, or a `sources.Source`.
         options: how; or else `fields` say it all.
         **fields: those of `ExportOptions`, in place of what `options` has.
 
@@ -74,7 +76,8 @@ def export(
     if trainer and ranges is not None:
         trained, ranges = trainer.trained_for_int8(trained, ranges)
     content = _converted(options, trained.model, size, ranges)
-    content = metadata.attach(content, options.output_kind, names)
+    activation = output_kind.of(source.model).activation
+    content = metadata.attach(content, options.output_kind, names, activation)
     with replacing(path) as aside:
         aside.write_bytes(content)
         report = _checked(aside, path, options, source, trained, samples, ranges)
@@ -94,6 +97,15 @@ def _trainer(
     # tensorflow-model-optimization takes seconds to import.
     from segnet_tf.export.compression.trainer import Trainer
 
+    output = output_kind.of(source.model)
+    if output.kind == "probabilities":
+        exclusive = output.activation == "softmax" or source.model.output_shape[-1] == 1
+        if output.maker is None or not exclusive:
+            raise UserError(
+                "`model` must end in logits, a softmax, or a sigmoid of one channel for --qat, "
+                f"--prune and --cluster. Received: {source.name}. Leave these options out."
+            )
+        source = dataclasses.replace(source, model=graph.network_of(source.model))
     # A model that cannot be converted is refused here, not after hours of training.
     _converted(
         options, source.model, size, calibration.AnyRange() if options.format == "int8" else None
@@ -190,11 +202,12 @@ def default_output(name: str, format: Format) -> Path:
 
 
 def image_size(source: Source, samples: Samples | None) -> tuple[int, int]:
-    """`(height, width)` to export for: the model's own, or else the data's."""
+    """`(height, width)` to export for: the model's own, or else the data's as training saw it."""
     height, width = source.model.input_shape[1:3]
     if height and width:
         return height, width
+    trained = trained_sizes(source.record)
     if samples is None:
-        return DEFAULT_SIZE
+        return trained[1] if trained else DEFAULT_SIZE
     image, _ = samples.read(0)
-    return image.shape[0], image.shape[1]
+    return ImageScale(None, trained).seen(image.shape[:2])

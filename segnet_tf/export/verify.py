@@ -21,11 +21,15 @@ from segnet_tf.export.tflite_file.flatbuffer import Graph
 from segnet_tf.export.tflite_file.formats import Unpool
 from segnet_tf.inference import tflite_model
 from segnet_tf.layers import MaxPoolingWithArgmax2D
+from segnet_tf.models import output_kind
 
 # The share of pixels that a float32 file must give the class that Keras gives. Trained models reach
 # 0.9999. With random weights the two largest logits of many pixels are almost equal, and a sum in
 # another order can exchange them.
 FLOAT32_AGREEMENT = 0.99
+# The mean difference of the probabilities that a float32 file may have. Other sums make 1e-6; a
+# softmax of a softmax makes 0.08 for three random classes, and leaves each pixel its class.
+FLOAT32_PROBABILITY_DIFFERENCE = 1e-3
 # Points of mIoU (a fraction here) that an int8 file may lose; a good one loses under 0.003.
 LARGEST_DROP = 0.02
 MASK_IMAGES = 2
@@ -45,7 +49,7 @@ def verify(
 
     Args:
         path: of the .tflite file.
-        model: from RGB 0..255 to logits.
+        model: from RGB 0..255 to logits or probabilities.
         samples: images and labels to score both on; `None` compares pixels on synthetic scenes and
             scores nothing.
         shown_as: the file's name in the report, if it is not `path`.
@@ -82,7 +86,8 @@ def verify(
     failures += rules.int8_failures(graph) if file_format == "int8" else []
     tflite_model.check_survives(path, argument="tflite")
     # Raises a UserError unless the file takes one image and gives one map.
-    tflite_model.TFLiteModel(path)
+    kind = tflite_model.TFLiteModel(path).output.kind
+    failures += rules.activation_failures(said, kind, output_kind.of(model).activation)
     partitions = cpu.partitions(content)
     failures += rules.partition_failures(partitions)
 
@@ -92,10 +97,17 @@ def verify(
     failures += found
 
     scores = agreement.compare(path, model, samples)
+    apart = scores["probability_difference"]
     if file_format == "float32" and scores["pixel_agreement"] < FLOAT32_AGREEMENT:
         failures.append(
             f"{100 * scores['pixel_agreement']:.2f} % of pixels agree with Keras, a float32 file "
             f"must reach {100 * FLOAT32_AGREEMENT:.2f} %"
+        )
+    # A file of other classes has other probabilities too.
+    elif file_format == "float32" and apart and apart["mean"] > FLOAT32_PROBABILITY_DIFFERENCE:
+        failures.append(
+            f"probabilities differ from Keras's by {apart['mean']:.4f} on average, in a float32 "
+            f"file by at most {FLOAT32_PROBABILITY_DIFFERENCE}: is its output what it says?"
         )
     if scores["mean_iou_drop"] is not None and scores["mean_iou_drop"] > largest_drop:
         failures.append(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segnet_tf.errors import UserError
-from segnet_tf.export.tflite_file.labels import read_labels
+from segnet_tf.export.tflite_file import metadata
 from segnet_tf.export.tflite_file.quantized import dequantize, quantize
+from segnet_tf.models.output_kind import Kind, Output, of_values
 from segnet_tf.system import places, subprocesses
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 # What a converter may put behind the op that says what the numbers mean.
 _WRAPPERS = {"DEQUANTIZE", "QUANTIZE", "CAST", "RESHAPE", "DELEGATE"}
+_RESIZES = {"RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "STRIDED_SLICE", "TRANSPOSE"}
+# They make logits. For a file that ends otherwise, e.g. in the parts of a softmax, the values on a
+# few images say what they are.
+_LINEAR = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"}
 _PROBABILITIES = {"SOFTMAX", "LOGISTIC"}
 _LABELS = {"ARG_MAX", "ARG_MIN"}
 # The exit code of the subprocess when its last line is the whole error message.
@@ -34,12 +39,13 @@ class TFLiteModel:
     Attributes:
         input_size: `(height, width)` in pixels, which is fixed.
         batch: images that the file takes at a time.
-        kind: "logits", "probabilities" or "labels".
+        output: what its output means.
         channels: values a pixel, None for labels.
+        image_channels: of the images that it takes: 3 for RGB, 1 for grey.
         labels: class names in the file, None if it has none.
 
     Call arguments:
-        image: `(height, width, 3)`, RGB 0..255, any dtype.
+        image: `(height, width, image_channels)`, RGB 0..255, any dtype.
 
     Returns:
         float32 `(h, w, channels)`, or int32 `(h, w)` for a label map; at the file's own
@@ -53,12 +59,13 @@ class TFLiteModel:
         self._interpreter = _opened(Path(path), threads)
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
-        self.labels = read_labels(Path(path).read_bytes(), str(path))
+        said = metadata.read(Path(path).read_bytes(), str(path))
+        self.labels = None if said is None else said.labels
         shape = tuple(inputs[0]["shape"])
         out = tuple(outputs[0]["shape"])
-        if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4 or shape[3] != 3:
+        if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4:
             raise UserError(
-                "`model` must take images (batch, height, width, 3) and give one map each. "
+                "`model` must take images (batch, height, width, channels) and give one map each. "
                 f"Received: {path} with {len(inputs)} inputs, the first {shape}, and "
                 f"{len(outputs)} outputs."
             )
@@ -69,32 +76,52 @@ class TFLiteModel:
             )
         self._input, self._output = inputs[0], outputs[0]
         self.input_size = (int(shape[1]), int(shape[2]))
+        self.image_channels = int(shape[3])
         self.batch = int(shape[0])
-        self.kind = self._find_kind()
-        self.channels = None if self.kind == "labels" else int(out[3])
+        kind = self._find_kind()
+        self.channels = None if kind == "labels" else int(out[3])
+        # What a file says of itself: of logits whose classes are not exclusive a sigmoid each.
+        is_sigmoid = self.channels == 1 or (said is not None and said.activation == "sigmoid")
+        self.output = Output(kind, "sigmoid" if is_sigmoid else "softmax")
 
-    def _find_kind(self) -> str:
+    def _find_kind(self) -> Kind:
         if len(self._output["shape"]) == 3:
             return "labels"
         ops = [op["op_name"] for op in self._interpreter._get_ops_details()]
-        last = next((name for name in reversed(ops) if name not in _WRAPPERS), "")
+        last = next((name for name in reversed(ops) if name not in _WRAPPERS | _RESIZES), "")
         # An integer output without a scale can only be ids, whatever made them.
         bare = self._output["quantization"][0] == 0 and self._output["dtype"] != np.float32
         if last in _LABELS or bare:
             return "labels"
-        return "probabilities" if last in _PROBABILITIES else "logits"
+        if last in _PROBABILITIES:
+            return "probabilities"
+        if last in _LINEAR:
+            return "logits"
+        return of_values(self._real_numbers, (*self.input_size, self.image_channels))
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         image = np.asarray(image)
-        if image.shape != (*self.input_size, 3):
+        expected = (*self.input_size, self.image_channels)
+        if image.shape != expected:
             raise UserError(
-                f"`image` must be {(*self.input_size, 3)}, which the file is fixed to. "
+                f"`image` must be {expected}, which the file is fixed to. "
                 f"Received: {image.shape}. Resize it."
             )
         return self.on_batch(image[None])[0]
 
     def on_batch(self, images: np.ndarray) -> np.ndarray:
-        """The outputs for `(count, height, width, 3)`, stacked; any count, whatever the batch."""
+        """The outputs for `(count, height, width, channels)`, stacked, whatever the batch."""
+        if self.channels is None:
+            ids = self._stored(images)
+            return (ids[..., 0] if ids.ndim == 4 else ids).astype(np.int32)
+        return self._real_numbers(images)
+
+    def _real_numbers(self, images: np.ndarray) -> np.ndarray:
+        stored = self._stored(images)
+        return dequantize(stored, *self._output["quantization"]).astype(np.float32)
+
+    def _stored(self, images: np.ndarray) -> np.ndarray:
+        """The outputs in the file's own dtype."""
         outputs = []
         for start in range(0, len(images), self.batch):
             part = images[start : start + self.batch]
@@ -104,11 +131,7 @@ class TFLiteModel:
             self._interpreter.set_tensor(self._input["index"], codes)
             self._interpreter.invoke()
             outputs.append(self._interpreter.get_tensor(self._output["index"])[: len(part)])
-        output = np.concatenate(outputs)
-        if self.kind == "labels":
-            output = output[..., 0] if output.ndim == 4 else output
-            return output.astype(np.int32)
-        return dequantize(output, *self._output["quantization"]).astype(np.float32)
+        return np.concatenate(outputs)
 
 
 def _opened(path: Path, threads: int) -> Interpreter:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from segnet_tf.data.label_maps import logits_behind
 from segnet_tf.errors import UserError
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
@@ -38,6 +39,11 @@ class SegmentationLoss(keras.losses.Loss):
     def __call__(
         self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None
     ) -> tf.Tensor:
+        if logits_behind(y_pred) is not None:
+            raise UserError(
+                "`y_pred` must be logits. Received: probabilities, since the model ends in softmax "
+                "or sigmoid. Leave its last activation out: predict and export make probabilities."
+            )
         if sample_weight is not None:
             sample_weight = _with_axes_of_pixels(sample_weight)
         return self.reduced(y_true, y_pred, sample_weight)
@@ -116,5 +122,6 @@ def _with_axes_of_pixels(sample_weight: tf.Tensor) -> tf.Tensor:
         return tf.reshape(weight, (-1, 1, 1))
     raise ValueError(
         "`sample_weight` must have one weight a pixel, (batch, H, W), or one an image, (batch,). "
-        f"Received: sample_weight.shape={weight.shape}. Reshape it."
+        f"Received: sample_weight.shape={weight.shape}. Reshape it. Weights of classes belong "
+        "into the loss, as in MaskedCrossentropy(class_weights=[1, 2]), and not into fit."
     )

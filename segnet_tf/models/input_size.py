@@ -1,4 +1,4 @@
-"""Checks that an image is large enough for a network before any work, with a one-line error."""
+"""Checks before any work that images suit a network, by size and channels, in one line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,37 @@ from collections.abc import Sequence
 import keras
 
 from segnet_tf.errors import UserError
+
+Shape = tuple[int | None, ...]
+
+
+def check_shapes(model: keras.Model, name: str) -> tuple[Shape, Shape]:
+    """The shapes of a model's input and output.
+
+    Raises:
+        UserError: it does not take one image and give one map.
+    """
+    image, found = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    if not (
+        isinstance(image, tuple)
+        and isinstance(found, tuple)
+        and len(image) == 4
+        and image[3]
+        and len(found) in (3, 4)
+        and found[-1]
+    ):
+        raise UserError(
+            "`model` must take one image (batch, height, width, channels) and give logits of shape "
+            "(batch, height, width, classes). "
+            f"Received: {name}, from {image or 'unknown'} to {found or 'unknown'}. "
+            "Build it as a Functional or Sequential model, channels last."
+        )
+    return image, found
+
+
+def channel_words(count: int) -> str:
+    """A number of channels as a user says it."""
+    return {1: "1 channel (grey)", 3: "3 channels (RGB)"}.get(count, f"{count} channels")
 
 
 def check_size(model: keras.Model, size: tuple[int, int], argument: str) -> None:
@@ -19,7 +50,8 @@ def check_size(model: keras.Model, size: tuple[int, int], argument: str) -> None
         argument: what the user calls the size.
     """
     try:
-        logits = model.compute_output_spec(keras.KerasTensor((1, *size, 3)))
+        channels = model.input_shape[3]
+        logits = model.compute_output_spec(keras.KerasTensor((1, *size, channels)))
     except ValueError as error:
         raise too_small(argument, size, error) from error
     if tuple(logits.shape[1:3]) != tuple(size):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TypedDict
 
@@ -22,11 +23,20 @@ from segnet_tf.system.progress import counted
 SYNTHETIC_SCENES = 8
 
 
+class ProbabilityDifference(TypedDict):
+    """Of the probabilities of a file and its Keras model, which are fractions of 1."""
+
+    largest: float
+    mean: float
+
+
 class Scores(TypedDict):
     """What `compare` found; fractions, `None` without labels to score on.
 
     Attributes:
         pixel_agreement: the part of the pixels to which both give the same class.
+        probability_difference: the largest and the mean absolute difference of the probabilities
+            of all classes, at the file's output size; `None` for a file that gives labels.
         keras_mean_iou: of the Keras model.
         tflite_mean_iou: of the file.
         mean_iou_drop: what the file loses.
@@ -35,6 +45,7 @@ class Scores(TypedDict):
     """
 
     pixel_agreement: float
+    probability_difference: ProbabilityDifference | None
     keras_mean_iou: float | None
     tflite_mean_iou: float | None
     mean_iou_drop: float | None
@@ -78,6 +89,8 @@ def compare(path: Path, model: keras.Model, samples: Samples | None) -> Scores:
     tflite = TFLiteModel(path)
     file = Predictor(tflite, str(path))
     keras_model = Predictor(model, model.name)
+    # What the logits mean is the model's to say; a file without metadata cannot.
+    file.output = dataclasses.replace(file.output, activation=keras_model.output.activation)
     size = tflite.input_size
     scored = samples is not None
     if samples is None:
@@ -88,13 +101,22 @@ def compare(path: Path, model: keras.Model, samples: Samples | None) -> Scores:
     classes = len(samples.classes)
     metrics = {name: SegmentationScores(classes) for name in ("keras", "tflite")}
     same = total = 0
+    largest = summed = count = 0.0
+    compares = file.channels is not None and keras_model.channels is not None
     pairs = evaluation_dataset(samples, batch_size=tflite.batch)
     batches = -(-len(samples) // tflite.batch)
     for images, truth in counted(pairs, batches, "comparing"):
-        labels_of = {
-            "keras": keras_model.labels(images.numpy(), size=size),
-            "tflite": file.labels(images.numpy(), size=size),
-        }
+        labels_of, chances = {}, []
+        for name, predictor in (("keras", keras_model), ("tflite", file)):
+            values = predictor.values(images.numpy(), size)
+            labels_of[name] = predictor.labels_of(values, images.shape[1:3])
+            if compares:
+                chances.append(predictor.probabilities_of(values))
+        if compares:
+            apart = np.abs(chances[0] - chances[1])
+            largest = max(largest, float(apart.max()))
+            summed += float(apart.sum(dtype=np.float64))
+            count += apart.size
         same += int((labels_of["keras"] == labels_of["tflite"]).sum())
         total += labels_of["keras"].size
         if scored:
@@ -106,6 +128,9 @@ def compare(path: Path, model: keras.Model, samples: Samples | None) -> Scores:
     drop = None if keras_score is None or tflite_score is None else keras_score - tflite_score
     return {
         "pixel_agreement": same / total,
+        "probability_difference": {"largest": largest, "mean": summed / count}
+        if compares
+        else None,
         "keras_mean_iou": keras_score,
         "tflite_mean_iou": tflite_score,
         "mean_iou_drop": drop,

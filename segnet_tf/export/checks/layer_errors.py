@@ -71,7 +71,7 @@ def measure(
     Returns:
         A row for each layer; the layer that adds the most comes first.
     """
-    model = graph.as_float32(model)
+    model = graph.network_of(model)
     file = flatbuffer.read(content)
     found = _tensors(file, model, ranges)
     shown = flatbuffer.with_outputs(content, list(found.values()))

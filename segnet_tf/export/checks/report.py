@@ -74,6 +74,12 @@ class Report:
             f"agreement    {100 * scores['pixel_agreement']:.2f} % of pixels have Keras's class "
             f"({scores['images']} images, {scores['data']})"
         )
+        apart = scores["probability_difference"]
+        if apart is not None:
+            lines.append(
+                f"probability  differs from Keras's by {apart['mean']:.1e} on average, by "
+                f"{apart['largest']:.1e} at most"
+            )
         if scores["keras_mean_iou"] is not None:
             lines.append(
                 f"mean IoU     Keras {100 * scores['keras_mean_iou']:.2f} %, this file "

@@ -13,6 +13,7 @@ from segnet_tf.export.runtimes import cpu, registry
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.export.tflite_file.flatbuffer import Graph
 from segnet_tf.export.tflite_file.formats import Format
+from segnet_tf.export.tflite_file.metadata import Metadata
 
 # They convert the file's own input or output, which need not be int8 in an int8 file.
 _BORDER_OPS = {"QUANTIZE", "DEQUANTIZE"}
@@ -89,6 +90,20 @@ def input_failures(graph: Graph) -> list[str]:
         f"the {found['dtype']} input has scale {found['scale']} and zero point "
         f"{found['zero_point']}, not 1 and {zero}: RGB 0..255 would be taken for something else"
     ]
+
+
+def activation_failures(said: Metadata | None, kind: str, activation: str) -> list[str]:
+    """Metadata must not let a client make probabilities of probabilities, or none of logits.
+
+    Args:
+        said: by the file of itself.
+        kind: "logits", "probabilities" or "labels", which the file gives.
+        activation: what makes probabilities of the logits.
+    """
+    expected = activation if kind == "logits" else "none"
+    if said is None or said.activation in (None, expected):
+        return []
+    return [f"metadata: activation {said.activation} for {kind}, where {expected} is right"]
 
 
 def int8_failures(graph: Graph) -> list[str]:

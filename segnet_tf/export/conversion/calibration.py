@@ -107,7 +107,7 @@ def measure_ranges(model: keras.Model, images: Iterable[np.ndarray]) -> Ranges:
         UserError: a tensor is not finite.
     """
     # The file computes in float32 or int8, also after a training in mixed precision.
-    model = graph.as_float32(model)
+    model = graph.network_of(model)
 
     @tf.function(autograph=False)  # AutoGraph would wrap a UserError in an error of many lines
     def ends(image: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -15,6 +15,8 @@ from segnet_tf.export.conversion.layer_lowering import (
 )
 from segnet_tf.export.tflite_file import formats
 from segnet_tf.export.tflite_file.formats import Format, IoType, OutputKind, Unpool
+from segnet_tf.models import output_kind as output_kinds
+from segnet_tf.models.output_kind import Output
 
 # The dynamic format stores a constant as int8 if it has at least this many elements.
 DYNAMIC_RANGE_ELEMENTS = 1024
@@ -34,7 +36,7 @@ def convert(
     """Writes `model` in TFLite ops, all builtin unless asked otherwise.
 
     Args:
-        model: from RGB 0..255 to logits, as `graph.walk` takes it.
+        model: from RGB 0..255 to logits or probabilities, as `graph.walk` takes it.
         input_size: `(height, width)` in pixels.
         format: how the file stores and computes, one of `formats.FORMATS`.
         ranges: of every tensor, from `calibration.measure_ranges`, for int8; `None` for others.
@@ -59,7 +61,9 @@ def convert(
             f"Received: {'none' if ranges is None else 'ranges'} for {format}. "
             "Measure them with calibration.measure_ranges, or leave them out."
         )
-    model = graph.as_float32(model)
+    output = output_kinds.of(model)
+    _check_output(model, output, output_kind, format)
+    model = graph.network_of(model)
     lowering: LayerLowering
     if unpool == "custom":
         lowering = CustomLowering()
@@ -68,7 +72,7 @@ def convert(
         lowering = BuiltinLowering(ranges, largest_kernel)
 
     def forward(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {output_kind: _finish(lowering.lower(model, image), output_kind)}
+        return {output_kind: _finish(lowering.lower(model, image), output, output_kind)}
 
     signature = tf.TensorSpec((batch, *input_size, 3), tf.float32, name=graph.INPUT)
     # AutoGraph would wrap a UserError in an error of many lines.
@@ -96,13 +100,41 @@ def convert(
     return order.masks_first(converter.convert())
 
 
-def _finish(logits: tf.Tensor, output_kind: OutputKind) -> tf.Tensor:
-    """What the file gives for a pixel, out of its logits."""
-    binary = logits.shape[-1] == 1
+def _check_output(
+    model: keras.Model, output: Output, output_kind: OutputKind, format: Format
+) -> None:
+    """Raises UserError if the file cannot give that, whatever its ops."""
+    if output.kind == "labels":
+        raise UserError(
+            "`model` must give logits or probabilities. "
+            f"Received: {model.name}, which gives class ids. Export the model before its argmax."
+        )
+    if output.kind != "probabilities" or output.maker is not None:
+        return
+    if format == "int8":
+        raise UserError(
+            "`model` must have its softmax or sigmoid as the last step that is more than a copy or "
+            f"a Rescaling to be exported to int8. Received: {model.name}. "
+            "Leave out what follows it, e.g. a Resizing, or export with --float16."
+        )
+    if output_kind == "logits":
+        raise UserError(
+            "`output_kind` must be 'probabilities' or 'labels' for a model whose logits cannot be "
+            f"had by leaving out its last activation. Received: 'logits' for {model.name}, which "
+            "works on its probabilities or makes them in its own way. "
+            "Pass --output-kind probabilities."
+        )
+
+
+def _finish(values: tf.Tensor, output: Output, output_kind: OutputKind) -> tf.Tensor:
+    """What the file gives for a pixel, out of what the network gives."""
+    is_probability = output.kind == "probabilities" and output.maker is None
+    if is_probability and (output.scale, output.offset) != (1, 0):
+        values = (values - output.offset) / output.scale
     if output_kind == "labels":
-        if binary:
-            return tf.cast(logits[..., 0] > 0, tf.int32)
-        return tf.argmax(logits, axis=-1, output_type=tf.int32)
-    if output_kind == "probabilities":
-        return tf.sigmoid(logits) if binary else tf.nn.softmax(logits)
-    return logits
+        if values.shape[-1] == 1:
+            return tf.cast(values[..., 0] > (0.5 if is_probability else 0), tf.int32)
+        return tf.argmax(values, axis=-1, output_type=tf.int32)
+    if output_kind == "probabilities" and not is_probability:
+        return tf.sigmoid(values) if output.activation == "sigmoid" else tf.nn.softmax(values)
+    return values

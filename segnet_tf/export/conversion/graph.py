@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from segnet_tf.errors import UserError
+from segnet_tf.models import output_kind
 
 # `(min, max)` of a tensor's values, zero included.
 Range = tuple[float, float]
@@ -41,16 +42,36 @@ Observer = Callable[[str, Any], Any]
 INPUT = "image"
 
 
-def as_float32(model: keras.Model) -> keras.Model:
-    """A copy of `model` that computes in float32, whatever precision it was trained in."""
-    float32 = keras.DTypePolicy("float32")
+class LeftOut(keras.layers.Layer):
+    """Stands in a copy of a model where a layer was left out, and gives what it takes."""
+
+    def call(self, inputs: tf.Tensor, mask: None = None) -> tf.Tensor:  # softmax layers take a mask
+        return inputs
+
+
+def network_of(model: keras.Model) -> keras.Model:
+    """A copy of `model` that computes in float32, whatever precision it was trained in.
+
+    The softmax or sigmoid that it ends in is left out, if it can be: then the copy gives logits.
+    """
+    output = output_kind.of(model)
 
     def copy(layer: keras.Layer) -> keras.Layer:
-        config = layer.get_config()
-        config["dtype"] = float32.name
+        if layer is output.maker and "activation" in layer.get_config():
+            config = {**layer.get_config(), "activation": "linear"}
+        elif layer is output.maker or layer in output.rescalings:
+            return LeftOut(name=layer.name)
+        elif not isinstance(layer, keras.Layer):
+            return layer  # an operation of `keras.ops`, which has no weights
+        else:
+            config = layer.get_config()
+        config["dtype"] = "float32"
         return layer.__class__.from_config(config)
 
-    if all(layer.compute_dtype == "float32" for layer in model._flatten_layers(False, True)):
+    is_float32 = all(
+        layer.compute_dtype == "float32" for layer in model._flatten_layers(False, True)
+    )
+    if is_float32 and output.maker is None:
         return model
     twin = keras.models.clone_model(model, clone_function=copy, recursive=True)
     twin.set_weights(model.get_weights())

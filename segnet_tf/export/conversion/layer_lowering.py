@@ -33,7 +33,7 @@ class LayerLowering(abc.ABC):
         self.ranges = ranges
 
     def lower(self, model: keras.Model, image: tf.Tensor) -> tf.Tensor:
-        """The logits of `model` for `image`, computed by ops that TFLite has."""
+        """What `model` gives for `image`, computed by ops that TFLite has."""
         handlers: dict[type, graph.Handler] = {
             MaxPoolingWithArgmax2D: self.pool,
             MaxUnpooling2D: self.unpool,
@@ -44,6 +44,7 @@ class LayerLowering(abc.ABC):
             LocalResponseNormalization: self.float_only,
             keras.layers.Dropout: self.nothing,
             keras.layers.SpatialDropout2D: self.nothing,
+            graph.LeftOut: self.nothing,
         }
         start = quantized(image, None if self.ranges is None else IMAGE_RANGE)
         return graph.bare(graph.walk(model, start, handlers, self.observe))
@@ -137,7 +138,7 @@ class LayerLowering(abc.ABC):
             )
 
     def nothing(self, layer: keras.Layer, x: Value, **_: Any) -> Value:
-        """Dropout, which changes nothing at inference."""
+        """Dropout, and layers left out: nothing is to be computed."""
         return x
 
 

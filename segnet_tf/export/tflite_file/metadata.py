@@ -59,7 +59,12 @@ class Metadata:
         return asdict(self)
 
 
-def attach(content: bytes, output_kind: str, labels: Sequence[str] | None) -> bytes:
+def attach(
+    content: bytes,
+    output_kind: str,
+    labels: Sequence[str] | None,
+    activation: str | None = None,
+) -> bytes:
     """Adds the metadata to a file that `convert.convert` made; the same bytes each time.
 
     Args:
@@ -67,6 +72,8 @@ def attach(content: bytes, output_kind: str, labels: Sequence[str] | None) -> by
         output_kind: `"logits"`, `"probabilities"` or `"labels"`. A label map gets its class names
             only: MediaPipe would take the ids for scores and show a wrong mask.
         labels: as `check_labels` lets them pass, or `None`.
+        activation: what makes probabilities of the logits; `None` is sigmoid for one logit, softmax
+            for more.
 
     Raises:
         UserError: the file has metadata already.
@@ -79,7 +86,7 @@ def attach(content: bytes, output_kind: str, labels: Sequence[str] | None) -> by
                     "Received: one that has it. Export it again."
                 )
             graph = flatbuffer.read(content)
-        tables = _model(graph, output_kind, labels)
+        tables = _model(graph, output_kind, labels, activation)
         data = metadata_tables.write(tables, IDENTIFIER)
         content = metadata_tables.with_buffer(content, BUFFER, data)
     if labels is None:
@@ -99,15 +106,23 @@ def labels_text(labels: Sequence[str]) -> str:
     return "".join(f"{label}\n" for label in labels)
 
 
-def _model(graph: flatbuffer.Graph, kind: str, labels: Sequence[str] | None) -> dict[int, Any]:
+def _model(
+    graph: flatbuffer.Graph, kind: str, labels: Sequence[str] | None, activation: str | None
+) -> dict[int, Any]:
     image, maps = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    height, width = image.shape[1:3]
+    height, width, image_channels = image.shape[1:4]
     channels = maps.shape[-1]
-    activation = "none" if kind == "probabilities" else "sigmoid" if channels == 1 else "softmax"
+    if kind == "probabilities":
+        activation = "none"
+    elif activation is None:
+        activation = "sigmoid" if channels == 1 else "softmax"
+    # The schema has no name for other images.
+    space = {1: _GREY, 3: _RGB}.get(image_channels, np.int8(0))
+    seen = {1: "Grey", 3: "RGB"}.get(image_channels, f"{image_channels} channels")
     described_input = {
         0: "image",
-        1: f"RGB, 0..255, {height}x{width} (height x width): normalization is in the model.",
-        3: {0: _IMAGE, 1: {0: _RGB, 1: {0: np.uint32(width), 1: np.uint32(height)}}},
+        1: f"{seen}, 0..255, {height}x{width} (height x width): normalization is in the model.",
+        3: {0: _IMAGE, 1: {0: space, 1: {0: np.uint32(width), 1: np.uint32(height)}}},
         4: [{0: _NORMALIZATION, 1: {0: [0.0], 1: [1.0]}}],
         5: {0: [255.0], 1: [0.0]},
     }

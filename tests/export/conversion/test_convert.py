@@ -174,7 +174,11 @@ def test_output_kinds(channels, int8):
     answers = {}
     for kind in formats.OUTPUT_KINDS:
         content = convert.convert(
-            model, tiny_models.SIZE, format="int8", ranges=ranges, output_kind=kind
+            model,
+            tiny_models.SIZE,
+            format="int8" if int8 else "float32",
+            ranges=ranges,
+            output_kind=kind,
         )
         graph = flatbuffer.read(content)
         if int8:
