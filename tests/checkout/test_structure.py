@@ -72,6 +72,12 @@ def imported(source: str, module: str, is_package: bool = False) -> set[str]:
     return names
 
 
+def strings(source: str) -> set[str]:
+    """What a source has between quotes."""
+    nodes = ast.walk(ast.parse(source))
+    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+
+
 def python_files() -> list[Path]:
     return [path for tree in TREES for path in sorted((ROOT / tree).rglob("*.py"))]
 
@@ -84,6 +90,8 @@ def module_name(path: Path) -> str:
 def arrows(sources: dict[str, tuple[str, bool]]) -> dict[str, set[str]]:
     """Module -> the modules of this project that it imports, itself left out.
 
+    A string that is a module's name counts: `import_module(name)` and `python -m name` import it.
+
     Args:
         sources: module -> its text, and whether it is a package.
     """
@@ -95,7 +103,7 @@ def arrows(sources: dict[str, tuple[str, bool]]) -> dict[str, set[str]]:
     }
     found: dict[str, set[str]] = {}
     for module, (text, is_package) in sources.items():
-        targets = set()
+        targets = {string for string in strings(text) if "." in string and string in sources}
         for name in imported(text, module, is_package):
             # A name is a module or something in one: the longest prefix that is a module.
             parts = name.split(".")
@@ -178,6 +186,8 @@ def test_no_circle_of_imports():
         ("segnet_tf.export.conversion.convert", "from segnet_tf.export.checks import rules"),
         ("segnet_tf.export.exporter", "import export.android_assets"),
         ("segnet_tf.runs.records", "from rivals import latency"),
+        ("segnet_tf.ops", "import importlib\nimportlib.import_module('segnet_tf.cli.main')"),
+        ("segnet_tf.system.subprocesses", "COMMAND = ('-m', 'segnet_tf.inference.tflite_model')"),
     ],
 )
 def test_a_planted_upward_import_is_found(module, line):
