@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# This folder is first on the path, where this file would hide an installed module `tflite`.
-sys.path[0] = str(Path(__file__).resolve().parents[1])
+if __name__ == "__main__":
+    # This folder is first on the path, where this file would hide an installed module `tflite`.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from segnet_tf.cli.main import main  # noqa: E402
+    from segnet_tf.cli.main import main
 
-sys.exit(main(["export", *sys.argv[1:]]))
+    sys.exit(main(["export", *sys.argv[1:]]))

@@ -15,7 +15,7 @@ from segnet_tf.cli import command, main
 from segnet_tf.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("train", "evaluate", "predict", "export", "verify", "pack")
+COMMANDS = ("check-data", "train", "evaluate", "predict", "export", "verify", "pack")
 SECONDS = 1.0
 
 
@@ -141,6 +141,7 @@ LIGHT = "import json, runpy, sys, time\n" + (
     [
         (["segnet_tf", "--help"], "train"),
         (["segnet_tf", "--version"], "segnet-tf 0."),
+        (["segnet_tf", "check-data", "--help"], "--pictures"),
         (["segnet_tf", "train", "--help"], "--learning-rate"),
         (["segnet_tf", "evaluate", "--help"], "--split"),
         (["segnet_tf", "predict", "--help"], "--input"),
@@ -191,3 +192,10 @@ def test_a_launcher_is_the_command(script, name, tmp_path):
             second.stdout,
             second.stderr,
         )
+
+
+def test_importing_a_launcher_runs_nothing():
+    """As a process does that `multiprocessing` spawns from it."""
+    code = "import export.tflite, export.verify; print('on')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "on\n", "")
