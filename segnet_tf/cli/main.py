@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segnet_tf.cli import command, evaluate, export, pack, predict, train, verify
+from segnet_tf.cli import check_data, command, evaluate, export, pack, predict, train, verify
 from segnet_tf.version import __version__
 
 # Name, what `segnet-tf --help` says of it, module.
 COMMANDS: tuple[tuple[str, str, command.Command], ...] = (
+    ("check-data", "what is in a data set, what is wrong with it", check_data),
     ("train", "train a model into a run folder", train),
     ("evaluate", "score a model on a split", evaluate),
     ("predict", "masks and overlays of images or video", predict),

@@ -64,7 +64,8 @@ def curves(csv_path: Path, out: Path) -> None:
         axes.set_title(title, loc="left", fontsize=11, color=INK, fontweight="bold")
         _plain(axes)
         axes.set_xlabel("epoch", color=QUIET, fontsize=9)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        # Two ticks at least, as it has by itself, would be fractions where there is one epoch.
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(color=_GRID, linewidth=0.8)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=9, labelcolor=INK)

@@ -1,4 +1,4 @@
-"""Pictures of label maps: predictions beside the truth, overlays, legend."""
+"""Pictures of label maps: predictions beside the truth, pairs of a data set, overlays, legend."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from segnet_tf.data.classes import VOID, Classes, colorize
 from segnet_tf.plots.charts import INK, QUIET, Path, new_figure, save
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
 _WRONG = np.array([220, 38, 38], np.float32)
+_WIDTH = 3.0  # inches of a picture in a row
+_LEGEND_COLUMNS = 6
 
 
 def predictions(
@@ -41,14 +44,9 @@ def predictions(
             "`images`, `truths` and `predictions` must hold the same number, at least 1. "
             f"Received: {len(images)}, {len(truths)} and {len(predictions)}. Pair them up."
         )
-    heights = [image.shape[0] / image.shape[1] for image in images]
-    columns = min(len(classes) + 1, 6)
-    legend_rows = math.ceil((len(classes) + 1) / columns)
-    width = 3.0
-    figure = new_figure(4 * width + 0.2, width * sum(heights) + 0.5 + 0.27 * legend_rows)
-    grid = figure.subplots(len(images), 4, squeeze=False, height_ratios=heights)
-    for axes, title in zip(grid[0], ("image", "truth", "prediction", "wrong pixels"), strict=True):
-        axes.set_title(title, fontsize=11, color=INK, fontweight="bold")
+    swatches = _swatches(classes, any((truth == VOID).any() for truth in truths))
+    titles = ("image", "truth", "prediction", "wrong pixels")
+    figure, grid = _rows(images, titles, swatches)
     for row, image, truth, guess in zip(grid, images, truths, predictions, strict=True):
         shown = (
             np.clip(image, 0, 255).astype(np.uint8),
@@ -73,14 +71,25 @@ def predictions(
                 color=INK,
                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2},
             )
-    figure.legend(
-        handles=_swatches(classes),
-        loc="outside lower center",
-        ncols=columns,
-        frameon=False,
-        fontsize=9,
-        labelcolor=INK,
-    )
+    save(figure, out)
+
+
+def pairs(found: Sequence[tuple[str, np.ndarray, np.ndarray]], classes: Classes, out: Path) -> None:
+    """Draws a row per pair of a data set: the image, its labels, and both over each other.
+
+    Args:
+        found: name, image RGB uint8 `(H, W, 3)` and class ids `(H, W)`, 255 = void; at least one.
+        classes: names and colors, for the maps and the legend.
+        out: the PNG to write.
+    """
+    swatches = _swatches(classes, any((labels == VOID).any() for _, _, labels in found))
+    figure, grid = _rows([image for _, image, _ in found], ("", "labels", "overlay"), swatches)
+    for row, (name, image, labels) in zip(grid, found, strict=True):
+        row[0].set_title(name, fontsize=9, color=QUIET, loc="left")
+        shown = (image, colorize(labels, classes), overlay(image, labels, classes))
+        for axes, picture in zip(row, shown, strict=True):
+            axes.imshow(picture, interpolation="nearest")
+            axes.set_axis_off()
     save(figure, out)
 
 
@@ -109,13 +118,13 @@ def overlay(
 
 
 def legend(classes: Classes, out: Path) -> None:
-    """Draws the color and name of each class and of void, as a PNG of its own."""
-    columns = math.ceil((len(classes) + 1) / 24)
-    rows = math.ceil((len(classes) + 1) / columns)
+    """Draws the color and name of each class, as a PNG of its own."""
+    columns = math.ceil(len(classes) / 24)
+    rows = math.ceil(len(classes) / columns)
     longest = max(len(name) for name in classes.names)
     figure = new_figure(0.1 + columns * (0.8 + 0.085 * longest), 0.3 + 0.24 * rows)
     figure.legend(
-        handles=_swatches(classes),
+        handles=_swatches(classes, has_void=False),
         loc="center",
         ncols=columns,
         frameon=False,
@@ -126,10 +135,33 @@ def legend(classes: Classes, out: Path) -> None:
     save(figure, out)
 
 
-def _swatches(classes: Classes) -> list[Patch]:
+def _rows(
+    images: Sequence[np.ndarray], titles: Sequence[str], swatches: list[Patch]
+) -> tuple[Figure, np.ndarray]:
+    """A figure with a row of axes per image, as high as it, a title a column and a legend."""
+    heights = [image.shape[0] / image.shape[1] for image in images]
+    columns = min(len(swatches), _LEGEND_COLUMNS)
+    below = 0.27 * math.ceil(len(swatches) / columns)
+    figure = new_figure(_WIDTH * len(titles) + 0.2, _WIDTH * sum(heights) + 0.5 + below)
+    grid = figure.subplots(len(images), len(titles), squeeze=False, height_ratios=heights)
+    for axes, title in zip(grid[0], titles, strict=True):
+        axes.set_title(title, fontsize=11, color=INK, fontweight="bold")
+    figure.legend(
+        handles=swatches,
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+        labelcolor=INK,
+    )
+    return figure, grid
+
+
+def _swatches(classes: Classes, has_void: bool) -> list[Patch]:
     from matplotlib.patches import Patch
 
-    shown = [*zip(classes.names, classes.colors, strict=True), ("void", (0, 0, 0))]
+    shown = list(zip(classes.names, classes.colors, strict=True))
+    shown += [("void", (0, 0, 0))] * has_void
     return [
         Patch(facecolor=(r / 255, g / 255, b / 255), edgecolor=QUIET, linewidth=0.4, label=name)
         for name, (r, g, b) in shown

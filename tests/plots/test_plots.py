@@ -9,6 +9,7 @@ from PIL import Image
 from segnet_tf import plots
 from segnet_tf.data.classes import Classes
 from segnet_tf.errors import UserError
+from segnet_tf.plots import charts
 
 VOID = 255
 CLASSES = Classes(("road", "car", "sky"), ((130, 60, 130), (60, 0, 130), (120, 180, 220)))
@@ -104,11 +105,65 @@ def test_predictions_show_truth_guess_and_error(tmp_path):
             plots.predictions(bad, [], [], CLASSES, tmp_path / "bad.png")
 
 
-def test_legend_has_every_color_and_void(tmp_path):
+def test_legend_has_every_color_and_no_void(tmp_path):
+    """A model gives no void, so its masks have none."""
     plots.legend(CLASSES, tmp_path / "legend.png")
     picture = pixels(tmp_path / "legend.png")
-    for color in (*CLASSES.colors, (0, 0, 0)):
+    for color in CLASSES.colors:
         assert share(picture, color) > 0.005
+    assert share(picture, (0, 0, 0)) == 0
+
+
+@pytest.mark.parametrize("has_void", [True, False])
+def test_void_is_in_a_legend_where_it_is_in_the_picture(has_void, tmp_path):
+    image = np.full((40, 60, 3), 90, np.uint8)
+    labels = np.zeros((40, 60), np.uint8)
+    labels[:, 30:] = 1
+    if has_void:
+        labels[0, 0] = VOID  # a pixel is too little to be seen but in the legend
+    plots.predictions([image], [labels], [labels], CLASSES, tmp_path / "predictions.png")
+    plots.pairs([("a", image, labels)], CLASSES, tmp_path / "pairs.png")
+    for name in ("predictions.png", "pairs.png"):
+        picture = pixels(tmp_path / name)
+        legend = picture[int(0.7 * len(picture)) :]
+        assert (share(legend, (0, 0, 0)) > 0.0005) == has_void
+        assert share(legend, CLASSES.colors[2]) > 0.0005  # every class, though none is sky
+
+
+def test_pairs_show_image_mask_and_overlay(tmp_path):
+    image = np.full((40, 60, 3), 200, np.uint8)
+    labels = np.zeros((40, 60), np.uint8)
+    other = np.full((60, 40, 3), 20, np.uint8)
+    plots.pairs(
+        [("train/a", image, labels), ("val/b", other, np.full((60, 40), 2, np.uint8))],
+        CLASSES,
+        tmp_path / "pairs.png",
+    )
+    thirds = np.array_split(pixels(tmp_path / "pairs.png"), 3, axis=1)
+    for color in ((200, 200, 200), (20, 20, 20)):
+        assert share(thirds[0], color) > 0.05 and share(thirds[1], color) < 0.001
+    for color in (CLASSES.colors[0], CLASSES.colors[2]):
+        assert share(thirds[1], color) > 0.05
+    assert share(thirds[2], (165, 130, 165)) > 0.05  # half road, half image
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 80])
+def test_epochs_are_whole_numbers(epochs, tmp_path, monkeypatch):
+    log = tmp_path / "log.csv"
+    log.write_text("epoch,loss\n" + "".join(f"{e},1.5\n" for e in range(1, epochs + 1)))
+    shown = []
+
+    def look(figure, out):
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            shown.append([text.get_text() for text in axes.get_xticklabels() if text.get_text()])
+
+    monkeypatch.setattr(charts, "save", look)
+    plots.curves(log, tmp_path / "curves.png")
+    assert len(shown) == 2
+    for labels in shown:
+        assert labels and all(label.replace("−", "-").lstrip("-").isdigit() for label in labels)
+        assert len(set(labels)) == len(labels)
 
 
 def test_the_callers_own_figures_and_settings_stay(tmp_path):

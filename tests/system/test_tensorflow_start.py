@@ -20,6 +20,7 @@ with open(pathlib.Path(__file__).parent.parent / "seen", "a") as file:
 raise KeyboardInterrupt
 """
 COMMANDS = {
+    "check-data": ["x"],
     "train": ["--data", "synthetic", "--output", "run"],
     "evaluate": ["--model", "x", "--data", "synthetic"],
     "predict": ["--model", "x", "--input", "synthetic", "--output", "y"],
