@@ -60,7 +60,7 @@ class Runner:
         return {"process_bytes": self.ready["peak"], "bare_process_bytes": self.ready["base"]}
 
     def close(self) -> None:
-        """Ends the process."""
+        """Lets the subprocess end and waits for it."""
         self.process.communicate()
 
     def _ask(self, line: str) -> dict[str, float]:

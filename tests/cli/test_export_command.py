@@ -116,7 +116,7 @@ def test_a_reports_ranges_give_the_same_file_without_images(
 
 
 def test_float32_by_default_goes_next_to_the_model(run, tmp_path, fast, capsys):
-    """And a .keras file that says nothing of its training is compared on drawn scenes."""
+    """And a .keras file that says nothing of its training is compared on synthetic scenes."""
     model = tmp_path / "net.keras"
     shutil.copy(run / "best.keras", model)
     assert main(["export", "--float32", "--model", str(model)]) == 0

@@ -15,7 +15,7 @@ from segnet_tf.export.conversion import calibration, convert
 from segnet_tf.runs import records
 from segnet_tf.system.json_files import write_json
 
-CLASSES = 11  # of the drawn scenes
+CLASSES = 11  # of the synthetic scenes
 SIZE = (64, 96)
 
 
@@ -26,7 +26,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def run(network, tmp_path_factory):
-    """The folder: `best.keras` and `config.json`, trained (so it says) on drawn scenes."""
+    """The folder: `best.keras` and `config.json`, trained (so it says) on synthetic scenes."""
     folder = tmp_path_factory.mktemp("run")
     network.save(folder / "best.keras")
     config = TrainConfig(data="synthetic:6", size=tiny_models.SIZE, batch_size=2, epochs=1)

@@ -1,4 +1,4 @@
-"""A run that takes a second: a network of 300 weights on a few drawn scenes of 32x32.
+"""A run that takes a second: a network of 300 weights on a few synthetic scenes of 32x32.
 
 `python tiny_run.py FOLDER STEPS JSON` trains and kills itself with SIGKILL after that many steps.
 """

@@ -27,7 +27,7 @@ def ranges_of(model):
 
 @pytest.fixture(scope="module")
 def how(network):
-    """Eight drawn scenes of the tiny network's size, two a batch."""
+    """Eight synthetic scenes of the tiny network's size, two a batch."""
     found = finetune.recipe(sources.Source("net", network, None), "synthetic:8", seed=3)
     return dataclasses.replace(found, config=dataclasses.replace(found.config, batch_size=4))
 
