@@ -38,7 +38,7 @@ demo: setup  ## train on synthetic scenes, score, export to int8, verify, predic
 		--learning-rate 0.002 --warmup 0.3 --class-weights enet --val-every 2 \
 		--output $(DEMO)
 	$(BIN)/segnet-tf evaluate --model $(DEMO) --data synthetic:$(DEMO_IMAGES) --split test \
-		--size 192x256 --json $(DEMO)/test.json
+		--json $(DEMO)/test.json
 	$(BIN)/segnet-tf export --int8 --model $(DEMO) --json $(DEMO)/export.json
 	$(BIN)/segnet-tf predict --model $(DEMO)/model_int8.tflite --input synthetic --limit 4 \
 		--output $(DEMO)/predictions

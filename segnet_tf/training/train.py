@@ -21,6 +21,7 @@ from segnet_tf.training import precision
 from segnet_tf.training.callbacks import training_callbacks
 from segnet_tf.training.checkpoint_files import restore
 from segnet_tf.training.epoch_log import best_score, read_log
+from segnet_tf.training.overview import print_overview
 from segnet_tf.training.preparation import (
     Data,
     be_repeatable,
@@ -81,6 +82,7 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
     sizes = data.survey.image_sizes
     record = describe(config, data.train, data.val, data.num_classes, weights, sizes)
     write_json(folder / "config.json", record)
+    print_overview(config, data, model, folder, data.survey)
     return _fit(config, data, model, folder, start=0, rows=[])
 
 
@@ -128,6 +130,7 @@ def resume(run: str | Path, *, data: str | None = None) -> Summary:
         rows = [row for row in read_log(folder / "log.csv") if row["epoch"] <= start]
     else:
         start_from(config, model)
+    print_overview(config, opened, model, folder, survey=None)
     print(f"resuming {run} after epoch {start} of {config.epochs}", flush=True)
     return _fit(config, opened, model, folder, start=start, rows=rows)
 

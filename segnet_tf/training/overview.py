@@ -1,0 +1,90 @@
+"""What a run is about to do, said before its first step: a mistake costs a look, not hours."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from pathlib import Path
+
+import keras
+
+from segnet_tf.config import TrainConfig
+from segnet_tf.data.layouts import find_layout
+from segnet_tf.data.pipeline import steps_per_epoch
+from segnet_tf.runs.records import Bounds
+from segnet_tf.system.progress import WIDTH
+from segnet_tf.training.preparation import Data, Survey
+
+_INDENT = 11
+
+
+def print_overview(
+    config: TrainConfig, data: Data, model: keras.Model, folder: Path, survey: Survey | None
+) -> None:
+    """Prints a line for each fact of a run to standard output, and warnings to standard error.
+
+    Args:
+        config: of the run, resolved.
+        data: its splits.
+        model: what is trained.
+        folder: the run folder.
+        survey: what the pass over the training images found; None for a resumed run, which makes
+            no such pass.
+    """
+    sizes = "" if survey is None else f" of {_sizes(survey.image_sizes)} (width x height)"
+    crop = "whole images"
+    if config.crop is not None:
+        crop = f"crops of {config.crop[1]}x{config.crop[0]} (width x height)"
+    every = "epoch" if config.val_every == 1 else f"{config.val_every} epochs"
+    steps = steps_per_epoch(data.train, config.batch_size)
+    rows = [
+        ("data", config.data),
+        *_layout(config),
+        ("train", f"{config.train_split}, {len(data.train)} pairs{sizes}"),
+        ("val", f"{config.val_split}, {len(data.val)} pairs"),
+        ("classes", _classes(data, survey)),
+        ("model", f"{config.model}, {model.count_params():,} parameters"),
+        ("images", f"{crop}, {config.batch_size} a step"),
+        ("steps", f"{config.epochs} epochs of {steps} steps, validated every {every}"),
+        ("precision", f"{config.mixed_precision}, {_threads()} threads"),
+        ("folder", str(folder)),
+    ]
+    for name, text in rows:
+        lines = [text]
+        if name not in ("data", "folder"):  # a path must stay whole, to be copied
+            lines = textwrap.wrap(text, WIDTH - _INDENT, break_on_hyphens=False)
+        print(f"{name:<{_INDENT}}" + f"\n{'':{_INDENT}}".join(lines))
+    sys.stdout.flush()
+    if survey is not None:
+        for warning in survey.census.warnings:
+            print(f"segnet-tf: {warning}", file=sys.stderr, flush=True)
+
+
+def _layout(config: TrainConfig) -> list[tuple[str, str]]:
+    if config.data.startswith("synthetic"):
+        return []
+    layout = find_layout(Path(config.data), config.layout)
+    return [("layout", f"{layout.name}: {layout.tree}")]
+
+
+def _sizes(bounds: Bounds) -> str:
+    return " to ".join(dict.fromkeys(f"{width}x{height}" for height, width in bounds))
+
+
+def _classes(data: Data, survey: Survey | None) -> str:
+    names = data.train.classes.names
+    if survey is None:
+        return f"{len(names)}: {', '.join(names)}"
+    shares = (
+        f"{name} {100 * share:.1f} %"
+        for name, share in zip(names, survey.census.shares, strict=True)
+    )
+    return f"{len(names)}: {', '.join(shares)}; void {100 * survey.census.void_share:.1f} %"
+
+
+def _threads() -> int:
+    # TensorFlow takes as many as there are, where the system says which may be used.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
