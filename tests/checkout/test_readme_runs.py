@@ -40,7 +40,7 @@ labels = np.random.default_rng(1).integers(0, 11, (4, 360, 480), np.uint8)
 # What is replaced in a command so that it takes a minute, not hours.
 SHORTER = {
     r"--epochs \d+": "--epochs 2",  # one more than the warm-up of the longest
-    r"--crop \w+": "--crop 64x96",  # the images here have 96x128
+    r"--crop \w+": "--crop 64x96",  # the images here have 192x256
     r"\\\n *": "",  # one command, one line
 }
 

@@ -17,8 +17,10 @@ from segnet_tf.data import camvid
 from segnet_tf.data.classes import Color
 from segnet_tf.data.scenes import synthetic
 
-SIZE = (96, 128)
-COUNTS = {"train": 4, "val": 2, "test": 1}
+# Few and small scenes are far from CamVid: an int8 file of the shipped weights may then lose
+# more than the 2 points of mIoU that its check allows. On these it is some tenths of a point.
+SIZE = (192, 256)
+COUNTS = {"train": 4, "val": 4, "test": 1}
 
 
 def scene(index: int) -> tuple[np.ndarray, np.ndarray]:
