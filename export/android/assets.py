@@ -18,6 +18,7 @@ from segnet_tf.export.options import ExportOptions
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.export.tflite_file.formats import Format
 from segnet_tf.inference.tflite_model import TFLiteModel
+from segnet_tf.models.input_size import channel_words
 from segnet_tf.runs.records import RunRecord, run_classes
 from segnet_tf.system.json_files import write_json
 
@@ -55,6 +56,12 @@ def write(
     """
     folder = Path(folder)
     source = sources.open_source(model)
+    if source.model.input_shape[-1] != 3:
+        raise UserError(
+            "`model` must take RGB images, which is what the app and the page have. "
+            f"Received: {source.name}, which takes {channel_words(source.model.input_shape[-1])}. "
+            "Export it by itself: segnet-tf export."
+        )
     record = _record(source)
     classes = _classes(record)
     earlier = asset_manifest.earlier_scores(folder)

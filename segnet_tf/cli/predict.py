@@ -61,7 +61,7 @@ def _images(arguments: argparse.Namespace) -> int:
             "where masks would be taken for images the next time. Choose another --output."
         )
     size = scene_size(predictor.scale, arguments.size)
-    images = find_images(arguments.input, arguments.limit, size)
+    images = find_images(arguments.input, arguments.limit, size, predictor.image_channels)
     with ProgressLine("predicting") as progress:
         written = predict(
             predictor,

@@ -82,19 +82,21 @@ class FolderData:
         """
         name = resolve(split, self.splits, self.directory)
         pairing = self._listings[name]()
-        read = partial(self._read, pairing.complete())
-        samples = Samples(self.source, name, self.legend.classes, pairing.stems, read)
+        read_as = partial(self._read_as, pairing.complete())
+        samples = Samples(
+            self.source, name, self.legend.classes, pairing.stems, partial(read_as, 3), read_as
+        )
         require_pairs(samples, str(self.directory))
         require_image_range([image for image, _ in self._all_files()], self.image_range)
         self.meaning  # noqa: B018  judged before the first pair is read
         return samples
 
-    def _read(self, pairs: tuple[Files, ...], index: int) -> Pair:
-        return self.read(*pairs[index])
+    def _read_as(self, pairs: tuple[Files, ...], channels: int, index: int) -> Pair:
+        return self.read(*pairs[index], channels)
 
-    def read(self, image_path: Path, mask_path: Path) -> Pair:
-        """Reads one pair, see `Samples`."""
-        image = read_image(image_path, self.image_range)
+    def read(self, image_path: Path, mask_path: Path, channels: int = 3) -> Pair:
+        """Reads one pair, see `Samples`; the image as `read_image` does."""
+        image = read_image(image_path, self.image_range, channels)
         mask = read_mask(mask_path)
         require_same_size(image, mask.values, image_path, mask_path)
         return image, self.meaning.labels(mask, mask_path)

@@ -31,22 +31,36 @@ _OPENING = threading.Lock()
 Item = TypeVar("Item")
 
 
-def read_image(path: str | Path, image_range: int | None = None) -> np.ndarray:
-    """Reads a PNG, JPEG or another common format as RGB uint8 `(H, W, 3)`.
+def read_image(path: str | Path, image_range: int | None = None, channels: int = 3) -> np.ndarray:
+    """Reads a PNG, JPEG or another common format as uint8 `(H, W, channels)`.
 
-    It is turned upright as its EXIF orientation says. Transparency is left out, and an
-    animation gives its first frame.
+    It is turned upright as its EXIF orientation says. An animation gives its first frame.
 
     Args:
+        channels: 3 for RGB, whatever the file holds, without transparency. 1 for a grey image, also
+            where a file stores it as RGB. 4 for four bands as the file stores them.
         image_range: the value that is white in images of more than 8 bits a channel, e.g. 4095
             for 12 bits stored in 16. None takes all of 16 bits, of which the upper 8 are kept.
 
     Raises:
         UserError: the file is missing, empty, truncated, not an image, too large, or has 32 bits
-            or floats a channel and no `image_range`, or values above it. The message names the
-            file.
+            or floats a channel and no `image_range`, values above it, or other channels than
+            these. The message names the file.
     """
+    if channels not in (1, 3):
+        return _bands(path, channels)
     image = open_image(path)
+    if image.info["extra"] and channels == 3:
+        raise _other_channels(path, 3, f"{3 + image.info['extra']} channels")
+    rgb = _read_rgb(image, path, image_range)
+    if channels == 3:
+        return rgb
+    if not (rgb == rgb[..., :1]).all():
+        raise _other_channels(path, 1, "colors")
+    return rgb[..., :1]
+
+
+def _read_rgb(image: Image.Image, path: str | Path, image_range: int | None) -> np.ndarray:
     if image.mode in ("I", "F") and image_range is None:
         raise UserError(
             "an image must have 8 or 16 bits a channel. "
@@ -67,6 +81,33 @@ def read_image(path: str | Path, image_range: int | None = None) -> np.ndarray:
         if isinstance(error, UserError):
             raise
         raise damaged(path, error) from error
+
+
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """An image `(H, W, channels)` of any channels as `(H, W, 3)`, to be looked at."""
+    return image.repeat(3, axis=-1) if image.shape[-1] < 3 else image[..., :3]
+
+
+def _bands(path: str | Path, channels: int) -> np.ndarray:
+    image = open_image(path, decode=False)
+    if image.info["extra"] == 1:
+        # Else Pillow decodes the fourth band and drops it.
+        image._mode = "RGBX"
+    found = len(image.getbands())
+    if channels != found:
+        raise _other_channels(path, channels, f"{found} channel{'s' if found > 1 else ''}")
+    try:
+        return np.array(ImageOps.exif_transpose(image))
+    except UNREADABLE as error:
+        raise damaged(path, error) from error
+
+
+def _other_channels(path: str | Path, channels: int, found: str) -> UserError:
+    wanted = {1: "1 channel (grey)", 3: "3 channels (RGB)"}.get(channels, f"{channels} channels")
+    return UserError(
+        f"an image must have {wanted}, which the model takes. Received: {found} in {path}. "
+        "Convert it, or use images of the kind that the model was trained on."
+    )
 
 
 def require_image_range(paths: Sequence[Path], image_range: int | None) -> None:
@@ -117,7 +158,10 @@ def open_image(path: str | Path, decode: bool = True) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(path)
         # Pillow drops the low bytes of 16-bit colors when it decodes: the only trace is here.
-        image.info["deep"] = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+        modes = [str(tile[3]) for tile in getattr(image, "tile", ())]
+        image.info["deep"] = any(";16" in mode for mode in modes)
+        # Further bands of a TIFF that are no transparency. Pillow drops them too.
+        image.info["extra"] = max((mode.count("X") for mode in modes), default=0)
         if decode:
             image.load()
     except Image.DecompressionBombError as error:

@@ -27,17 +27,20 @@ class DecodedSamples:
 
     Attributes:
         sizes: the different `(height, width)` found.
+        channels: of the images.
     """
 
     def __init__(self, samples: Samples, cache_bytes: int = CACHE_BYTES) -> None:
         self._samples = samples
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self.sizes: set[tuple[int, int]] = set()
+        self.channels = 3
         used = 0
         # Pillow decodes without holding Python's global lock, so threads help.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for index, pair in enumerate(pool.map(samples.read, range(len(samples)))):
                 self.sizes.add(pair[1].shape)
+                self.channels = pair[0].shape[-1]
                 used += pair[0].nbytes + pair[1].nbytes
                 if used <= cache_bytes:
                     self._kept[index] = pair
@@ -47,12 +50,12 @@ class DecodedSamples:
         return self._kept.get(index) or self._samples.read(index)
 
     def tensors(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The pair at a scalar int64 index as uint8 tensors `(H, W, 3)` and `(H, W)`."""
+        """The pair at a scalar int64 index as uint8 tensors `(H, W, channels)` and `(H, W)`."""
         # Stateless, which is true (the same index gives the same arrays): then `map` runs it in
         # parallel even if TensorFlow has to be deterministic.
         image, labels = tf.numpy_function(self, [index], (tf.uint8, tf.uint8), stateful=False)
         height, width = next(iter(self.sizes)) if len(self.sizes) == 1 else (None, None)
-        image.set_shape((height, width, 3))
+        image.set_shape((height, width, self.channels))
         labels.set_shape((height, width))
         return image, labels
 
@@ -144,7 +147,7 @@ def evaluation_dataset(
             None keeps each image's own.
 
     Returns:
-        Batches of float32 `(b, H, W, 3)` in 0..255 and uint8 `(b, H, W)`.
+        Batches of float32 `(b, H, W, channels)` in 0..255 and uint8 `(b, H, W)`.
 
     Raises:
         UserError: anything that reading the samples raises.

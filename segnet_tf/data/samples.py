@@ -27,6 +27,8 @@ class Samples:
         stems: one name a pair: the file name without its suffix.
         read: index -> `(image, labels)`, RGB uint8 `(H, W, 3)` and uint8 `(H, W)` with
             ids 0..n-1 and `VOID`. The same index always gives the same arrays.
+        read_as: the same for images of other channels, `(channels, index) -> (image, labels)`; None
+            where there are none but those that `read` gives.
     """
 
     source: str
@@ -34,6 +36,7 @@ class Samples:
     classes: Classes
     stems: tuple[str, ...]
     read: Read
+    read_as: Callable[[int, int], Pair] | None = None
 
     def __len__(self) -> int:
         return len(self.stems)
@@ -52,11 +55,24 @@ class Samples:
             self,
             stems=tuple(self.stems[i] for i in indices),
             read=partial(_read_at, self.read, indices),
+            read_as=self.read_as and partial(_read_as_at, self.read_as, indices),
         )
+
+    def in_channels(self, channels: int) -> Samples:
+        """These pairs with images of so many channels, as a network takes them: 3 is RGB."""
+        if channels == 3 or self.read_as is None:
+            return self
+        return replace(self, read=partial(self.read_as, channels))
 
 
 def _read_at(read: Read, indices: tuple[int, ...], index: int) -> Pair:
     return read(indices[index])
+
+
+def _read_as_at(
+    read_as: Callable[[int, int], Pair], indices: tuple[int, ...], channels: int, index: int
+) -> Pair:
+    return read_as(channels, indices[index])
 
 
 def require_pairs(samples: Samples, where: str) -> Samples:

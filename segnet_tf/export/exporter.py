@@ -59,6 +59,7 @@ def export(
     else:
         options = dataclasses.replace(options, **fields)
     source = sources.of(model)
+    graph.functional_of(source.model)
     if options.output is None and source.in_memory:
         raise UserError(
             "`output` must be given for a model in memory, which has no file to be named after. "
@@ -178,7 +179,8 @@ def _checked(
         report = cost.added(report, options.compression, *models, samples, size, drop)
     if options.debug and ranges is not None:
         train = trained.samples(options.data, "train")
-        images = layer_errors.images(train, size, options.batch, options.seed)
+        channels = trained.model.input_shape[-1]
+        images = layer_errors.images(train, size, options.batch, options.seed, channels)
         rows = layer_errors.measure(aside.read_bytes(), trained.model, ranges, images)
         report = report.added("layer_errors", rows, f"\n{layer_errors.text(rows)}")
     return report.expecting(options.format)

@@ -27,7 +27,7 @@ class Source:
 
     Attributes:
         name: what the user called it.
-        model: from RGB 0..255 to logits, not compiled.
+        model: from RGB 0..255, or other channels, to logits or probabilities; not compiled.
         record: the `config.json` of its run, or `None`.
         in_memory: `name` is the model's own, and no file or run.
     """
@@ -60,6 +60,7 @@ class Source:
         if data is None and config.get("data") is None:
             return None
         samples = run_split(self.record, use, data, limit, split=split)
+        samples = samples.in_channels(self.model.input_shape[-1])
         channels = self.model.output_shape[-1]
         if max(channels, 2) != len(samples.classes):
             raise UserError(

@@ -81,6 +81,7 @@ def evaluate(
     predictor = model if isinstance(model, Predictor) else open_predictor(model)
     ids = len(samples.classes)
     predictor.check_classes(ids)
+    samples = samples.in_channels(predictor.image_channels)
     region, boundary = SegmentationScores(ids), BoundaryF1(ids, tolerance=TOLERANCE)
     done, note, rescaled = 0, Notes(say), False
     for images, labels in evaluation_dataset(samples, batch_size=batch_size):

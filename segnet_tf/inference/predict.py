@@ -13,7 +13,7 @@ from PIL import Image
 from segnet_tf import plots
 from segnet_tf.data import Classes, Samples, camvid
 from segnet_tf.data.classes import default_colors
-from segnet_tf.data.images import IMAGE_SUFFIXES, read_image
+from segnet_tf.data.images import IMAGE_SUFFIXES, as_rgb, read_image
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
 from segnet_tf.inference.image_scale import Asked, Notes
@@ -46,7 +46,7 @@ def predict(
 
     Args:
         model: a run folder, a `.keras` or `.tflite` file, "weights:NAME", or an open one.
-        images: names and functions that read uint8 `(H, W, 3)`; see `find_images`.
+        images: names and functions that read uint8 `(H, W, channels)`; see `find_images`.
         output: the folder, made if missing.
         size: `(height, width)` in pixels that images are resized to for the model, or "own";
             None for the scale of its training, see `ImageScale`.
@@ -80,7 +80,7 @@ def predict(
             make_folder(folder)
             for ending, picture in (
                 ("mask", _mask(labels, classes)),
-                ("overlay", Image.fromarray(plots.overlay(image, labels, classes))),
+                ("overlay", Image.fromarray(plots.overlay(as_rgb(image), labels, classes))),
             ):
                 path = folder / f"{name}_{ending}.png"
                 with replacing(path) as aside:
@@ -102,7 +102,10 @@ def predict(
 
 
 def find_images(
-    source: str, limit: int | None = None, size: tuple[int, int] | None = None
+    source: str,
+    limit: int | None = None,
+    size: tuple[int, int] | None = None,
+    channels: int = 3,
 ) -> list[Named]:
     """Names and readers of the images that `--input` means, in order of the name.
 
@@ -110,6 +113,7 @@ def find_images(
         source: an image file, a folder of them, or "synthetic".
         limit: the first so many only.
         size: `(height, width)` of synthetic scenes in pixels.
+        channels: of the images, as the model takes them; see `read_image`.
 
     Raises:
         UserError: `source` does not exist, or the folder holds no image.
@@ -118,10 +122,11 @@ def find_images(
         scenes = synthetic.samples(
             "test", size=size or synthetic.SIZE, count=limit or _SYNTHETIC_SCENES
         )
+        scenes = scenes.in_channels(channels)
         return [(stem, partial(_scene, scenes, i)) for i, stem in enumerate(scenes.stems)]
     path = Path(source)
     if path.is_file():
-        return [(path.stem, partial(read_image, path))]
+        return [(path.stem, partial(read_image, path, channels=channels))]
     if not path.is_dir():
         raise UserError(
             "`--input` must be an image, a folder of images or synthetic. "
@@ -140,7 +145,10 @@ def find_images(
     stems = [file.stem for file in files]
     return [
         # a.png and a.jpg must not write the same mask.
-        (file.stem if stems.count(file.stem) == 1 else file.name, partial(read_image, file))
+        (
+            file.stem if stems.count(file.stem) == 1 else file.name,
+            partial(read_image, file, channels=channels),
+        )
         for file in itertools.islice(files, limit)
     ]
 
@@ -153,7 +161,7 @@ def label_map(
     size: Asked = None,
     flip: bool = False,
 ) -> np.ndarray:
-    """Class ids, int32 `(H, W)`, of one image, uint8 RGB `(H, W, 3)`.
+    """Class ids, int32 `(H, W)`, of one image, uint8 `(H, W, channels)`.
 
     Raises:
         UserError: the size doesn't suit the model, or it predicts an id that has no class.

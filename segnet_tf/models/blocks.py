@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from segnet_tf.errors import UserError
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
@@ -31,24 +32,25 @@ NORMALIZATIONS: dict[str, tuple[float | list[float], float | list[float]] | None
 
 
 def image_input(input_shape: Sequence[int | None], depth: int) -> keras.KerasTensor:
-    """The model's input, RGB 0..255.
+    """The model's input, RGB or other channels of 0..255.
 
     Args:
-        input_shape: `(height, width, 3)`; `None` sides take any size.
+        input_shape: `(height, width, channels)`; `None` sides take any size.
         depth: how many times the network halves it.
 
     Raises:
-        UserError: a side below `2**depth`, or other than 3 channels.
+        UserError: a side below `2**depth`, or no shape of an image.
     """
     check_input_shape(input_shape, depth)
-    return keras.Input(tuple(input_shape), name="image")
+    return keras.Input([side and int(side) for side in input_shape], name="image")
 
 
 def normalize(x: keras.KerasTensor, normalization: str) -> keras.KerasTensor:
     """Rescales RGB 0..255 inside the model, so that nobody can do it twice or forget it.
 
     Args:
-        x: float `(batch, height, width, 3)`.
+        x: float `(batch, height, width, channels)`. A table of RGB gives other channels its mean:
+            grey, infrared or depth have no statistics of their own in it.
         normalization: a name in `NORMALIZATIONS`.
     """
     if normalization not in NORMALIZATIONS:
@@ -59,7 +61,16 @@ def normalize(x: keras.KerasTensor, normalization: str) -> keras.KerasTensor:
     table = NORMALIZATIONS[normalization]
     if table is None:
         return x
-    return keras.layers.Rescaling(*table, name="normalization")(x)
+    channels = x.shape[-1]
+    scale, offset = (_for_channels(values, channels) for values in table)
+    return keras.layers.Rescaling(scale, offset, name="normalization")(x)
+
+
+def _for_channels(values: float | list[float], channels: int) -> float | list[float]:
+    if not isinstance(values, list) or channels == 3:
+        return values
+    mean = sum(values) / len(values)
+    return (values + [mean] * (channels - 3))[:channels] if channels > 3 else [mean] * channels
 
 
 def conv_bn(
@@ -133,11 +144,15 @@ def classifier(x: keras.KerasTensor, num_classes: int, kernel_size: int = 1) -> 
     Raises:
         UserError: `num_classes` is no positive integer.
     """
-    if not isinstance(num_classes, int) or num_classes < 1:
+    if (
+        isinstance(num_classes, bool)
+        or not isinstance(num_classes, (int, np.integer))
+        or num_classes < 1
+    ):
         raise UserError(
             "`num_classes` must be a positive integer, 1 for binary. "
             f"Received: num_classes={num_classes!r}."
         )
     return keras.layers.Conv2D(
-        num_classes, kernel_size, padding="same", dtype="float32", name="classifier"
+        int(num_classes), kernel_size, padding="same", dtype="float32", name="classifier"
     )(x)

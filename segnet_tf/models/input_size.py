@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 
 from segnet_tf.errors import UserError
 
@@ -62,20 +63,28 @@ def check_size(model: keras.Model, size: tuple[int, int], argument: str) -> None
 
 
 def check_input_shape(input_shape: Sequence[int | None], depth: int) -> None:
-    """Raises UserError unless every side survives `depth` halvings and there are 3 channels."""
+    """Raises UserError unless it is of an image, whose sides survive `depth` halvings."""
     smallest = 2**depth
-    ok = (
-        len(input_shape) == 3
-        and input_shape[2] == 3
-        and all(
-            side is None or (isinstance(side, int) and side >= smallest) for side in input_shape[:2]
-        )
-    )
-    if not ok:
+    *sides, channels = input_shape or (None,)
+    whole = all(isinstance(side, (int, np.integer)) for side in sides if side is not None)
+    if len(sides) != 2 or not whole or not isinstance(channels, (int, np.integer)) or channels < 1:
         raise UserError(
-            f"`input_shape` must be (height, width, 3) with sides of at least {smallest} pixels, "
-            f"since the network halves them {depth} times. "
-            f"Received: input_shape={tuple(input_shape)}. Use larger images."
+            "`input_shape` must be (height, width, channels) in whole numbers, where None stands "
+            f"for any height or width. Received: input_shape={tuple(input_shape)}. "
+            "Use (360, 480, 3) for RGB, (360, 480, 1) for grey images."
+        )
+    if any(side is not None and side < smallest for side in sides):
+        first = sides[0] in (1, 3, 4) and channels > 4
+        raise UserError(
+            f"`input_shape` must have sides of at least {smallest} pixels, since the network "
+            f"halves them {depth} times. Received: input_shape={tuple(input_shape)}. "
+            + ("Put the channels last." if first else "Use larger images.")
+        )
+    if keras.config.image_data_format() != "channels_last":
+        raise UserError(
+            "`image_data_format` of Keras must be 'channels_last', which is what TFLite computes "
+            f"in. Received: {keras.config.image_data_format()!r}, from keras.json or a call. "
+            "Call keras.config.set_image_data_format('channels_last')."
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from segnet_tf.errors import UserError
+from segnet_tf.models.input_size import check_shapes
 
 Kind = Literal["logits", "probabilities", "labels"]
 Activation = Literal["softmax", "sigmoid"]
@@ -71,8 +72,10 @@ def of(model: keras.Model) -> Output:
         model: from images `(batch, height, width, channels)` to one map each.
 
     Raises:
-        UserError: a softmax over one channel, which is 1 everywhere.
+        UserError: it is no such model, or ends in a softmax over one channel, which is 1
+            everywhere.
     """
+    check_shapes(model, model.name)
     spec = model.outputs[0] if getattr(model, "outputs", None) else None
     if spec is not None and (spec.ndim == 3 or "int" in str(spec.dtype)):
         return Output("labels", "softmax")

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from segnet_tf.errors import UserError
+from segnet_tf.models.input_size import channel_words
 from segnet_tf.models.pretrained import shipped
 from segnet_tf.models.registry import ARCHITECTURES, Loader
 
@@ -24,6 +25,12 @@ def load_weights(model: keras.Model, weights: str, name: str) -> None:
     """
     load = _pretrained(weights, name)
     if load is not None:
+        channels = model.input_shape[-1]
+        if channels != 3:
+            raise UserError(
+                f"`weights='{weights}'` are an encoder's that was trained on RGB, 3 channels. "
+                f"Received: {channel_words(channels)}. Leave out `weights`."
+            )
         load(model, weights)
         return
     path = shipped.path(f"{name}_{weights}") or Path(weights)

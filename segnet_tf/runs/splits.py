@@ -77,5 +77,9 @@ def _joined(parts: Sequence[Samples], split: str) -> Samples:
         part, index = where[position]
         return part.read(index)
 
+    def read_as(channels: int, position: int) -> Pair:
+        part, index = where[position]
+        return part.in_channels(channels).read(index)
+
     stems = tuple(stem for part in parts for stem in part.stems)
-    return dataclasses.replace(parts[0], split=split, stems=stems, read=read)
+    return dataclasses.replace(parts[0], split=split, stems=stems, read=read, read_as=read_as)

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
+from PIL import Image
 
 from segnet_tf.data.camvid import CLASSES, SPLITS
 from segnet_tf.data.samples import Pair, Samples
@@ -52,12 +53,12 @@ def samples(
     """
     if split not in SPLITS:
         raise UserError(
-            f"`split` of drawn scenes must be one of {', '.join(SPLITS)}. "
+            f"`split` of synthetic scenes must be one of {', '.join(SPLITS)}. "
             f"Received: {split!r}. Choose one of these."
         )
     if min(size) < 32:
         raise UserError(
-            "`size` of drawn scenes must be at least 32 pixels each way. "
+            "`size` of synthetic scenes must be at least 32 pixels each way. "
             f"Received: {size[0]}x{size[1]}. Ask for larger ones."
         )
     count = COUNTS[split] if count is None else count
@@ -67,12 +68,23 @@ def samples(
         classes=CLASSES,
         stems=tuple(f"{split}_{seed}_{i:05d}" for i in range(count)),
         read=partial(_read, SPLITS.index(split), size, seed),
+        read_as=partial(_read_as, SPLITS.index(split), size, seed),
     )
 
 
 def _read(split: int, size: tuple[int, int], seed: int, index: int) -> Pair:
     # Scenes 0, 3, 6... are train's, 1, 4, 7... val's: no scene is in two splits, however many.
     return scene(index * len(SPLITS) + split, size=size, seed=seed)
+
+
+def _read_as(split: int, size: tuple[int, int], seed: int, channels: int, index: int) -> Pair:
+    image, labels = _read(split, size, seed, index)
+    grey = np.asarray(Image.fromarray(image).convert("L"))[..., None]
+    if channels == 1:
+        return grey, labels
+    # No camera: the colors and then their brightness, so that no two channels are alike.
+    more = [np.roll(grey, shift, axis=1) for shift in range(max(channels - 3, 0))]
+    return np.concatenate([image, *more], axis=2)[..., :channels], labels
 
 
 def scene(index: int, size: tuple[int, int] = SIZE, seed: int = 0) -> Pair:

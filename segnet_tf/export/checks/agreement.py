@@ -62,11 +62,12 @@ def model_images(graph: Graph, samples: Samples | None, count: int) -> list[np.n
         count: batches to return; fewer if `samples` has fewer images.
 
     Returns:
-        float32 `(batch, height, width, 3)` each, RGB 0..255.
+        float32 `(batch, height, width, channels)` each, 0..255.
     """
-    batch, height, width = graph.tensors[graph.inputs[0]].shape[:3]
+    batch, height, width, channels = graph.tensors[graph.inputs[0]].shape
     if samples is None:
         samples = synthetic.samples("val", size=(height, width), count=count * batch)
+    samples = samples.in_channels(channels)
     images = []
     for index in range(min(count * batch, len(samples))):
         image, _ = samples.read(index)
@@ -75,7 +76,7 @@ def model_images(graph: Graph, samples: Samples | None, count: int) -> list[np.n
     # fill the last batch, it goes on with the first ones.
     full = -(-len(images) // batch) * batch
     stacked = np.stack([images[index % len(images)] for index in range(full)])
-    return list(stacked.reshape(-1, batch, height, width, 3))
+    return list(stacked.reshape(-1, batch, height, width, channels))
 
 
 def compare(path: Path, model: keras.Model, samples: Samples | None) -> Scores:
@@ -98,6 +99,7 @@ def compare(path: Path, model: keras.Model, samples: Samples | None) -> Scores:
     else:
         file.check_classes(len(samples.classes))
         keras_model.check_classes(len(samples.classes))
+    samples = samples.in_channels(file.image_channels)
     classes = len(samples.classes)
     metrics = {name: SegmentationScores(classes) for name in ("keras", "tflite")}
     same = total = 0
@@ -143,13 +145,14 @@ def mean_iou(model: keras.Model, samples: Samples, size: tuple[int, int]) -> flo
     """The score of a Keras model alone, measured as `compare` does.
 
     Args:
-        model: from RGB 0..255 to logits.
+        model: from RGB 0..255 to logits or probabilities.
         samples: images and labels.
         size: `(height, width)` in pixels; images are resized to it for the model.
     """
     predictor = Predictor(model, model.name)
     classes = len(samples.classes)
     scores = SegmentationScores(classes)
+    samples = samples.in_channels(predictor.image_channels)
     pairs = evaluation_dataset(samples, batch_size=1)
     for images, labels in counted(pairs, len(samples), "scoring the model before"):
         found = predictor.labels(images.numpy(), size=size)

@@ -38,7 +38,9 @@ class LayerError(TypedDict):
     snr_db: float | None
 
 
-def images(train: Samples | None, size: tuple[int, int], batch: int, seed: int) -> list[np.ndarray]:
+def images(
+    train: Samples | None, size: tuple[int, int], batch: int, seed: int, channels: int = 3
+) -> list[np.ndarray]:
     """A few training images to measure on, each repeated to fill a batch.
 
     Args:
@@ -46,10 +48,11 @@ def images(train: Samples | None, size: tuple[int, int], batch: int, seed: int) 
         size: `(height, width)` in pixels.
         batch: of the file.
         seed: of the choice of images.
+        channels: of the images.
     """
     if train is None:
         train = synthetic.samples("train", size=size, count=IMAGES)
-    found = calibration.calibration_images(train, IMAGES, size, seed)
+    found = calibration.calibration_images(train.in_channels(channels), IMAGES, size, seed)
     return [np.repeat(image, batch, axis=0) for image in found]
 
 

@@ -48,7 +48,7 @@ def calibration_images(
         seed: of the choice.
 
     Yields:
-        float32 `(1, height, width, 3)`, RGB 0..255.
+        float32 `(1, height, width, channels)`, 0..255.
     """
     if len(samples) == 0:
         raise UserError(
@@ -97,7 +97,7 @@ def measure_ranges(model: keras.Model, images: Iterable[np.ndarray]) -> Ranges:
 
     Args:
         model: as `graph.walk` takes it.
-        images: float32 `(1, height, width, 3)`, RGB 0..255, all of one size.
+        images: float32 `(1, height, width, channels)`, 0..255, all of one size.
 
     Returns:
         Name of the layer that makes the tensor -> `(min, max)`, zero included, since padding and

@@ -48,7 +48,7 @@ def convert(
             `delegate_ops`.
 
     Returns:
-        The .tflite file's content: input `(batch, height, width, 3)`, output
+        The .tflite file's content: input `(batch, height, width, channels)`, output
         `(batch, height, width, classes)`, or `(batch, height, width)` for labels.
 
     Raises:
@@ -61,6 +61,7 @@ def convert(
             f"Received: {'none' if ranges is None else 'ranges'} for {format}. "
             "Measure them with calibration.measure_ranges, or leave them out."
         )
+    graph.functional_of(model)
     output = output_kinds.of(model)
     _check_output(model, output, output_kind, format)
     model = graph.network_of(model)
@@ -74,7 +75,8 @@ def convert(
     def forward(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return {output_kind: _finish(lowering.lower(model, image), output, output_kind)}
 
-    signature = tf.TensorSpec((batch, *input_size, 3), tf.float32, name=graph.INPUT)
+    image = (batch, *input_size, model.input_shape[3])
+    signature = tf.TensorSpec(image, tf.float32, name=graph.INPUT)
     # AutoGraph would wrap a UserError in an error of many lines.
     function = tf.function(forward, input_signature=[signature], autograph=False)
     # The converter writes the values of variables that a tf.Module owns, and of no others.

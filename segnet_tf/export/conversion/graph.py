@@ -54,6 +54,7 @@ def network_of(model: keras.Model) -> keras.Model:
 
     The softmax or sigmoid that it ends in is left out, if it can be: then the copy gives logits.
     """
+    functional_of(model)
     output = output_kind.of(model)
 
     def copy(layer: keras.Layer) -> keras.Layer:
@@ -78,6 +79,26 @@ def network_of(model: keras.Model) -> keras.Model:
     return twin
 
 
+def functional_of(model: keras.Model) -> keras.Model:
+    """The graph of a model, whose layers can be walked.
+
+    Raises:
+        UserError: the model is subclassed, or has several inputs or outputs.
+    """
+    functional = getattr(model, "_functional", None) or model
+    if not hasattr(functional, "_nodes_by_depth"):
+        raise UserError(
+            "`model` must be a Functional or Sequential Keras model, its layers are walked one by "
+            f"one. Received: {type(model).__name__}."
+        )
+    if len(functional.inputs) != 1 or len(functional.outputs) != 1:
+        raise UserError(
+            "`model` must have one input and one output. "
+            f"Received: {len(functional.inputs)} and {len(functional.outputs)}."
+        )
+    return functional
+
+
 def walk(model: keras.Model, image: Any, handlers: dict[type, Handler], observe: Observer) -> Any:
     """Runs `model` on `image`, lets `handlers` replace layers and `observe` see the tensors.
 
@@ -97,17 +118,7 @@ def walk(model: keras.Model, image: Any, handlers: dict[type, Handler], observe:
     Raises:
         UserError: the model is subclassed, or has several inputs or outputs.
     """
-    functional = getattr(model, "_functional", None) or model
-    if not hasattr(functional, "_nodes_by_depth"):
-        raise UserError(
-            "`model` must be a Functional or Sequential Keras model, its layers are walked one by "
-            f"one. Received: {type(model).__name__}."
-        )
-    if len(functional.inputs) != 1 or len(functional.outputs) != 1:
-        raise UserError(
-            "`model` must have one input and one output. "
-            f"Received: {len(functional.inputs)} and {len(functional.outputs)}."
-        )
+    functional = functional_of(model)
     nodes = [
         node
         for depth in sorted(functional._nodes_by_depth, reverse=True)
