@@ -21,6 +21,9 @@ from segnet_tf.system.outputs import check_file
 Run = Callable[[argparse.Namespace], int]
 
 
+IMAGE_RANGE = "white in images of more than 8 bits, such as 4095 (the run's, or all bits)"
+
+
 class Command(Protocol):
     """The module of a command."""
 
@@ -135,7 +138,7 @@ def add_reading_options(group: argparse._ArgumentGroup) -> None:
     add("--layout", metavar="NAME", help="of the folder (found out)")
     add("--val-share", type=float, metavar="SHARE", help="of train for val, where there is none")
     add("--split-seed", type=int, metavar="N", help="which images --val-share draws (0)")
-    add("--image-range", type=int, metavar="WHITE", help="of images of more than 8 bits: 4095")
+    add("--image-range", type=int, metavar="WHITE", help=IMAGE_RANGE)
 
 
 def size(text: str) -> tuple[int, int]:

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--limit", type=command.positive, metavar="N", help="the first N images or frames only"
     )
+    what.add_argument("--image-range", type=int, metavar="WHITE", help=command.IMAGE_RANGE)
     add_prediction_options(parser.add_argument_group("prediction"))
     where = parser.add_argument_group("output")
     where.add_argument(
@@ -52,6 +53,7 @@ def _images(arguments: argparse.Namespace) -> int:
     from segnet_tf.inference.image_scale import scene_size
     from segnet_tf.inference.predict import find_images, predict
     from segnet_tf.inference.predictors import open_predictor
+    from segnet_tf.runs.splits import reading_of
 
     predictor = open_predictor(arguments.model)
     source, output = Path(arguments.input), Path(arguments.output)
@@ -61,7 +63,10 @@ def _images(arguments: argparse.Namespace) -> int:
             "where masks would be taken for images the next time. Choose another --output."
         )
     size = scene_size(predictor.scale, arguments.size)
-    images = find_images(arguments.input, arguments.limit, size, predictor.image_channels)
+    white = arguments.image_range or reading_of(
+        predictor.record["config"] if predictor.record else {}
+    ).get("image_range")
+    images = find_images(arguments.input, arguments.limit, size, predictor.image_channels, white)
     with ProgressLine("predicting") as progress:
         written = predict(
             predictor,

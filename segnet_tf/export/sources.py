@@ -13,7 +13,7 @@ from segnet_tf.errors import UserError
 from segnet_tf.export.tflite_file import metadata
 from segnet_tf.models.pretrained import shipped
 from segnet_tf.runs.checkpoints import SHIPPED, load_model, read_record
-from segnet_tf.runs.records import RunRecord, run_classes
+from segnet_tf.runs.records import RunRecord, require_same_order, run_classes
 from segnet_tf.runs.splits import run_split
 from segnet_tf.system import places
 
@@ -68,6 +68,7 @@ class Source:
                 f"Received: {len(samples.classes)} in {data or config['data']}. "
                 "Give the data it was trained on."
             )
+        require_same_order(self.record, samples.classes, data or config["data"])
         return samples
 
     def labels(

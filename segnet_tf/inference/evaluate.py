@@ -17,7 +17,7 @@ from segnet_tf.inference.image_scale import Asked, Notes
 from segnet_tf.inference.predictors import Predictor, open_predictor
 from segnet_tf.metrics import SegmentationScores, scores
 from segnet_tf.metrics.boundary import BoundaryF1
-from segnet_tf.runs.records import versions
+from segnet_tf.runs.records import require_same_order, versions
 
 TOLERANCE = 0.0075
 
@@ -81,6 +81,7 @@ def evaluate(
     predictor = model if isinstance(model, Predictor) else open_predictor(model)
     ids = len(samples.classes)
     predictor.check_classes(ids)
+    require_same_order(predictor.record, samples.classes, samples.source)
     samples = samples.in_channels(predictor.image_channels)
     region, boundary = SegmentationScores(ids), BoundaryF1(ids, tolerance=TOLERANCE)
     done, note, rescaled = 0, Notes(say), False

@@ -13,7 +13,7 @@ from PIL import Image
 from segnet_tf import plots
 from segnet_tf.data import Classes, Samples, camvid
 from segnet_tf.data.classes import default_colors
-from segnet_tf.data.images import IMAGE_SUFFIXES, as_rgb, read_image
+from segnet_tf.data.images import IMAGE_SUFFIXES, as_rgb, read_image, require_image_range
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
 from segnet_tf.inference.image_scale import Asked, Notes
@@ -106,6 +106,7 @@ def find_images(
     limit: int | None = None,
     size: tuple[int, int] | None = None,
     channels: int = 3,
+    image_range: int | None = None,
 ) -> list[Named]:
     """Names and readers of the images that `--input` means, in order of the name.
 
@@ -114,9 +115,11 @@ def find_images(
         limit: the first so many only.
         size: `(height, width)` of synthetic scenes in pixels.
         channels: of the images, as the model takes them; see `read_image`.
+        image_range: the value that is white in images of more than 8 bits.
 
     Raises:
-        UserError: `source` does not exist, or the folder holds no image.
+        UserError: `source` does not exist, the folder holds no image, or images of 16 bits are
+            nearly black without an `image_range`.
     """
     if source == "synthetic":
         scenes = synthetic.samples(
@@ -125,8 +128,10 @@ def find_images(
         scenes = scenes.in_channels(channels)
         return [(stem, partial(_scene, scenes, i)) for i, stem in enumerate(scenes.stems)]
     path = Path(source)
+    read = partial(read_image, image_range=image_range, channels=channels)
     if path.is_file():
-        return [(path.stem, partial(read_image, path, channels=channels))]
+        require_image_range([path], image_range)
+        return [(path.stem, partial(read, path))]
     if not path.is_dir():
         raise UserError(
             "`--input` must be an image, a folder of images or synthetic. "
@@ -142,13 +147,11 @@ def find_images(
             f"`--input` must hold images ({', '.join(_SUFFIXES)}). Received: {source}, "
             "which holds none. Choose the folder that does."
         )
+    require_image_range(files, image_range)
     stems = [file.stem for file in files]
     return [
         # a.png and a.jpg must not write the same mask.
-        (
-            file.stem if stems.count(file.stem) == 1 else file.name,
-            partial(read_image, file, channels=channels),
-        )
+        (file.stem if stems.count(file.stem) == 1 else file.name, partial(read, file))
         for file in itertools.islice(files, limit)
     ]
 

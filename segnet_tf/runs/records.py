@@ -136,6 +136,24 @@ def _read(file: Path) -> RunRecord | None:
     return cast(RunRecord, content) if all(name in content for name in known) else None
 
 
+def require_same_order(record: RunRecord | None, classes: Classes, where: str) -> None:
+    """Raises UserError if data has a run's classes in another order, so that its ids mean others.
+
+    Args:
+        record: of the run; None for a model without one.
+        classes: of the data.
+        where: the data, for the message.
+    """
+    known = () if record is None else tuple(entry["name"] for entry in record["classes"])
+    before, now = ([name.casefold() for name in names] for names in (known, classes.names))
+    if before != now and sorted(before) == sorted(now):
+        raise UserError(
+            "`data` must have its classes in the order in which the model was trained on them: "
+            f"{', '.join(known)}. Received: {', '.join(classes.names)} in {where}. Change the ids "
+            "of masks and class file to that order, or train on this data."
+        )
+
+
 def run_classes(record: RunRecord) -> Classes:
     """The classes in a run's `config.json`."""
     try:

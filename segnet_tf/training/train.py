@@ -14,7 +14,7 @@ from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch
 from segnet_tf.errors import UserError
 from segnet_tf.inference.evaluate import Summary
 from segnet_tf.models.input_size import check_size
-from segnet_tf.runs.records import RUN_FILES, describe, read_run
+from segnet_tf.runs.records import RUN_FILES, describe, read_run, require_same_order
 from segnet_tf.system.json_files import write_json
 from segnet_tf.system.outputs import make_folder
 from segnet_tf.training import precision
@@ -122,6 +122,7 @@ def resume(run: str | Path, *, data: str | None = None) -> Summary:
                 f"`data` must be what the run began with, {name}={then}. "
                 f"Received: {now}. Point --data to the same data or start a new run."
             )
+    require_same_order(record, opened.train.classes, config.data)
     model = compiled_model(config, opened, record["class_weights"])
     last = folder / "last.keras"
     start, rows = 0, []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import bright_model
 import keras
 import numpy as np
 import pytest
+import tiny_run
 from PIL import Image
 
 from segnet_tf.cli.main import main
@@ -165,3 +167,24 @@ def test_classes_are_those_of_the_run(tmp_path):
     assert run(str(tmp_path), tmp_path / "x.png", tmp_path / "named") == 0
     with Image.open(tmp_path / "named" / "x_mask.png") as mask:
         assert mask.getpalette()[:12] == [part for color in colors for part in color]
+
+
+def test_deep_images_are_read_as_the_run_reads_them(tmp_path, capsys):
+    """12 bits in 16: read as 16 bits such an image is black, and so is its mask."""
+    run_folder = tmp_path / "run"
+    run_folder.mkdir()
+    bright_model.save(run_folder / "best.keras")
+    record = tiny_run.record_of(11, (4, 6))
+    record["config"]["image_range"] = 4095
+    (run_folder / "config.json").write_text(json.dumps(record))
+    Image.fromarray(half_bright().astype(np.uint16) * 16).save(tmp_path / "x.png")
+    for name, more in (("by_run", ()), ("told", ("--image-range", "4095"))):
+        assert run(str(run_folder), tmp_path / "x.png", tmp_path / name, *more) == 0
+        with Image.open(tmp_path / name / "x_mask.png") as mask:
+            np.testing.assert_array_equal(np.array(mask), EXPECTED)
+    alone = shutil.copy(run_folder / "best.keras", tmp_path / "alone.keras")
+    assert run(str(alone), tmp_path / "x.png", tmp_path / "none") == 2
+    assert "--image-range 4095" in capsys.readouterr().err
+    assert run(str(run_folder), tmp_path / "x.png", tmp_path / "all", "--image-range", "65535") == 0
+    with Image.open(tmp_path / "all" / "x_mask.png") as mask:
+        assert not np.array(mask).any()
