@@ -75,7 +75,7 @@ def _add_file(group: argparse._ArgumentGroup) -> None:
         nargs="+",
         action="extend",
         metavar="HxW",
-        help="size of the images (the data's); for several sizes a file and a report each are "
+        help="size of the images (the training's); for several sizes a file and a report each are "
         "written, with the size in their names",
     )
     add("--batch", type=int, default=1, metavar="N", help="images at a time, fixed (1)")

@@ -107,7 +107,7 @@ def of(model: str | Path | keras.Model | Source | None) -> Source:
         return model
     if model is None or isinstance(model, (str, Path)):
         return open_source(None if model is None else str(model))
-    return Source(model.name, model, None, in_memory=True)
+    return Source(model.name, model, read_record(model), in_memory=True)
 
 
 def open_source(model: str | None) -> Source:

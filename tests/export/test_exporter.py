@@ -8,11 +8,12 @@ import tiny_run
 
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
-from segnet_tf.export import exporter
+from segnet_tf.export import exporter, sources
 from segnet_tf.export.conversion import calibration
 from segnet_tf.export.options import ExportOptions
 from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.sources import Source
+from segnet_tf.runs.checkpoints import load_model, read_record
 from segnet_tf.system.json_files import write_json
 
 
@@ -23,6 +24,14 @@ def test_a_model_in_memory_becomes_a_file(network, tmp_path, fast):
     image = tiny_models.images()[0]
     answer = cpu.run(cpu.open_interpreter(output.read_bytes()), image)[0]
     assert abs(answer - network(image).numpy()).max() < 1e-4
+
+
+def test_a_loaded_model_knows_its_run(run):
+    """Its class names go into the file, and int8 is measured on the run's own images."""
+    loaded = sources.of(load_model(run))
+    assert loaded.in_memory and loaded.record == read_record(run)
+    assert loaded.labels(None) == sources.of(str(run)).labels(None)
+    assert loaded.samples(None, "train").stems == sources.of(run).samples(None, "train").stems
 
 
 def test_a_model_in_memory_has_no_name_for_its_file(network, tmp_path, monkeypatch):

@@ -235,3 +235,11 @@ def test_a_size_is_read_from_the_command_line(run, photo, tmp_path, capsys):
     command = ["predict", "--model", str(run), "--input", str(photo[0]), "--output", str(tmp_path)]
     assert main([*command, "--size", "mine"]) == 2
     assert "HEIGHTxWIDTH in pixels, or own" in capsys.readouterr().err
+
+
+def test_a_model_of_a_fixed_size_says_so(photo, tmp_path, capsys):
+    image = keras.Input((24, 32, 3))
+    keras.Model(image, keras.layers.Conv2D(4, 1)(image)).save(tmp_path / "fixed.keras")
+    assert predicted(tmp_path / "fixed.keras", photo[0], tmp_path / "out").shape == (240, 320)
+    line = "photos of 320x240 are seen at 32x24 (width x height), which the model is fixed to"
+    assert line in capsys.readouterr().err
