@@ -1,4 +1,4 @@
-// What there is to run: the models, labels, colours and sample of manifest.json.
+// What there is to run: the models, labels, colors and sample of manifest.json.
 import {Problem, notThere} from './problems.js';
 
 // The folder above holds them; it is android_demo_assets in the project.
@@ -16,7 +16,7 @@ export async function readCatalogue() {
   }
   const {models, labels, palette} = manifest;
   if (!models?.length || !labels?.length || palette?.length < labels.length) {
-    throw new Problem('manifest.json lacks models, labels or a colour for each label.', advice);
+    throw new Problem('manifest.json lacks models, labels or a color for each label.', advice);
   }
   return manifest;
 }

@@ -1,4 +1,4 @@
-// The classes: colour, name, share of the picture, and a switch for each.
+// The classes: color, name, share of the picture, and a switch for each.
 
 export class Legend {
   #rows;
@@ -13,7 +13,7 @@ export class Legend {
       const name = Object.assign(document.createElement('span'), {textContent: label});
       const share = Object.assign(document.createElement('small'), {textContent: '–'});
       const row = document.createElement('label');
-      row.style.setProperty('--colour', `rgb(${palette[index].slice(0, 3).join(' ')})`);
+      row.style.setProperty('--color', `rgb(${palette[index].slice(0, 3).join(' ')})`);
       row.append(box, name, share);
       const item = document.createElement('li');
       item.append(row);

@@ -5,7 +5,7 @@ const LONGEST = 1280; // pixels kept of a picture: more than any phone shows, li
 export class Overlay {
   #picture;
   #mask;
-  #colours;
+  #colors;
   #visible;
   #labels = null;
 
@@ -18,7 +18,7 @@ export class Overlay {
     this.#picture = picture;
     this.#mask = mask;
     // One 32-bit word a pixel; its bytes lie as red, green, blue, alpha on every device of today.
-    this.#colours = palette.map(([red, green, blue]) =>
+    this.#colors = palette.map(([red, green, blue]) =>
       (255 << 24 | blue << 16 | green << 8 | red) >>> 0);
     this.#visible = palette.map(() => true);
   }
@@ -59,8 +59,8 @@ export class Overlay {
     if (!this.#labels) return;
     const {width, height} = this.#mask;
     const words = new Uint32Array(width * height);
-    const colours = this.#colours.map((colour, index) => this.#visible[index] ? colour : 0);
-    for (let pixel = 0; pixel < words.length; pixel++) words[pixel] = colours[this.#labels[pixel]];
+    const colors = this.#colors.map((color, index) => this.#visible[index] ? color : 0);
+    for (let pixel = 0; pixel < words.length; pixel++) words[pixel] = colors[this.#labels[pixel]];
     const image = new ImageData(new Uint8ClampedArray(words.buffer), width, height);
     this.#mask.getContext('2d').putImageData(image, 0, 0);
   }

@@ -20,7 +20,7 @@ try {
     viewport: job.viewport,
     deviceScaleFactor: job.scale,
     permissions: job.permissions,
-    colorScheme: job.colours,
+    colorScheme: job.colors,
     reducedMotion: 'reduce',
   });
   context.setDefaultTimeout(milliseconds);

@@ -11,23 +11,23 @@ const TYPES = {
 // a free port. Gives the server, its origin and the job's path below it.
 export async function serve(folder, pageFile, job) {
   const server = createServer(async (request, response) => {
-    const answer = (status, body = '', type = 'application/octet-stream') =>
+    const respond = (status, body = '', type = 'application/octet-stream') =>
         response.writeHead(status, {'Content-Type': type}).end(body);
     try {
       const path = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
       const file = resolve(join(folder, path));
       if (request.method === 'PUT') {
-        if (!file.startsWith(join(job, 'out_'))) return answer(403);
+        if (!file.startsWith(join(job, 'out_'))) return respond(403);
         const parts = [];
         for await (const part of request) parts.push(part);
         await writeFile(file, Buffer.concat(parts));
-        return answer(204);
+        return respond(204);
       }
-      if (path === '/') return answer(200, await readFile(pageFile), TYPES['.html']);
-      if (!file.startsWith(folder + sep)) return answer(403);
-      answer(200, await readFile(file), TYPES[extname(file)]);
+      if (path === '/') return respond(200, await readFile(pageFile), TYPES['.html']);
+      if (!file.startsWith(folder + sep)) return respond(403);
+      respond(200, await readFile(file), TYPES[extname(file)]);
     } catch (error) {
-      answer(error.code === 'ENOENT' ? 404 : 500);
+      respond(error.code === 'ENOENT' ? 404 : 500);
     }
   });
   await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
