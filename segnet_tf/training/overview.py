@@ -17,6 +17,7 @@ from segnet_tf.system.progress import WIDTH
 from segnet_tf.training.preparation import Data, Survey
 
 _INDENT = 11
+_KEPT = "\N{NO-BREAK SPACE}"
 
 
 def print_overview(
@@ -54,6 +55,7 @@ def print_overview(
         lines = [text]
         if name not in ("data", "folder"):  # a path must stay whole, to be copied
             lines = textwrap.wrap(text, WIDTH - _INDENT, break_on_hyphens=False)
+            lines = [line.replace(_KEPT, " ") for line in lines]
         print(f"{name:<{_INDENT}}" + f"\n{'':{_INDENT}}".join(lines))
     sys.stdout.flush()
     if survey is not None:
@@ -77,7 +79,7 @@ def _classes(data: Data, survey: Survey | None) -> str:
     if survey is None:
         return f"{len(names)}: {', '.join(names)}"
     shares = (
-        f"{name} {100 * share:.1f} %"
+        f"{name} {100 * share:.1f} %".replace(" ", _KEPT)
         for name, share in zip(names, survey.census.shares, strict=True)
     )
     return f"{len(names)}: {', '.join(shares)}; void {100 * survey.census.void_share:.1f} %"

@@ -9,6 +9,7 @@ import pytest
 import tiny_run
 
 from segnet_tf import models
+from segnet_tf.data.camvid import CLASSES
 from segnet_tf.system import processor
 from segnet_tf.training import precision
 from segnet_tf.training.train import resume, train
@@ -79,4 +80,5 @@ def test_a_long_list_of_classes_is_wrapped(tmp_path, capsys):
     assert all(len(line) <= 80 for line in lines if not line.startswith("folder"))
     start = next(index for index, line in enumerate(lines) if line.startswith("classes"))
     assert lines[start + 1].startswith(" " * 11)
+    assert lines[start + 1].split()[0] in CLASSES.names  # not the share of the line above
     assert lines[0].split() == ["data", "synthetic:5"]
