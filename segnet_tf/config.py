@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ SCHEDULES = ("cosine", "poly", "constant")
 LOSSES = ("crossentropy", "binary", "dice", "crossentropy+dice")
 PRECISIONS = ("float32", "float16", "bfloat16", "auto")
 AUGMENTATIONS = ("standard", "none")
+_WHOLE = ("size", "crop", "epochs", "batch_size", "val_every", "seed", "limit_train", "limit_val")
 # The fields that say how to read the data; `segnet_tf.data.open_samples` has the same arguments.
 READING = ("layout", "val_share", "split_seed", "image_range")
 
@@ -110,6 +112,8 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, tuple(value))
+        for name in _WHOLE:
+            object.__setattr__(self, name, _whole(name, getattr(self, name)))
         sgd = self.optimizer == "sgd"
         for name, value in (
             ("learning_rate", 0.01 if sgd else 0.001),
@@ -199,6 +203,23 @@ def read_config(name: str | Path) -> dict[str, Any]:
         raise UserError(f"`{path}` must be a readable TOML file. Received: {error}.") from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"`{path}` must be valid TOML. Received: {error}.") from error
+
+
+def _whole(name: str, value: Any) -> Any:
+    """A whole number, or a tuple of some, as Python's own int, which JSON can hold; None as it is.
+
+    Raises:
+        UserError: it is no whole number.
+    """
+    if value is None:
+        return None
+    try:
+        if isinstance(value, tuple):
+            return tuple(operator.index(part) for part in value)
+        return operator.index(value)
+    except TypeError:
+        rule = "must be whole numbers" if isinstance(value, tuple) else "must be a whole number"
+        raise UserError(f"`{name}` {rule}. Received: {name}={value}.") from None
 
 
 def _refuse(name: str, rule: str, value: object) -> None:

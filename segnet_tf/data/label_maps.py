@@ -5,18 +5,19 @@ from __future__ import annotations
 import tensorflow as tf
 
 from segnet_tf.data.classes import VOID
+from segnet_tf.errors import UserError
 
 
 def label_count(num_classes: int) -> int:
     """Number of class ids in the labels: 2 for one logit (`num_classes=1`)."""
     if isinstance(num_classes, bool) or int(num_classes) != num_classes or num_classes < 1:
-        raise ValueError(
+        raise UserError(
             "`num_classes` must be a whole number of 1 or more. "
             f"Received: num_classes={num_classes!r}. Pass 1 for one logit (foreground or "
             "background), else the number of classes without void."
         )
     if num_classes > VOID:
-        raise ValueError(
+        raise UserError(
             f"`num_classes` must be at most {VOID}, which is the id of void. "
             f"Received: num_classes={num_classes}. Merge classes."
         )

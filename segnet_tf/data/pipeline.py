@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -35,15 +36,23 @@ class DecodedSamples:
         self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self.sizes: set[tuple[int, int]] = set()
         self.channels = 3
-        used = 0
+        used = brightest = 0
         # Pillow decodes without holding Python's global lock, so threads help.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for index, pair in enumerate(pool.map(samples.read, range(len(samples)))):
                 self.sizes.add(pair[1].shape)
                 self.channels = pair[0].shape[-1]
+                brightest = max(brightest, int(pair[0].max(initial=0)))
                 used += pair[0].nbytes + pair[1].nbytes
                 if used <= cache_bytes:
                     self._kept[index] = pair
+        if brightest == 1:
+            warnings.warn(
+                "images should hold 0..255, the division by 255 is in the model. Received: nothing "
+                f"above 1 in all of {samples.source}, {samples.split}. Are they divided already, "
+                "or masks in place of images?",
+                stacklevel=2,
+            )
 
     def __call__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         index = int(index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import keras
@@ -42,6 +43,7 @@ class Predictor:
         self.model = model
         self.name = name
         self.record = record
+        self._has_warned = False
         self.is_tflite = isinstance(model, TFLiteModel)
         self.input_size: tuple[int, int] | None
         self.image_channels: int
@@ -108,6 +110,14 @@ class Predictor:
             raise UserError(
                 f"`size` must be {height}x{width}, which {self.name} is fixed to. Received: images "
                 f"of {seen[0]}x{seen[1]} (height x width). Pass --size {height}x{width}."
+            )
+        if not self._has_warned and 0 < images.max(initial=0) <= 1:
+            self._has_warned = True
+            warnings.warn(
+                f"`image` should hold 0..255, the division by 255 is in the model. Received: "
+                f"nothing above {images.max():.3g}, which {self.name} sees as black. "
+                "Pass the pixels as they are in the file.",
+                stacklevel=2,
             )
         return self._run(_resized(images, seen))
 

@@ -60,13 +60,7 @@ def get(name: str, num_classes: int, class_weights: Sequence[float] | None = Non
             "`class_weights` don't apply to loss 'dice', which counts every class alike. "
             "Received: class_weights with loss='dice'. Use 'crossentropy+dice' or leave them out."
         )
-    weights = checked_weights(class_weights)
-    expected = label_count(num_classes)
-    if weights is not None and len(weights) != expected:
-        raise UserError(
-            f"`class_weights` must hold {expected} weights, one per class. "
-            f"Received: {len(weights)} weights. Leave void out."
-        )
+    weights = checked_weights(class_weights, label_count(num_classes))
     if name == "crossentropy":
         return MaskedCrossentropy(weights)
     if name == "binary":

@@ -94,8 +94,15 @@ def enet_weights(pixel_counts: Sequence[int] | np.ndarray, c: float = 1.02) -> n
     return 1 / np.log(c + counts / counts.sum())
 
 
-def checked_weights(class_weights: Sequence[float] | None) -> list[float] | None:
-    """The weights as plain floats, which a saved model's JSON can hold; None stays None."""
+def checked_weights(
+    class_weights: Sequence[float] | None, count: int | None = None
+) -> list[float] | None:
+    """The weights as plain floats, which a saved model's JSON can hold; None stays None.
+
+    Args:
+        class_weights: one a class.
+        count: how many classes there are; None if nobody knows yet.
+    """
     if class_weights is None:
         return None
     weights = [float(weight) for weight in class_weights]
@@ -103,6 +110,11 @@ def checked_weights(class_weights: Sequence[float] | None) -> list[float] | None
         raise UserError(
             "`class_weights` must be finite, 0 or more, and not all 0. "
             f"Received: class_weights={weights}. Drop the argument for equal weights."
+        )
+    if count is not None and len(weights) != count:
+        raise UserError(
+            f"`class_weights` must hold {count} weights, one per class. "
+            f"Received: {len(weights)} weights. Leave void out."
         )
     return weights
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from segnet_tf.data.label_maps import check_logits, true_labels
+from segnet_tf.data.label_maps import check_logits, label_count, true_labels
 from segnet_tf.errors import UserError
 from segnet_tf.losses.base import DEFAULT_REDUCTION, PixelLoss, SegmentationLoss, share_of
 from segnet_tf.losses.class_weights import checked_weights, foreground_weight
@@ -31,6 +31,9 @@ class Dice(SegmentationLoss):
     Call arguments:
         y_true: class ids, `(batch, H, W)`, 255 = void.
         y_pred: logits, float `(batch, H, W, num_classes)`.
+
+    Raises:
+        UserError: `num_classes` is no whole number from 1 to 255.
     """
 
     arguments = ("num_classes",)
@@ -42,7 +45,8 @@ class Dice(SegmentationLoss):
         name: str = "dice",
     ) -> None:
         super().__init__(name, reduction)
-        self.num_classes = num_classes
+        label_count(num_classes)
+        self.num_classes = int(num_classes)
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         logits = check_logits(y_pred, self.num_classes)
@@ -95,8 +99,8 @@ class CrossentropyDice(PixelLoss):
         name: str = "crossentropy_dice",
     ) -> None:
         super().__init__(name, reduction)
-        self.num_classes = num_classes
-        self.class_weights = checked_weights(class_weights)
+        self.num_classes = int(num_classes)
+        self.class_weights = checked_weights(class_weights, label_count(num_classes))
         self.label_smoothing = float(label_smoothing)
         self._dice = Dice(num_classes)
         self._crossentropy: PixelLoss

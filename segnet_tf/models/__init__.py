@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -34,32 +35,39 @@ __all__ = [
 
 
 def build(
-    name: str,
-    num_classes: int,
+    name: str | None = None,
+    /,
+    num_classes: int | None = None,
     input_shape: tuple[int | None, int | None, int] = (360, 480, 3),
-    weights: str | None = None,
+    weights: str | Path | None = None,
     **options: Any,
 ) -> keras.Model:
     """Builds a model by name.
 
     Args:
-        name: one of `NAMES`.
+        name: of the architecture, one of `NAMES`. Given in first place, as here, `name=` is the
+            name of the model.
         num_classes: number of classes; 1 is binary with one logit, else one logit a class.
-        input_shape: `(height, width, 3)` in pixels; `None` for a side takes any size.
+        input_shape: `(height, width, channels)` in pixels, 3 for RGB; `None` for a side takes any
+            size.
         weights: `None` for random ones; `"camvid"` for those that come with the package
-            (11 classes, see weights/README.md); `"imagenet"` for a pretrained encoder (`segnet`:
-            VGG16's convolutions; `segnet_lite`: EfficientNet-Lite0); a `.weights.h5` or `.keras`
-            file of the same architecture; for `segnet` another `.h5` file, VGG16's as Keras
-            stores it; for `segnet_lite` a `.pth`, EfficientNet-Lite0's.
+            (11 classes, see weights/README.md), of which a model of others or of other channels
+            takes the layers that fit, and says which do not; `"imagenet"` for a pretrained encoder
+            (`segnet`: VGG16's convolutions; `segnet_lite`: EfficientNet-Lite0); a `.weights.h5` or
+            `.keras` file of the same architecture; for `segnet` another `.h5` file, VGG16's as
+            Keras stores it, or a `.pth` as `load_torch_state_dict` takes it; for `segnet_lite` a
+            `.pth`, EfficientNet-Lite0's.
         **options: the architecture's own, e.g. `layout="caffe"`.
 
     Returns:
-        An uncompiled `keras.Model` from RGB 0..255 `(batch, height, width, 3)` to logits
+        An uncompiled `keras.Model` from 0..255 `(batch, height, width, channels)` to logits
         `(batch, height, width, num_classes)`.
 
     Raises:
         UserError: an unknown name, a size below the network's depth, weights that don't fit.
     """
+    if name is None:
+        name = options.pop("name", None)
     if name not in ARCHITECTURES:
         raise UserError(f"`name` must be one of {', '.join(NAMES)}. Received: name={name!r}.")
     try:

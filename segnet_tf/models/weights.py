@@ -10,10 +10,14 @@ from segnet_tf.errors import UserError
 from segnet_tf.models.input_size import channel_words
 from segnet_tf.models.pretrained import shipped
 from segnet_tf.models.registry import ARCHITECTURES, Loader
+from segnet_tf.models.transfer import take_what_fits
 
 
-def load_weights(model: keras.Model, weights: str, name: str) -> None:
+def load_weights(model: keras.Model, weights: str | Path, name: str) -> None:
     """Loads weights into a model, in place.
+
+    Of a model in a `.keras` file each layer is taken that has the name and the shapes of one here.
+    If that is not all of them, a line is printed that names the others.
 
     Args:
         model: of the architecture `name`.
@@ -23,6 +27,7 @@ def load_weights(model: keras.Model, weights: str, name: str) -> None:
     Raises:
         UserError: no such weights, or they don't fit.
     """
+    weights = str(weights)
     load = _pretrained(weights, name)
     if load is not None:
         channels = model.input_shape[-1]
@@ -39,14 +44,25 @@ def load_weights(model: keras.Model, weights: str, name: str) -> None:
             f"`weights` must be a known name or an existing file. Received: weights={weights!r} "
             f"for {name}. The package has {', '.join(shipped.names())} (MODEL_NAME)."
         )
+    found = None
     try:
-        model.load_weights(path)
+        if path.suffix == ".keras":
+            found = take_what_fits(model, keras.saving.load_model(path, compile=False))
+        else:
+            model.load_weights(path)
     except (ValueError, OSError) as error:
         raise UserError(
             f"`weights` must be a readable file that fits {name} with "
             f"{model.output_shape[-1]} classes. Received: {path}: "
             f"{str(error).splitlines()[0]}"
         ) from error
+    if found is not None and not found.taken:
+        raise UserError(
+            f"`weights` must share layers with {name}, by name and shape. "
+            f"Received: {path}, which shares none. Take a file of the same architecture."
+        )
+    if found is not None and found.fresh:
+        print(found.text(weights), flush=True)
 
 
 def _pretrained(weights: str, name: str) -> Loader | None:

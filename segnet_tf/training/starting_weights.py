@@ -7,6 +7,7 @@ import keras
 from segnet_tf.config import TrainConfig
 from segnet_tf.errors import UserError
 from segnet_tf.models import load_weights
+from segnet_tf.models.transfer import take_what_fits
 from segnet_tf.runs.checkpoints import load_model
 
 
@@ -24,23 +25,10 @@ def start_from(config: TrainConfig, model: keras.Model) -> None:
     if name == "imagenet":
         load_weights(model, name, config.model)
         return
-    source = {layer.name: layer for layer in load_model(name).layers}
-    fresh, taken = [], 0
-    for layer in model.layers:
-        if not layer.weights:
-            continue
-        if layer.name in source and _shapes(source[layer.name]) == _shapes(layer):
-            layer.set_weights(source[layer.name].get_weights())
-            taken += 1
-        else:
-            fresh.append(layer.name)
-    if not taken:
+    found = take_what_fits(model, load_model(name))
+    if not found.taken:
         raise UserError(
             f"`initial_weights` must share layers with {config.model}, by name and shape. "
             f"Received: {name}, which shares none. Take a model of the same architecture."
         )
-    print(f"{taken} layers start from {name}; fresh: {', '.join(fresh) or 'none'}", flush=True)
-
-
-def _shapes(layer: keras.layers.Layer) -> list[tuple[int, ...]]:
-    return [tuple(variable.shape) for variable in layer.weights]
+    print(found.text(name), flush=True)

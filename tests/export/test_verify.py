@@ -187,7 +187,7 @@ UNREADABLE = {
     "empty": (lambda path: path.touch(), "without its identifier"),
     "another kind": (lambda path: path.write_bytes(b"PK\x03\x04" * 99), "identifier, TFL3"),
     "flex": (flex, "ops that are not builtin: CUSTOM:FlexMaxPoolWithArgmax"),
-    "two inputs": (two_inputs, "must take images (batch, height, width, channels) and give one map"),
+    "two inputs": (two_inputs, "must take images (batch, height, width, channels) and give"),
     "a vector": (a_vector, "must take images"),
 }
 

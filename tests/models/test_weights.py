@@ -22,7 +22,7 @@ STORED_SCORES = {
 @pytest.mark.parametrize("name", shipped_names())
 def test_score_on_synthetic_scenes_is_the_stored_one(name):
     scenes = synthetic.samples("val", size=(192, 256), count=6)
-    found = evaluate(name, scenes).summary
+    found = evaluate(name, scenes, size="own").summary
     # Not to the last digit: other processors sum in another order.
     assert found["mean_iou"] == pytest.approx(STORED_SCORES[name], abs=0.003)
 
@@ -44,8 +44,6 @@ def test_build_takes_them_by_the_data_sets_name():
 
 def test_what_does_not_fit_is_refused():
     assert shipped.path("segnet_mini_cityscapes") is None
-    with pytest.raises(UserError, match="with 12 classes"):
-        models.build("segnet_mini", 12, (64, 96, 3), weights="camvid")
     with pytest.raises(UserError, match="The package has segnet_lite_camvid"):
         models.build("segnet", 11, weights="camvid")
     with pytest.raises(UserError, match="weights:segnet_mini_camvid"):

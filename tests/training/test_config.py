@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 
 from segnet_tf.config import RECIPES, TrainConfig, read_config
@@ -59,3 +60,19 @@ def test_bad_configuration_file_says_why(name, content, message, tmp_path):
         path.write_text(content)
     with pytest.raises(UserError, match=message):
         read_config(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("epochs", 2.5), ("batch_size", "4"), ("size", (64.0, 64)), ("limit_train", 1.5)],
+)
+def test_whole_numbers_are_asked_for_at_once(field, value):
+    with pytest.raises(UserError, match=f"`{field}` must be .*whole number") as error:
+        TrainConfig(**{field: value})
+    assert "\n" not in str(error.value)
+
+
+def test_numbers_of_numpy_become_json():
+    config = TrainConfig(epochs=np.int64(2), size=np.array([64, 96]), seed=np.uint8(3))
+    again = TrainConfig.from_json(json.loads(json.dumps(config.to_json())))
+    assert (again.epochs, again.size, again.seed) == (2, (64, 96), 3)

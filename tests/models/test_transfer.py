@@ -1,0 +1,74 @@
+"""Weights that fit a model in part, and arguments of `build` as callers have them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segnet_tf import models
+from segnet_tf.errors import UserError
+from segnet_tf.models.pretrained import shipped
+from segnet_tf.runs.checkpoints import load_model
+
+NARROW = (4, 4, 4, 4, 4)
+
+
+def test_camvid_weights_for_other_classes(capsys):
+    model = models.build("segnet_mini", 5, (64, 64, 3), weights="camvid")
+    source = load_model("weights:segnet_mini_camvid")
+    for layer in source.layers:
+        if layer.weights and layer.name != "classifier":
+            for mine, theirs in zip(
+                model.get_layer(layer.name).get_weights(), layer.get_weights(), strict=True
+            ):
+                np.testing.assert_array_equal(mine, theirs)
+    count = sum(bool(layer.weights) for layer in source.layers) - 1
+    assert capsys.readouterr().out == f"{count} layers start from camvid; fresh: classifier\n"
+
+
+def test_camvid_weights_for_grey_images(capsys):
+    models.build("segnet_mini", 11, (64, 64, 1), weights="camvid")
+    assert capsys.readouterr().out.endswith("fresh: encoder1_conv1\n")
+
+
+def test_all_of_them_need_no_word(capsys):
+    path = shipped.path("segnet_mini_camvid")
+    model = models.build("segnet_mini", 11, (64, 64, 3), weights=path)
+    assert isinstance(path, Path) and capsys.readouterr().out == ""
+    for mine, theirs in zip(
+        model.get_weights(), load_model("weights:segnet_mini_camvid").get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_nothing_that_fits_is_one_line(tmp_path):
+    models.build("segnet_mini", 3, (32, 32, 3), widths=NARROW).save(tmp_path / "m.keras")
+    with pytest.raises(UserError, match="shares none") as error:
+        models.build("segnet_lite", 3, (32, 32, 3), weights=tmp_path / "m.keras")
+    assert "\n" not in str(error.value)
+
+
+def test_a_name_for_the_model():
+    model = models.build("segnet_mini", 2, (32, 32, 3), widths=NARROW, name="mine")
+    assert model.name == "mine"
+    by_keywords = models.build(
+        name="segnet_mini", num_classes=2, input_shape=(32, 32, 3), widths=NARROW
+    )
+    assert by_keywords.name == "segnet_mini"
+
+
+def test_numbers_of_numpy(tmp_path):
+    model = models.build(
+        "segnet_mini", np.int64(2), (np.int64(32), np.int32(48), np.int64(3)), widths=NARROW
+    )
+    assert model.output_shape == (None, 32, 48, 2)
+    model.save(tmp_path / "m.keras")  # its JSON knows no numbers of NumPy
+    assert load_model(tmp_path / "m.keras").output_shape == (None, 32, 48, 2)
+
+
+@pytest.mark.parametrize("count", [0, -1, 2.5, True, None, "two"])
+def test_no_number_of_classes_is_one_line(count):
+    with pytest.raises(UserError, match="`num_classes` must be a positive integer"):
+        models.build("segnet_mini", count, (32, 32, 3), widths=NARROW)
