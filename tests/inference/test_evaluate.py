@@ -161,13 +161,13 @@ def test_tflite_files(kind, tmp_path):
     answer = loaded(image)
     assert loaded.input_size == (6, 8)
     if kind == "labels":
-        assert (loaded.kind, loaded.channels) == ("labels", None)
+        assert (loaded.output.kind, loaded.channels) == ("labels", None)
         np.testing.assert_array_equal(answer, logits.argmax(-1))
     elif kind == "probabilities":
-        assert loaded.kind == "probabilities"
+        assert loaded.output.kind == "probabilities"
         np.testing.assert_allclose(answer, tf.nn.softmax(logits), atol=1e-5)
     else:
-        assert (loaded.kind, loaded.channels) == ("logits", 3)
+        assert (loaded.output.kind, loaded.channels) == ("logits", 3)
         # int8 weights and activations: about 1 % of the range of the logits.
         tolerance = 1e-4 if kind == "float32" else 0.03 * np.ptp(logits)
         np.testing.assert_allclose(answer, logits, atol=tolerance)
