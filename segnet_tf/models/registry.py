@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import keras
 
 from segnet_tf.models.architectures import segnet, segnet_basic, segnet_lite, segnet_mini
-from segnet_tf.models.pretrained import lite0, vgg16
+from segnet_tf.models.pretrained import lite0, torch_state_dict, vgg16
 
 Loader = Callable[[keras.Model, str], None]
 
@@ -37,7 +37,10 @@ class Architecture:
 
 ARCHITECTURES: dict[str, Architecture] = {
     "segnet": Architecture(
-        segnet.segnet, segnet.DEPTH, SEGNET_PAPER, {"imagenet": vgg16.load, ".h5": vgg16.load}
+        segnet.segnet,
+        segnet.DEPTH,
+        SEGNET_PAPER,
+        {"imagenet": vgg16.load, ".h5": vgg16.load, ".pth": torch_state_dict.load},
     ),
     "segnet_basic": Architecture(segnet_basic.segnet_basic, segnet_basic.DEPTH, SEGNET_PAPER),
     "segnet_lite": Architecture(

@@ -46,7 +46,11 @@ def test_the_public_function_is_what_build_calls(name):
     [
         ("segnet_basic", "imagenet", "an encoder's, of segnet or segnet_lite"),
         ("segnet_lite", "vgg16.h5", "an encoder's, of segnet. Received: name='segnet_lite'"),
-        ("segnet", "lite0.pth", "an encoder's, of segnet_lite. Received: name='segnet'"),
+        (
+            "segnet_basic",
+            "lite0.pth",
+            "an encoder's, of segnet or segnet_lite. Received: name='segnet_basic'",
+        ),
     ],
 )
 def test_weights_of_another_architecture_name_theirs(name, weights, said):

