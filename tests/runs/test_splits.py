@@ -108,7 +108,9 @@ def test_a_run_with_another_val_split_is_scored_and_exported(tmp_path, monkeypat
     command = ["train", "--data", str(root), "--output", str(run), "--epochs", "1"]
     assert main([*command, "--batch-size", "2", "--val-split", "night"]) == 0
     assert main(["export", "--int8", "--model", str(run), "--json", str(tmp_path / "e.json")]) == 0
-    assert json.loads((tmp_path / "e.json").read_text())["agreement"]["data"] == "data night"
+    report = json.loads((tmp_path / "e.json").read_text())
+    assert report["scores"]["data"] == "data night"
+    assert report["calibration"]["data"] == "data training"
     command = ["evaluate", "--model", str(run), "--data", str(root)]
     assert main([*command, "--json", str(tmp_path / "scores.json")]) == 0
     assert json.loads((tmp_path / "scores.json").read_text())["protocol"]["split"] == "night"
