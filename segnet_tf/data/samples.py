@@ -29,6 +29,7 @@ class Samples:
             ids 0..n-1 and `VOID`. The same index always gives the same arrays.
         read_as: the same for images of other channels, `(channels, index) -> (image, labels)`; None
             where there are none but those that `read` gives.
+        is_labelled: False for images alone, whose labels are all `VOID`: nothing can be scored.
     """
 
     source: str
@@ -37,6 +38,7 @@ class Samples:
     stems: tuple[str, ...]
     read: Read
     read_as: Callable[[int, int], Pair] | None = None
+    is_labelled: bool = True
 
     def __len__(self) -> int:
         return len(self.stems)

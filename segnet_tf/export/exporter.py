@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import keras
 
@@ -15,8 +15,8 @@ from segnet_tf.export.checks import layer_errors
 from segnet_tf.export.checks.report import Report
 from segnet_tf.export.conversion import calibration, convert, graph
 from segnet_tf.export.conversion.calibration import Ranges
-from segnet_tf.export.options import ExportOptions
-from segnet_tf.export.sources import Source
+from segnet_tf.export.options import ExportFields, ExportOptions, options_of
+from segnet_tf.export.sources import OpenedData, Source
 from segnet_tf.export.tflite_file import metadata
 from segnet_tf.export.tflite_file.formats import Format
 from segnet_tf.inference.image_scale import ImageScale, trained_sizes
@@ -29,6 +29,14 @@ from segnet_tf.system.progress import counted
 if TYPE_CHECKING:
     from segnet_tf.export.compression.trainer import Trainer
 
+
+class Measured(TypedDict):
+    """What int8 ranges were measured on, as the report has it."""
+
+    images: int
+    data: str
+
+
 # The authors' CamVid size; used where neither the user nor the model fixes one.
 DEFAULT_SIZE = (360, 480)
 
@@ -36,7 +44,7 @@ DEFAULT_SIZE = (360, 480)
 def export(
     model: str | Path | keras.Model | Source | None = None,
     options: ExportOptions | None = None,
-    **fields: Any,
+    **fields: Unpack[ExportFields],
 ) -> tuple[Path, Report]:
     """Exports a model, checks the file and only then gives it its name.
 
@@ -54,10 +62,7 @@ def export(
         CheckFailed: the file broke a promise; it has been deleted.
         UserError: bad input; nothing has been written.
     """
-    if options is None:
-        options = ExportOptions(**fields)
-    else:
-        options = dataclasses.replace(options, **fields)
+    options = options_of(options, fields)
     source = sources.of(model)
     graph.functional_of(source.model)
     if options.output is None and source.in_memory:
@@ -67,13 +72,18 @@ def export(
         )
     path = Path(options.output or default_output(source.name, options.format))
     check_file(path, options.overwrite)
-    samples = source.samples(options.data, "val", options.limit)
-    names = source.labels(options.labels, samples)
+    data = source.opened(options.data, max(options.calibration_images, options.limit or 0))
+    samples = source.samples(data, "val", options.limit)
+    # Arrays have no names for their classes.
+    named = options.data is data
+    names = source.labels(options.labels, samples if named else None)
     size = options.input_size or image_size(source, samples)
     check_size(source.model, size, "input_size")
-    trainer = _trainer(options, source, size, path)
+    trainer = _trainer(options, source, data, size, path)
     trained = trainer.shrunk() if trainer else source
-    ranges = _ranges(options, trained, size) if options.format == "int8" else None
+    ranges, measured = None, None
+    if options.format == "int8":
+        ranges, measured = _ranges(options, trained, data, size)
     if trainer and ranges is not None:
         trained, ranges = trainer.trained_for_int8(trained, ranges)
     content = _converted(options, trained.model, size, ranges)
@@ -81,7 +91,10 @@ def export(
     content = metadata.attach(content, options.output_kind, names, activation)
     with replacing(path) as aside:
         aside.write_bytes(content)
-        report = _checked(aside, path, options, source, trained, samples, ranges)
+        report = _checked(aside, path, options, source, trained, data, samples, ranges)
+        if measured is not None:
+            words = f"calibration  {measured['images']} images, {measured['data']}"
+            report = report.added("calibration", measured, words)
         if report.failures:
             raise CheckFailed(report)
     if trainer and not options.checkpoints:
@@ -90,7 +103,11 @@ def export(
 
 
 def _trainer(
-    options: ExportOptions, source: Source, size: tuple[int, int], path: Path
+    options: ExportOptions,
+    source: Source,
+    data: OpenedData,
+    size: tuple[int, int],
+    path: Path,
 ) -> Trainer | None:
     """What trains before the conversion, if anything is to be trained."""
     if not options.compression:
@@ -103,8 +120,9 @@ def _trainer(
         exclusive = output.activation == "softmax" or source.model.output_shape[-1] == 1
         if output.maker is None or not exclusive:
             raise UserError(
-                "`model` must end in logits, a softmax, or a sigmoid of one channel for --qat, "
-                f"--prune and --cluster. Received: {source.name}. Leave these options out."
+                "`model` must end in logits, a softmax, or a sigmoid of one channel for "
+                "`compression` (--qat, --prune, --cluster). "
+                f"Received: {source.name}. Leave it out."
             )
         source = dataclasses.replace(source, model=graph.network_of(source.model))
     # A model that cannot be converted is refused here, not after hours of training.
@@ -112,27 +130,33 @@ def _trainer(
         options, source.model, size, calibration.AnyRange() if options.format == "int8" else None
     )
     kept_as = Path(options.checkpoints or path)
-    return Trainer(options.compression, source, options.data, options.seed, kept_as)
+    return Trainer(options.compression, source, data, options.seed, kept_as)
 
 
-def _ranges(options: ExportOptions, source: Source, size: tuple[int, int]) -> Ranges:
-    """The int8 ranges of all tensors: out of a report, as shipped, or measured now."""
+def _ranges(
+    options: ExportOptions, source: Source, data: OpenedData, size: tuple[int, int]
+) -> tuple[Ranges, Measured | None]:
+    """The int8 ranges of all tensors, and what they were measured on if that was now.
+
+    Else they are out of a report, or those shipped with the weights.
+    """
     file = options.ranges
-    if file is None and options.data is None:
+    if file is None and data is None:
         file = source.shipped_ranges()
     if file is not None:
-        return calibration.read_ranges(file)
-    train = source.samples(options.data, "train")
+        return calibration.read_ranges(file), None
+    train = source.samples(data, "train")
     if train is None:
         raise UserError(
-            "`data` must be given for --int8, to measure the ranges of the activations. "
+            "`data` must be given for int8, to measure the ranges of the activations. "
             "Received: none, and the model does not say what it was trained on. "
-            "Give --data DIR."
+            "Give data=images, RGB 0..255, or a folder (--data DIR)."
         )
     count = options.calibration_images
     images = calibration.calibration_images(train, count, size, options.seed)
     total = min(count, len(train))
-    return calibration.measure_ranges(source.model, counted(images, total, "calibrating"))
+    ranges = calibration.measure_ranges(source.model, counted(images, total, "calibrating"))
+    return ranges, {"images": total, "data": f"{train.source} {train.split}"}
 
 
 def _converted(
@@ -156,6 +180,7 @@ def _checked(
     options: ExportOptions,
     source: Source,
     trained: Source,
+    data: OpenedData,
     samples: Samples | None,
     ranges: Ranges | None,
 ) -> Report:
@@ -178,7 +203,7 @@ def _checked(
         models = source.model, trained.model
         report = cost.added(report, options.compression, *models, samples, size, drop)
     if options.debug and ranges is not None:
-        train = trained.samples(options.data, "train")
+        train = trained.samples(data, "train")
         channels = trained.model.input_shape[-1]
         images = layer_errors.images(train, size, options.batch, options.seed, channels)
         rows = layer_errors.measure(aside.read_bytes(), trained.model, ranges, images)

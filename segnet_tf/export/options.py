@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
-from segnet_tf.errors import UserError
+from segnet_tf.errors import UserError, did_you_mean
+from segnet_tf.export import option_values
 from segnet_tf.export.compression.plan import Compression
 from segnet_tf.export.tflite_file import formats
 from segnet_tf.export.tflite_file.formats import Format, IoType, OutputKind, Unpool
+
+if TYPE_CHECKING:
+    from segnet_tf.data import Samples, arrays
 
 CALIBRATION_IMAGES = 64
 
@@ -22,7 +28,12 @@ class ExportOptions:
         format: `"int8"` (all of the network in int8, calibrated on the train split), `"float32"`,
             `"float16"` (float32 with weights stored in float16) or `"dynamic"` (float32 with
             weights stored in int8).
-        data: a folder, `"synthetic"` or `"synthetic:COUNT"`; `None` is what the run was trained on.
+        data: images for the int8 ranges and for the checks: a folder, `"synthetic"` or
+            `"synthetic:COUNT"`; `None` is what the run was trained on. Or images in memory, RGB
+            0..255: an array `(N, height, width, channels)`, a list of arrays, a tuple
+            `(images, labels)`, a `tf.data.Dataset` of images or pairs, batched or not, of which
+            the first `calibration_images` are taken, or `limit` if that is more; or `Samples`.
+            With labels (class ids, 255 for void) the file's mIoU is checked too.
         output: the file; `None` names it after the model, in the run's folder or next to the model.
         input_size: `(height, width)` in pixels; `None` is the model's own, or else the data's.
         io: dtype of input and output: `"float32"`, or with int8 `"uint8"` or `"int8"`. A label map
@@ -50,7 +61,7 @@ class ExportOptions:
     """
 
     format: Format
-    data: str | None = None
+    data: str | Path | Samples | arrays.Data | None = None
     output: str | Path | None = None
     input_size: tuple[int, int] | None = None
     io: IoType = "float32"
@@ -69,7 +80,9 @@ class ExportOptions:
     debug: bool = False
 
     def __post_init__(self) -> None:
+        option_values.check(vars(self))
         formats.check(self.format, self.io, self.output_kind, self.batch, self.unpool)
+        object.__setattr__(self, "input_size", option_values.size_of(self.input_size))
         if self.calibration_images < 1 or self.seed < 0:
             raise UserError(
                 "`calibration_images` must be at least 1, `seed` at least 0. "
@@ -85,23 +98,77 @@ class ExportOptions:
 
     def _check_int8_only(self) -> None:
         """What only an int8 file has, and what goes with it."""
-        if self.compression.qat is not None and self.format != "int8":
-            raise UserError(
-                "`--qat` trains a model for int8 and needs --int8. "
-                f"Received: --qat with --{self.format}. Use --int8 or leave out --qat."
-            )
-        if self.debug and self.format != "int8":
-            raise UserError(
-                "`--debug` shows what each layer loses in int8 and needs --int8. "
-                f"Received: --debug with --{self.format}. Use --int8 or leave out --debug."
-            )
-        if self.ranges is not None and self.format != "int8":
-            raise UserError(
-                "`--ranges` are those of int8 and need --int8. "
-                f"Received: --ranges with --{self.format}. Use --int8 or leave out --ranges."
-            )
+        for name, is_given, why in (
+            ("compression.qat", self.compression.qat is not None, "trains a model for int8"),
+            ("debug", self.debug, "shows what each layer loses in int8"),
+            ("ranges", self.ranges is not None, "has the ranges of int8"),
+        ):
+            if is_given and self.format != "int8":
+                option = f"--{name.rpartition('.')[2]}"
+                raise UserError(
+                    f'`{name}` ({option}) {why} and needs format="int8" (--int8). Received: '
+                    f"format={self.format!r}. Export to int8 or leave it out."
+                )
         if self.ranges is not None and self.compression:
             raise UserError(
-                "`--ranges` cannot be combined with --qat, --prune and --cluster: they change the "
-                f"weights, and so the ranges. Received: {self.ranges}. Leave it out."
+                "`ranges` (--ranges) must not go with `compression` (--qat, --prune, --cluster), "
+                "which changes the weights, and so the ranges. "
+                f"Received: {self.ranges}. Leave it out."
             )
+
+
+class ExportFields(TypedDict, total=False):
+    """The fields of `ExportOptions` as keywords of a call, for type checkers and completion."""
+
+    format: Format
+    data: str | Path | Samples | arrays.Data | None
+    output: str | Path | None
+    input_size: tuple[int, int] | None
+    io: IoType
+    output_kind: OutputKind
+    batch: int
+    unpool: Unpool
+    calibration_images: int
+    ranges: str | Path | None
+    labels: str | Path | None
+    limit: int | None
+    largest_drop: float | None
+    seed: int
+    overwrite: bool
+    compression: Compression
+    checkpoints: str | Path | None
+    debug: bool
+
+
+def options_of(options: object, fields: Mapping[str, object]) -> ExportOptions:
+    """The options of a call of `exporter.export`, from what stands in it.
+
+    Args:
+        options: the second argument.
+        fields: the keywords.
+
+    Raises:
+        UserError: no such keyword, no format, or options of another type.
+    """
+    known = [field.name for field in dataclasses.fields(ExportOptions)]
+    unknown = next((name for name in fields if name not in known), None)
+    if unknown is not None:
+        raise UserError(
+            f"`export` has no argument of this name. Received: {unknown}=. "
+            + did_you_mean(unknown, ("model", "options", *known))
+        )
+    if isinstance(options, ExportOptions):
+        return dataclasses.replace(options, **fields)  # type: ignore[arg-type]
+    if options is not None:
+        found = repr(options) if isinstance(options, str) else type(options).__name__
+        name = str(options).lower() if str(options).lower() in formats.FORMATS else "int8"
+        raise UserError(
+            "`options` must be ExportOptions, and a format be given by its name. Received: "
+            f'{found} in second place. Write export(model, format="{name}").'
+        )
+    if "format" not in fields:
+        raise UserError(
+            f"`format` must be one of {', '.join(formats.FORMATS)}. Received: none. "
+            'Give format="int8", for example.'
+        )
+    return ExportOptions(**fields)  # type: ignore[arg-type]

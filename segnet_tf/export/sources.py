@@ -8,7 +8,7 @@ from typing import Literal
 
 import keras
 
-from segnet_tf.data import Samples
+from segnet_tf.data import Samples, arrays
 from segnet_tf.errors import UserError
 from segnet_tf.export.tflite_file import metadata
 from segnet_tf.models.pretrained import shipped
@@ -19,6 +19,11 @@ from segnet_tf.system import places
 
 DEMO = places.work() / "runs" / "demo"
 RANGES = Path(__file__).resolve().parent / "ranges"
+
+
+# A folder or synthetic scenes by name, or images that are in memory or listed already; None is what
+# the model was trained on.
+OpenedData = str | Samples | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +42,28 @@ class Source:
     record: RunRecord | None
     in_memory: bool = False
 
+    def opened(self, data: str | Path | Samples | arrays.Data | None, count: int) -> OpenedData:
+        """`data` as `samples` takes it: what lies in memory as `Samples`.
+
+        Args:
+            data: see `ExportOptions`.
+            count: how many images of a `tf.data.Dataset` are taken.
+
+        Raises:
+            UserError: images or labels that the model cannot take.
+        """
+        if data is None or isinstance(data, (str, Samples)):
+            return data
+        if isinstance(data, Path):
+            return str(data)
+        *_, channels = self.model.input_shape
+        known = None if self.record is None else run_classes(self.record)
+        count_of_classes = max(self.model.output_shape[-1], 2)
+        return arrays.samples_of(data, channels, count, known or count_of_classes)
+
     def samples(
         self,
-        data: str | None,
+        data: OpenedData,
         use: Literal["train", "val"],
         limit: int | None = None,
         *,
@@ -48,7 +72,8 @@ class Source:
         """Images of `data`, or of the data the model was trained on; `None` without either.
 
         Args:
-            data: a folder, `"synthetic"` or `"synthetic:COUNT"`.
+            data: a folder, `"synthetic"` or `"synthetic:COUNT"`, or `Samples`, which serve every
+                use.
             use: what the images are for. They are those of the run's own split for it.
             limit: the first so many images only.
             split: another split by its name.
@@ -57,18 +82,23 @@ class Source:
             UserError: the data cannot be opened, or has other classes than the model.
         """
         config = self.record["config"] if self.record else {}
-        if data is None and config.get("data") is None:
+        if isinstance(data, Samples):
+            samples = data if limit is None or use == "train" else data.subset(limit)
+            where = data.source
+        elif data is None and config.get("data") is None:
             return None
-        samples = run_split(self.record, use, data, limit, split=split)
+        else:
+            samples = run_split(self.record, use, data, limit, split=split)
+            where = data or config["data"]
         samples = samples.in_channels(self.model.input_shape[-1])
         channels = self.model.output_shape[-1]
         if max(channels, 2) != len(samples.classes):
             raise UserError(
                 f"`data` must have the {max(channels, 2)} classes of the model. "
-                f"Received: {len(samples.classes)} in {data or config['data']}. "
+                f"Received: {len(samples.classes)} in {where}. "
                 "Give the data it was trained on."
             )
-        require_same_order(self.record, samples.classes, data or config["data"])
+        require_same_order(self.record, samples.classes, where)
         return samples
 
     def labels(
@@ -107,6 +137,11 @@ def of(model: str | Path | keras.Model | Source | None) -> Source:
         return model
     if model is None or isinstance(model, (str, Path)):
         return open_source(None if model is None else str(model))
+    if not isinstance(model, keras.Model):
+        raise UserError(
+            "`model` must be a keras.Model, a run folder, a .keras file or weights:NAME. "
+            f"Received: {type(model).__name__}. Load it with segnet_tf.load_model, for example."
+        )
     return Source(model.name, model, read_record(model), in_memory=True)
 
 

@@ -38,14 +38,14 @@ def test_int8_without_data_is_one_line(run, tmp_path, capsys):
     model = tmp_path / "net.keras"
     shutil.copy(run / "best.keras", model)
     error = refused(capsys, "--int8", "--model", model)
-    assert "`data` must be given for --int8" in error and "--data DIR" in error
+    assert "`data` must be given for int8" in error and "(--data DIR)" in error
     assert [path.name for path in tmp_path.iterdir()] == ["net.keras"]
 
 
 BAD = {
     "no such model": (["--model", "nowhere"], "nowhere, which does not exist"),
     "no such data": (["--data", "nowhere"], "nowhere"),
-    "io without int8": (["--io", "int8"], "Add --int8 or leave out --io"),
+    "io without int8": (["--io", "int8"], "leave out io (--io)"),
     "no such ranges": (["--ranges", "nowhere.json"], "nowhere.json"),
     "too small": (["--input-size", "3x48"], "`input_size` must be a size"),
     "no images": (["--calibration-images", "0"], "`calibration_images` must be at least 1"),

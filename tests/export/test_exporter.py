@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import tensorflow as tf
 import tiny_models
 import tiny_run
 
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
 from segnet_tf.export import exporter, sources
+from segnet_tf.export.compression.plan import Compression
 from segnet_tf.export.conversion import calibration
 from segnet_tf.export.options import ExportOptions
 from segnet_tf.export.runtimes import cpu
@@ -81,3 +84,63 @@ def test_the_report_shows_what_debugging_found(network, tmp_path, fast):
     assert report.facts["ranges"] == measured and report.facts["layer_errors"]
     usual, _, table = report.text().partition("\n\nlayer ")
     assert usual.splitlines()[-1].startswith("latency") and "signal/noise" in table
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda net: exporter.export(net, "int8"), "'int8' in second place"),
+        (lambda net: exporter.export(net, format="int8", ouput="f"), "Did you mean output"),
+        (lambda net: exporter.export(net), "`format` must be one of"),
+        (lambda net: exporter.export(3, format="int8"), "`model` must be a keras.Model.*int"),
+    ],
+)
+def test_a_wrong_call_is_one_line(network, call, words):
+    with pytest.raises(UserError, match=words) as caught:
+        call(network)
+    assert "\n" not in str(caught.value)
+
+
+IMAGES = np.concatenate(tiny_models.images(count=4)).astype(np.uint8)
+
+
+def exported(network, tmp_path, data, **fields):
+    options = {"format": "int8", "output": tmp_path / "f.tflite", "largest_drop": 1.0, **fields}
+    return exporter.export(network, data=data, **options)[1]
+
+
+def test_int8_is_measured_on_images_in_memory(network, tmp_path, fast):
+    report = exported(network, tmp_path, IMAGES, calibration_images=4)
+    measured = calibration.measure_ranges(network, [image[None] for image in IMAGES * 1.0])
+    for name, span in report.facts["ranges"].items():
+        assert np.allclose(span, measured[name], rtol=1e-5)
+    assert report.facts["calibration"] == {"images": 4, "data": "array in memory"}
+    assert "calibration  4 images, array in memory" in report.text()
+    scores = report.facts["scores"]
+    assert scores["images"] == 4 and scores["mean_iou_drop"] is None
+    assert scores["data"] == "array in memory"
+    assert report.facts["metadata"]["labels"] is None  # arrays have no names
+
+
+def test_labels_in_memory_are_scored_on(network, tmp_path, fast):
+    truth = network.predict(IMAGES, verbose=0).argmax(-1)
+    pairs = tf.data.Dataset.from_tensor_slices((IMAGES, truth)).batch(3).repeat()
+    scores = exported(network, tmp_path, pairs, calibration_images=2, limit=3).facts["scores"]
+    assert scores["images"] == 3 and scores["keras_mean_iou"] == 1.0
+    assert 0.5 < scores["tflite_mean_iou"] < 1.0  # int8 gives a few pixels another class
+
+
+def test_samples_are_data_too(network, tmp_path, fast):
+    samples = synthetic.samples("test", size=tiny_models.SIZE, count=3)
+    report = exported(network, tmp_path, samples, limit=2)
+    assert report.facts["calibration"]["images"] == 3 and report.facts["scores"]["images"] == 2
+    assert report.facts["metadata"]["labels"] == samples.classes.names
+
+
+def test_a_wrong_image_leaves_no_file(network, tmp_path):
+    for data in (IMAGES / 255, IMAGES[..., :1], [], (IMAGES, IMAGES)):
+        with pytest.raises(UserError, match="`data` must"):
+            exported(network, tmp_path, data)
+    with pytest.raises(UserError, match="`data` must have labels for `compression`"):
+        exported(network, tmp_path, IMAGES, compression=Compression(prune=0.5))
+    assert list(tmp_path.iterdir()) == []

@@ -6,11 +6,12 @@ import dataclasses
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from segnet_tf.errors import UserError
 from segnet_tf.export.compression.plan import Compression
-from segnet_tf.export.options import ExportOptions
+from segnet_tf.export.options import ExportFields, ExportOptions, options_of
 from segnet_tf.export.tflite_file import formats
 
 FLOATS = ("float32", "float16", "dynamic")
@@ -31,37 +32,43 @@ REFUSED = {
     ),
     "ranges of other weights": (
         {"format": "int8", "ranges": "r.json", "compression": Compression(prune=0.5)},
-        "`--ranges` cannot be combined with --qat, --prune and --cluster.*Received: r.json",
+        "`ranges` \\(--ranges\\) must not go with `compression`.*Received: r.json",
     ),
     **{
         f"{name} in {format}": ({"format": format, **fields}, words)
         for format in FLOATS
         for name, fields, words in (
-            ("io", {"io": "int8"}, "`io` must be float32, or uint8 or int8 together with --int8"),
-            ("bytes", {"io": "uint8"}, "Received: io='uint8'. Add --int8 or leave out --io"),
-            ("qat", {"compression": Compression(qat=1)}, f"needs --int8.*--qat with --{format}"),
-            ("debug", {"debug": True}, f"needs --int8.*--debug with --{format}"),
-            ("ranges", {"ranges": "r.json"}, f"need --int8.*--ranges with --{format}"),
+            ("io", {"io": "int8"}, "`io` must be float32, or uint8 or int8 together with format"),
+            ("bytes", {"io": "uint8"}, "Received: io='uint8'. Export to int8 or leave out io"),
+            ("qat", {"compression": Compression(qat=1)}, f"--qat.*needs format=.int8.*=.{format}"),
+            ("debug", {"debug": True}, f"--debug.*needs format=.int8.*=.{format}"),
+            ("ranges", {"ranges": "r.json"}, f"--ranges.*needs format=.int8.*=.{format}"),
         )
     },
     **{
         f"custom in {format}": (
             {"format": format, "unpool": "custom"},
-            f"`unpool` custom must go with --float32 or --float16.*Received: --{format}",
+            f"--unpool custom.*must go with format=.float32. or.*Received: format=.{format}",
         )
         for format in ("int8", "dynamic")
     },
 }
 REFUSED_TRAININGS = {
-    "no epochs": ({"qat": 0}, "`--qat` must be at least 1"),
-    "nothing pruned": ({"prune": 0.0}, "`--prune` must be a share"),
-    "all pruned": ({"prune": 1.0}, "`--prune` must be a share"),
-    "one value": ({"cluster": 1}, "`--cluster` must be 2 to 256"),
-    "too many values": ({"cluster": 257}, "`--cluster` must be 2 to 256"),
-    "no fine-tuning": ({"prune": 0.5, "epochs": 0}, "`--fine-tune-epochs` must be at least 1"),
-    "zero and one more": ({"prune": 0.5, "cluster": 2}, "`--cluster` must be 3 or more"),
-    "torn clusters": ({"qat": 1, "cluster": 8}, "`--cluster` cannot be combined"),
-    "epochs of nothing": ({"epochs": 2}, "`--fine-tune-epochs` is how long"),
+    "no epochs": ({"qat": 0}, "`qat` \\(--qat\\) must be at least 1"),
+    "nothing pruned": ({"prune": 0.0}, "`prune` \\(--prune\\) must be a share"),
+    "all pruned": ({"prune": 1.0}, "`prune` \\(--prune\\) must be a share"),
+    "one value": ({"cluster": 1}, "`cluster` \\(--cluster\\) must be 2 to 256"),
+    "too many values": ({"cluster": 257}, "`cluster` \\(--cluster\\) must be 2 to 256"),
+    "no fine-tuning": (
+        {"prune": 0.5, "epochs": 0},
+        "`epochs` \\(--fine-tune-epochs\\) must be at least 1",
+    ),
+    "zero and one more": (
+        {"prune": 0.5, "cluster": 2},
+        "`cluster` \\(--cluster\\) must be 3 or more",
+    ),
+    "torn clusters": ({"qat": 1, "cluster": 8}, "`cluster` \\(--cluster\\) cannot be combined"),
+    "epochs of nothing": ({"epochs": 2}, "`epochs` \\(--fine-tune-epochs\\) is how long"),
 }
 
 
@@ -112,3 +119,75 @@ def test_the_options_cost_no_import_of_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_the_keywords_are_the_fields():
+    """A type checker sees the keywords, the call makes the data class: they must be the same."""
+    fields = {field.name: field.type for field in dataclasses.fields(ExportOptions)}
+    keywords = {
+        name: getattr(kind, "__forward_arg__", kind)
+        for name, kind in ExportFields.__annotations__.items()
+    }
+    assert keywords == fields and list(keywords) == list(fields)
+    assert not ExportFields.__required_keys__
+
+
+WRONG_VALUES = {
+    "text for a size": (
+        {"input_size": "64x64"},
+        r"`input_size` must be \(height, width\).*'64x64'",
+    ),
+    "negative size": ({"input_size": (-32, 48)}, r"Received: \(-32, 48\)"),
+    "a size of floats": ({"input_size": (32.0, 48)}, r"Received: \(32.0, 48\)"),
+    "one side": ({"input_size": 64}, "Received: 64"),
+    "three sides": ({"input_size": (64, 64, 3)}, r"Received: \(64, 64, 3\)"),
+    "capitals": ({"format": "INT8"}, "Received: format='INT8'. Did you mean int8"),
+    "no format": ({"format": None}, "`format` must be one of"),
+    "another type of format": ({"format": ["int8"]}, "`format` must be one of"),
+    "text for a number": ({"batch": "2"}, "`batch` must be a whole number. Received: '2'"),
+    "half an image": ({"calibration_images": 1.5}, "`calibration_images` must be a whole number"),
+    "true images": ({"limit": True}, "`limit` must be a whole number. Received: True"),
+    "no images": ({"limit": 0}, "`limit` must be at least 1 image"),
+    "text for a seed": ({"seed": "0"}, "`seed` must be a whole number"),
+    "text for a drop": ({"largest_drop": "2 %"}, "`largest_drop` must be a number"),
+    "text for a flag": ({"overwrite": "no"}, "`overwrite` must be True or False"),
+    "a number for a path": ({"output": 3}, "`output` must be a path. Received: 3"),
+    "text for a training": ({"compression": "qat"}, "`compression` must be a Compression"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_VALUES)
+def test_a_wrong_value_is_one_line(case):
+    fields, words = WRONG_VALUES[case]
+    with pytest.raises(UserError, match=words) as caught:
+        ExportOptions(**{"format": "int8", **fields})
+    assert "\n" not in str(caught.value)
+
+
+def test_values_of_numpy_do_as_well():
+    sides = np.array([32, 48])
+    options = ExportOptions("int8", input_size=list(sides), limit=np.int64(2), batch=np.uint8(1))
+    assert options.input_size == (32, 48)
+
+
+WRONG_CALLS = {
+    "misspelt": (None, {"format": "int8", "ouput": 3}, r"Received: ouput=\. Did you mean output\?"),
+    "misspelt model": (None, {"format": "int8", "modle": 3}, r"Did you mean model\?"),
+    "of another function": (None, {"format": "int8", "xyz": 3}, "Received: xyz=. There are model"),
+    "no format": (
+        None,
+        {"batch": 2},
+        '`format` must be one of.*Received: none. Give format="int8"',
+    ),
+    "format in second place": ("int8", {}, r"'int8' in second place. Write .*format=\"int8\""),
+    "and in capitals": ("FLOAT16", {}, 'Write .*format="float16"'),
+    "a dict": ({"format": "int8"}, {}, "`options` must be ExportOptions.*Received: dict"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_CALLS)
+def test_a_wrong_call_is_one_line(case):
+    options, fields, words = WRONG_CALLS[case]
+    with pytest.raises(UserError, match=words) as caught:
+        options_of(options, fields)
+    assert "\n" not in str(caught.value)

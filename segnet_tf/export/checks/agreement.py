@@ -85,7 +85,8 @@ def compare(path: Path, model: keras.Model, samples: Samples | None) -> Scores:
     Args:
         path: of the .tflite file.
         model: the Keras model it was made from.
-        samples: images and labels; `None` compares pixels on synthetic scenes.
+        samples: images and labels, or images alone, of which pixels are compared; `None` compares
+            pixels on synthetic scenes.
     """
     tflite = TFLiteModel(path)
     file = Predictor(tflite, str(path))
@@ -93,7 +94,7 @@ def compare(path: Path, model: keras.Model, samples: Samples | None) -> Scores:
     # What the logits mean is the model's to say; a file without metadata cannot.
     file.output = dataclasses.replace(file.output, activation=keras_model.output.activation)
     size = tflite.input_size
-    scored = samples is not None
+    scored = samples is not None and samples.is_labelled
     if samples is None:
         samples = synthetic.samples("val", size=size, count=SYNTHETIC_SCENES)
     else:

@@ -29,7 +29,7 @@ def added(
         plan: what was trained.
         original: the model before any of it.
         trained: the model that the file was made from.
-        samples: to score the original on, or `None`.
+        samples: to score the original on, if they have labels, or `None`.
         size: `(height, width)` of the file's input.
         largest_drop: mIoU, as a fraction, that the file may lose to the original.
     """
@@ -44,7 +44,7 @@ def added(
     }
     failures = []
     text = f"filters      {100 * facts['zeros']:.1f} % of the Conv2D weights are 0"
-    if samples is not None:
+    if samples is not None and samples.is_labelled:
         before = agreement.mean_iou(original, samples, size)
         lost = before - report.facts["scores"]["tflite_mean_iou"]
         facts |= {"original_mean_iou": before, "lost_mean_iou": lost}

@@ -26,7 +26,7 @@ from segnet_tf.config import TrainConfig
 from segnet_tf.data import Samples
 from segnet_tf.data.pipeline import steps_per_epoch
 from segnet_tf.errors import UserError
-from segnet_tf.export.sources import Source
+from segnet_tf.export.sources import OpenedData, Source
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.progress import counted
 from segnet_tf.training.preparation import Data, make_dataset, resolved_class_weights
@@ -67,12 +67,12 @@ class Recipe:
         return self.config.learning_rate
 
 
-def recipe(source: Source, data: str | None, seed: int) -> Recipe:
+def recipe(source: Source, data: OpenedData, seed: int) -> Recipe:
     """The recipe of a model's own run, or the usual one for a model without a record.
 
     Args:
         source: the model, and what is known of its training.
-        data: a folder, `"synthetic"` or `"synthetic:COUNT"`; `None` is what the run was trained on.
+        data: as `Source.samples` takes it; `None` is what the run was trained on.
         seed: of order and augmentation.
 
     Raises:
@@ -87,8 +87,14 @@ def recipe(source: Source, data: str | None, seed: int) -> Recipe:
     train = source.samples(data, "train", config.limit_train)
     if train is None:
         raise UserError(
-            "`data` must be given for --qat, --prune and --cluster, to train on. "
-            "Received: none, and the model does not say what it was trained on. Give --data DIR."
+            "`data` must be given for `compression` (--qat, --prune, --cluster), to train on. "
+            "Received: none, and the model does not say what it was trained on. "
+            "Give data=(images, labels), or a folder (--data DIR)."
+        )
+    if not train.is_labelled:
+        raise UserError(
+            "`data` must have labels for `compression`, which trains on them. "
+            "Received: images alone. Give data=(images, labels)."
         )
     height, width = source.model.input_shape[1:3]
     if height and width:

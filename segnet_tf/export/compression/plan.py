@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from numbers import Integral, Real
 
 from segnet_tf.errors import UserError
 
@@ -39,37 +40,48 @@ class Compression:
 
     def _wrong_value(self) -> str:
         """The message for a field that is out of bounds, empty if none is."""
+        for name, value in dataclasses.asdict(self).items():
+            kind = Real if name == "prune" else Integral
+            if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+                return (
+                    f"`{name}` must be a number. Received: {value!r}. Leave it out, or correct it."
+                )
         if self.qat is not None and self.qat < 1:
-            return f"`--qat` must be at least 1 epoch. Received: {self.qat}. 2 to 5 are usual."
+            return (
+                f"`qat` (--qat) must be at least 1 epoch. Received: {self.qat}. 2 to 5 are usual."
+            )
         if self.prune is not None and not 0 < self.prune < 1:
             return (
-                "`--prune` must be a share of the weights above 0 and below 1. "
+                "`prune` (--prune) must be a share of the weights above 0 and below 1. "
                 f"Received: {self.prune:g}. 0.5 is usual."
             )
         if self.cluster is not None and not 2 <= self.cluster <= LARGEST_CLUSTERS:
             return (
-                f"`--cluster` must be 2 to {LARGEST_CLUSTERS} values a filter. "
+                f"`cluster` (--cluster) must be 2 to {LARGEST_CLUSTERS} values a filter. "
                 f"Received: {self.cluster}. 16 to 64 are usual."
             )
         if self.epochs is not None and self.epochs < 1:
-            return f"`--fine-tune-epochs` must be at least 1. Received: {self.epochs}."
+            return (
+                "`epochs` (--fine-tune-epochs) must be at least 1. "
+                f"Received: {self.epochs}. Leave it out for {EPOCHS}."
+            )
         return ""
 
     def _wrong_combination(self) -> str:
         """The message for fields that exclude each other, empty if none do."""
         if self.prune is not None and self.cluster == 2:
             return (
-                "`--cluster` must be 3 or more values a filter with --prune: one of them is 0. "
-                "Received: 2. 16 to 64 are usual."
+                "`cluster` (--cluster) must be 3 or more values a filter with `prune` (--prune): "
+                "one of them is 0. Received: 2. 16 to 64 are usual."
             )
         if self.qat is not None and self.cluster is not None:
             return (
-                "`--cluster` cannot be combined with --qat, which would pull each weight out of "
-                "its cluster. Received: both. Leave one out."
+                "`cluster` (--cluster) cannot be combined with `qat` (--qat), which would pull "
+                "each weight out of its cluster. Received: both. Leave one out."
             )
         if self.epochs is not None and self.prune is None and self.cluster is None:
             return (
-                "`--fine-tune-epochs` is how long --prune or --cluster trains. "
-                f"Received: {self.epochs} without either. Add one; --qat has its own epochs."
+                "`epochs` (--fine-tune-epochs) is how long `prune` or `cluster` trains. "
+                f"Received: {self.epochs} without either. Add one; `qat` has its own epochs."
             )
         return ""

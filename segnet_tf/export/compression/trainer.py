@@ -8,7 +8,7 @@ from pathlib import Path
 from segnet_tf.export.compression import compress, finetune, qat
 from segnet_tf.export.compression.plan import EPOCHS, Compression
 from segnet_tf.export.conversion.calibration import Ranges
-from segnet_tf.export.sources import Source
+from segnet_tf.export.sources import OpenedData, Source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,14 +18,14 @@ class Trainer:
     Attributes:
         plan: what to train.
         original: the model as it was given. Each training also learns its outputs.
-        data: a folder, `"synthetic"` or `"synthetic:COUNT"`; `None` is what it was trained on.
+        data: as `Source.samples` takes it; `None` is what it was trained on.
         seed: of the order of the images and of their augmentation.
         path: what the checkpoints are named after, usually the file to be written.
     """
 
     plan: Compression
     original: Source
-    data: str | None
+    data: OpenedData
     seed: int
     path: Path
 

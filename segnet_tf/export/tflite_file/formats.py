@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from segnet_tf.errors import UserError
+from segnet_tf.errors import UserError, did_you_mean
 
 # How a file stores and computes: all in int8; all in float32; float32 with weights stored in
 # float16; or float32 with weights stored in int8 (TensorFlow's "dynamic range").
@@ -34,12 +34,13 @@ def check(format: Format, io: IoType, output_kind: OutputKind, batch: int, unpoo
     """
     if format not in FORMATS:
         raise UserError(
-            f"`format` must be one of {', '.join(FORMATS)}. Received: format={format!r}."
+            f"`format` must be one of {', '.join(FORMATS)}. Received: format={format!r}. "
+            + did_you_mean(format, FORMATS)
         )
     if io not in IO_TYPES or (format != "int8" and io != "float32"):
         raise UserError(
-            "`io` must be float32, or uint8 or int8 together with --int8. "
-            f"Received: io={io!r}. Add --int8 or leave out --io."
+            '`io` must be float32, or uint8 or int8 together with format="int8" (--int8). '
+            f"Received: io={io!r}. Export to int8 or leave out io (--io)."
         )
     if output_kind not in OUTPUT_KINDS:
         raise UserError(
@@ -54,7 +55,7 @@ def check(format: Format, io: IoType, output_kind: OutputKind, batch: int, unpoo
         )
     if unpool == "custom" and format in ("int8", "dynamic"):
         raise UserError(
-            "`unpool` custom must go with --float32 or --float16: the delegates have this pair of "
-            f"ops in float only. Received: --{format}. "
-            "Leave out --unpool, the builtin form is exact in int8 too."
+            '`unpool="custom"` (--unpool custom) must go with format="float32" or "float16": '
+            f"the delegates have this pair of ops in float only. Received: format={format!r}. "
+            "Leave it out, the builtin form is exact in int8 too."
         )

@@ -20,27 +20,27 @@ from segnet_tf.export.compression import finetune
 ROOT = Path(__file__).resolve().parents[3]
 
 REFUSED = {
-    "qat of a float file": (["--float32", "--qat", 2], "`--qat` trains a model for int8"),
-    "no epochs": (["--int8", "--qat", 0], "`--qat` must be at least 1"),
-    "nothing pruned": (["--int8", "--prune", 0], "`--prune` must be a share"),
+    "qat of a float file": (["--float32", "--qat", 2], "(--qat) trains a model for int8"),
+    "no epochs": (["--int8", "--qat", 0], "`qat` (--qat) must be at least 1"),
+    "nothing pruned": (["--int8", "--prune", 0], "`prune` (--prune) must be a share"),
     "all pruned": (["--int8", "--prune", 1], "Received: 1."),
     "pruned by percent": (["--int8", "--prune", 50], "Received: 50."),
-    "no number": (["--int8", "--prune", "nan"], "`--prune` must be a share"),
-    "one cluster": (["--int8", "--cluster", 1], "`--cluster` must be 2 to 256"),
-    "too many clusters": (["--int8", "--cluster", 257], "`--cluster` must be 2 to 256"),
-    "zero and one more": (["--int8", "--prune", 0.5, "--cluster", 2], "`--cluster` must be 3 or"),
-    "clusters torn": (["--int8", "--qat", 1, "--cluster", 8], "`--cluster` cannot be combined"),
-    "epochs of nothing": (["--int8", "--fine-tune-epochs", 2], "`--fine-tune-epochs` is how"),
+    "no number": (["--int8", "--prune", "nan"], "`prune` (--prune) must be a share"),
+    "one cluster": (["--int8", "--cluster", 1], "`cluster` (--cluster) must be 2 to 256"),
+    "too many clusters": (["--int8", "--cluster", 257], "`cluster` (--cluster) must be 2 to 256"),
+    "zero and one more": (["--int8", "--prune", 0.5, "--cluster", 2], "(--cluster) must be 3 or"),
+    "clusters torn": (["--int8", "--qat", 1, "--cluster", 8], "(--cluster) cannot be combined"),
+    "epochs of nothing": (["--int8", "--fine-tune-epochs", 2], "(--fine-tune-epochs) is how"),
     "no fine-tuning": (
         ["--int8", "--prune", 0.5, "--fine-tune-epochs", 0],
-        "`--fine-tune-epochs` must be at least 1",
+        "`epochs` (--fine-tune-epochs) must be at least 1",
     ),
-    "other ranges": (["--int8", "--qat", 1, "--ranges", "r.json"], "`--ranges` cannot be combined"),
+    "other ranges": (["--int8", "--qat", 1, "--ranges", "r.json"], "(--ranges) must not go"),
     "two sizes": (
         ["--int8", "--prune", 0.5, "--input-size", "32x48", "64x96"],
         "`--input-size` must be one size with",
     ),
-    "debug of a float file": (["--float16", "--debug"], "`--debug` shows what each layer"),
+    "debug of a float file": (["--float16", "--debug"], "`debug` (--debug) shows what each layer"),
 }
 
 
@@ -64,7 +64,7 @@ def test_without_training_data_it_is_one_line(run, tmp_path, capsys, option):
     model = tmp_path / "net.keras"
     shutil.copy(run / "best.keras", model)
     error = refused(capsys, "--int8", *option, "--model", model)
-    assert "`data` must be given for --" in error and "--data DIR" in error
+    assert "`data` must be given for `compression`" in error and "--data DIR" in error
     assert [path.name for path in tmp_path.iterdir()] == ["net.keras"]
 
 

@@ -96,7 +96,7 @@ def test_an_argmax_that_was_worked_on_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"io": "int8"}, "`io` must be float32, or uint8 or int8 together with --int8"),
+        ({"io": "int8"}, "`io` must be float32, or uint8 or int8 together with format"),
         ({"io": "uint8"}, "`io` must be float32"),
         ({"io": "int16"}, "Received: io='int16'"),
         ({"output_kind": "masks"}, "`output_kind` must be one of logits, probabilities, labels"),
