@@ -133,7 +133,7 @@ def measure(path: Path, threads: int, runs: int) -> FileProfile:
     """
     from segnet_tf.export.runtimes import profiler
     from segnet_tf.export.tflite_file import flatbuffer
-    from segnet_tf.inference.tflite_model import check_survives
+    from segnet_tf.export.tflite_file.interpreter import check_survives
 
     try:
         graph = flatbuffer.read(path.read_bytes())

@@ -16,10 +16,10 @@ from segnet_tf.export.checks import agreement, delegate_pairs, rules
 from segnet_tf.export.checks.report import Report
 from segnet_tf.export.conversion import delegate_ops
 from segnet_tf.export.runtimes import cpu
-from segnet_tf.export.tflite_file import flatbuffer, metadata
+from segnet_tf.export.tflite_file import flatbuffer, interpreter, metadata
 from segnet_tf.export.tflite_file.flatbuffer import Graph
 from segnet_tf.export.tflite_file.formats import Unpool
-from segnet_tf.inference import tflite_model
+from segnet_tf.inference.tflite_model import TFLiteModel
 from segnet_tf.layers import MaxPoolingWithArgmax2D
 from segnet_tf.models import output_kind
 
@@ -50,8 +50,8 @@ def verify(
     Args:
         path: of the .tflite file.
         model: from RGB 0..255 to logits or probabilities.
-        samples: images and labels to score both on; `None` compares pixels on synthetic scenes and
-            scores nothing.
+        samples: images and labels to score both on; images alone compare pixels and score nothing,
+            `None` does so on synthetic scenes.
         shown_as: the file's name in the report, if it is not `path`.
         largest_drop: mIoU, as a fraction, that the file may lose.
         unpool: `"builtin"`, or `"custom"` for a file that may have the two ops of `delegate_ops`.
@@ -84,9 +84,9 @@ def verify(
     said = metadata.read(content, str(path))
     failures += rules.input_failures(graph)
     failures += rules.int8_failures(graph) if file_format == "int8" else []
-    tflite_model.check_survives(path, argument="tflite")
+    interpreter.check_survives(path, argument="tflite")
     # Raises a UserError unless the file takes one image and gives one map.
-    kind = tflite_model.TFLiteModel(path).output.kind
+    kind = TFLiteModel(path).output.kind
     failures += rules.activation_failures(said, kind, output_kind.of(model).activation)
     partitions = cpu.partitions(content)
     failures += rules.partition_failures(partitions)

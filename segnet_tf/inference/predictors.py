@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from segnet_tf.errors import UserError
+from segnet_tf.export.tflite_file.interpreter import check_survives
 from segnet_tf.inference.image_scale import Asked, ImageScale, trained_sizes
-from segnet_tf.inference.tflite_model import TFLiteModel, check_survives
+from segnet_tf.inference.tflite_model import TFLiteModel
 from segnet_tf.models import output_kind
 from segnet_tf.models.input_size import channel_words, check_shapes, too_small
 from segnet_tf.runs.checkpoints import load_model, read_record, resolve
@@ -90,7 +91,7 @@ class Predictor:
         if self.channels is None:
             raise UserError(
                 "`flip` needs a model that gives logits or probabilities to average. "
-                f"Received: {self.name}, which gives labels. Leave out --flip."
+                f"Received: {self.name}, which gives labels. Leave out flip (--flip)."
             )
         mirrored = self.values(np.ascontiguousarray(images[:, :, ::-1]), size)[:, :, ::-1]
         seen = self.probabilities_of(self.values(images, size))
@@ -109,7 +110,8 @@ class Predictor:
             height, width = self.input_size
             raise UserError(
                 f"`size` must be {height}x{width}, which {self.name} is fixed to. Received: images "
-                f"of {seen[0]}x{seen[1]} (height x width). Pass --size {height}x{width}."
+                f"of {seen[0]}x{seen[1]} (height x width). "
+                f"Give size=({height}, {width}) (--size {height}x{width})."
             )
         if not self._has_warned and 0 < images.max(initial=0) <= 1:
             self._has_warned = True
@@ -144,7 +146,7 @@ class Predictor:
         except tf.errors.ResourceExhaustedError as error:
             raise UserError(
                 f"`size` must fit into memory. Received: images of {images.shape[1]}x"
-                f"{images.shape[2]} (height x width). Pass a smaller --size."
+                f"{images.shape[2]} (height x width). Give a smaller size (--size HxW)."
             ) from error
         except (ValueError, tf.errors.InvalidArgumentError) as error:
             raise too_small("size", images.shape[1:3], error) from error
@@ -189,10 +191,7 @@ def predict(
     """
     images = np.asarray(image)
     numeric = np.issubdtype(images.dtype, np.integer) or np.issubdtype(images.dtype, np.floating)
-    if isinstance(model, keras.Model):
-        predictor = Predictor(model, model.name, read_record(model))
-    else:
-        predictor = open_predictor(model)
+    predictor = open_predictor(model)
     count = predictor.image_channels
     if count == 1 and images.ndim == 2:
         images = images[..., None]
@@ -209,8 +208,12 @@ def predict(
     return labels if images.ndim == 4 else labels[0]
 
 
-def open_predictor(model: str | Path) -> Predictor:
-    """A `Predictor` of a run folder, a `.keras` or `.tflite` file or "weights:NAME"."""
+def open_predictor(model: str | Path | keras.Model | Predictor) -> Predictor:
+    """A `Predictor` of a run folder, a `.keras` or `.tflite` file, "weights:NAME" or a model."""
+    if isinstance(model, Predictor):
+        return model
+    if isinstance(model, keras.Model):
+        return Predictor(model, model.name, read_record(model))
     path = resolve(model)
     if path.suffix != ".tflite":
         return Predictor(load_model(model), str(model), read_record(model))

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from segnet_tf.errors import UserError
 from segnet_tf.export.tflite_file import metadata
+from segnet_tf.export.tflite_file.interpreter import open_file
 from segnet_tf.export.tflite_file.quantized import dequantize, quantize
 from segnet_tf.models.output_kind import Kind, Output, of_values
-from segnet_tf.system import places, subprocesses
-
-if TYPE_CHECKING:
-    from ai_edge_litert.interpreter import Interpreter
 
 # What a converter may put behind the op that says what the numbers mean.
 _WRAPPERS = {"DEQUANTIZE", "QUANTIZE", "CAST", "RESHAPE", "DELEGATE"}
@@ -25,8 +20,6 @@ _RESIZES = {"RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "STRIDED_SLICE", "TRAN
 _LINEAR = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"}
 _PROBABILITIES = {"SOFTMAX", "LOGISTIC"}
 _LABELS = {"ARG_MAX", "ARG_MIN"}
-# The exit code of the subprocess when its last line is the whole error message.
-_REFUSED = 2
 
 
 class TFLiteModel:
@@ -56,7 +49,7 @@ class TFLiteModel:
     """
 
     def __init__(self, path: str | Path, threads: int = 1):
-        self._interpreter = _opened(Path(path), threads)
+        self._interpreter = open_file(Path(path), threads)
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
         said = metadata.read(Path(path).read_bytes(), str(path))
@@ -132,78 +125,3 @@ class TFLiteModel:
             self._interpreter.invoke()
             outputs.append(self._interpreter.get_tensor(self._output["index"])[: len(part)])
         return np.concatenate(outputs)
-
-
-def _opened(path: Path, threads: int) -> Interpreter:
-    """A LiteRT interpreter with its tensors allocated; UserError if it takes no such file."""
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise UserError(
-            f"`model` {path} needs the TFLite runtime. Received: {error}. "
-            "Install it: pip install ai-edge-litert."
-        ) from error
-    try:
-        # Read here: the runtime's own message for a file it cannot map names no file.
-        content = path.read_bytes()
-        if content[4:8] != b"TFL3":
-            raise ValueError("no TFLite identifier in it")
-        interpreter = Interpreter(model_content=content, num_threads=threads)
-        interpreter.allocate_tensors()
-        interpreter._get_ops_details()  # it decodes names, which damage may reach
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(
-            f"`model` must be a whole .tflite file with builtin ops. Received: {path}: {reason[0]}"
-        ) from error
-    return interpreter
-
-
-def check_survives(path: str | Path, seconds: float = 900, argument: str = "model") -> None:
-    """Runs a file once in a subprocess: a file that LiteRT mishandles crashes it, uncaught.
-
-    Args:
-        path: of any `.tflite` file.
-        seconds: to wait at most.
-        argument: the name that an error gives it.
-
-    Raises:
-        UserError: it is no such file, or the subprocess crashed or took longer than `seconds`.
-    """
-    path = Path(path).resolve()
-    finished = subprocesses.run(
-        [sys.executable, "-m", "segnet_tf.inference.tflite_model", str(path)],
-        seconds=seconds,
-        how="once",
-        advice="Export it at a smaller size.",
-        cwd=places.IMPORT_ROOT,
-    )
-    message = f"{finished.last_line}."
-    if finished.code and finished.code != _REFUSED:
-        message = _unrunnable(path, f"the process crashes with code {finished.code}: {message}")
-    if finished.code:
-        raise UserError(message.replace("`model`", f"`{argument}`", 1))
-
-
-def main(arguments: list[str]) -> int:
-    """Runs a file once, on a grey image; the subprocess of `check_survives`."""
-    try:
-        interpreter = _opened(Path(arguments[0]), threads=1)
-        for detail in interpreter.get_input_details():
-            grey = np.full(detail["shape"], 127).astype(detail["dtype"])
-            interpreter.set_tensor(detail["index"], grey)
-        interpreter.invoke()
-    except (UserError, RuntimeError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        refused = isinstance(error, UserError)
-        print(reason if refused else _unrunnable(arguments[0], reason), file=sys.stderr)
-        return _REFUSED
-    return 0
-
-
-def _unrunnable(path: str | Path, reason: str) -> str:
-    return f"`model` must be a .tflite file that LiteRT can run. Received: {path}: {reason}"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

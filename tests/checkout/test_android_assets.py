@@ -33,10 +33,10 @@ def written(run, tmp_path_factory):
     (folder / "SHA256SUMS").write_text(f"{'0' * 64}  old_int8.tflite\n")
     with pytest.MonkeyPatch.context() as patch:
         from segnet_tf.export.runtimes import cpu
-        from segnet_tf.inference import tflite_model
+        from segnet_tf.export.tflite_file import interpreter
 
         patch.setattr(cpu, "latency_ms", lambda content: 1.5)
-        patch.setattr(tflite_model, "check_survives", lambda path, **_: None)
+        patch.setattr(interpreter, "check_survives", lambda path, **_: None)
         manifest = assets.write(folder, model=str(run), data="synthetic:6")
     assert manifest == json.loads((folder / "manifest.json").read_text())
     return folder

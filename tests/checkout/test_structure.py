@@ -49,8 +49,6 @@ TREES = ("segnet_tf", "export", "benchmarks", "tests")
 ON_THE_PATH = ("benchmarks", "tests/support")
 # The library is Keras in, Keras out; converting and shrinking are the exporter's.
 CONVERTERS = ("ai_edge_litert", "tensorflow_model_optimization", "tf_keras", "flatbuffers")
-# It runs finished files, so that `evaluate` and `predict` take them too.
-RUNS_TFLITE = "segnet_tf.inference.tflite_model"
 
 
 def imported(source: str, module: str, is_package: bool = False) -> set[str]:
@@ -187,7 +185,7 @@ def test_no_circle_of_imports():
         ("segnet_tf.export.exporter", "import export.android_assets"),
         ("segnet_tf.runs.records", "from rivals import latency"),
         ("segnet_tf.ops", "import importlib\nimportlib.import_module('segnet_tf.cli.main')"),
-        ("segnet_tf.system.subprocesses", "COMMAND = ('-m', 'segnet_tf.inference.tflite_model')"),
+        ("segnet_tf.system.subprocesses", "COMMAND = ('-m', 'segnet_tf.inference.predictors')"),
     ],
 )
 def test_a_planted_upward_import_is_found(module, line):
@@ -213,7 +211,6 @@ def test_library_knows_no_converter():
         for name in sorted(imported(text, module, is_package))
         if module.startswith("segnet_tf.")
         and not module.startswith("segnet_tf.export.")
-        and module != RUNS_TFLITE
         and name.split(".")[0] in CONVERTERS
     ]
     assert not wrong

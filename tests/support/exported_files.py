@@ -41,10 +41,10 @@ def run(network, tmp_path_factory):
 def fast(monkeypatch):
     """Leaves out the seconds of timing and the run in a process of its own."""
     from segnet_tf.export.runtimes import cpu
-    from segnet_tf.inference import tflite_model
+    from segnet_tf.export.tflite_file import interpreter
 
     monkeypatch.setattr(cpu, "latency_ms", lambda content: 1.5)
-    monkeypatch.setattr(tflite_model, "check_survives", lambda path, **_: None)
+    monkeypatch.setattr(interpreter, "check_survives", lambda path, **_: None)
 
 
 @pytest.fixture(scope="session")

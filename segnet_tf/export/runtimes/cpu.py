@@ -28,7 +28,7 @@ KERNELS = {
 
 @dataclass(frozen=True)
 class Cpu(Runtime):
-    """One set of kernels, run in this process: see `tflite_model.check_survives` for safety."""
+    """One set of kernels, run in this process: see `tflite_file.interpreter` for safety."""
 
     name: str
     has_delegate: bool = False

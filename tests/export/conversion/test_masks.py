@@ -12,7 +12,7 @@ from segnet_tf.export.checks import rules
 from segnet_tf.export.conversion import lowering, masks
 from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
-from segnet_tf.inference.tflite_model import check_survives
+from segnet_tf.export.tflite_file.interpreter import check_survives
 
 SHAPE = (1, 5, 7, 3)
 
