@@ -53,7 +53,7 @@ def measure(model: str, data: str, name: str, how, folder: Path, limit: int | No
     """Exports one way and scores the file. A row that `folder` holds already is taken as it is."""
     from segnet_tf.export import exporter, sources
     from segnet_tf.export.compression.plan import Compression
-    from segnet_tf.inference.evaluate import evaluate
+    from segnet_tf.inference.evaluation import evaluate
 
     path = folder / f"{name.replace(' ', '_')}.tflite"
     known = path.with_suffix(".json")

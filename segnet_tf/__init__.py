@@ -3,6 +3,7 @@
     model = segnet_tf.models.segnet_lite(11, (360, 480, 3))
     model = segnet_tf.load_model("weights:segnet_lite_camvid")
     labels = segnet_tf.predict(model, image)
+    scores = segnet_tf.training.train(segnet_tf.training.TrainConfig(data="mydata"), "runs/mine")
     segnet_tf.export("weights:segnet_lite_camvid", format="int8", output="segnet.tflite")
 
 `import segnet_tf` costs nothing: the modules below, and with them TensorFlow, are imported when
@@ -16,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from segnet_tf.system.import_hook import after_import
+from segnet_tf.system.lazy import lazy_names
 from segnet_tf.version import __version__
 
 if TYPE_CHECKING:
@@ -59,24 +61,14 @@ __all__ = [
 ]
 
 # Where the functions are; every other name is a module. `export` is both: a module to call.
-_FUNCTIONS = {
+_WHERE = {name: f"{__name__}.{name}" for name in __all__} | {
+    "__version__": "segnet_tf.version",
     "load_model": "segnet_tf.runs.checkpoints",
     "predict": "segnet_tf.inference.predictors",
 }
 
-
 if not TYPE_CHECKING:  # type checkers see the imports above, and so a misspelt name
-
-    def __getattr__(name: str) -> object:
-        if name in _FUNCTIONS:
-            return getattr(importlib.import_module(_FUNCTIONS[name]), name)
-        if name in __all__:
-            return importlib.import_module(f"{__name__}.{name}")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    __getattr__, __dir__ = lazy_names(__name__, _WHERE)
 
 
 def _register() -> None:

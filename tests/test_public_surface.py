@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
+import dataclasses
 
 import keras
 import pytest
 import tiny_run
+from fresh_process import fresh
 
 from segnet_tf import layers, losses, metrics, models, schedules
-from segnet_tf.training.train import train
+from segnet_tf.export.options import ExportOptions
+from segnet_tf.training.run_training import train
 
-ROOT = Path(__file__).resolve().parents[1]
 ORDERS = {
     "keras first": "import keras, segnet_tf",
     "keras last": "import segnet_tf, keras",
@@ -30,14 +28,6 @@ ORDERS = {
     "    del sys.modules[name]\n"
     "import segnet_tf.losses.dice, keras",
 }
-
-
-def fresh(code, *arguments):
-    """The JSON that `code` prints last, in a new process that imports from the checkout."""
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def small(*more):
@@ -199,20 +189,43 @@ def test_an_architecture_is_a_function_in_any_order(imports):
 def test_export_is_the_package_and_the_function(imports):
     code = f"""
 {imports}
-import inspect, json, segnet_tf
+import json, segnet_tf
 package = segnet_tf.export
-try:
-    segnet_tf.export("nowhere.keras", format="int8")
-except segnet_tf.errors.UserError as error:
-    said = str(error)
+said = []
+for call in (
+    lambda: segnet_tf.export("nowhere.keras", format="int8"),
+    lambda: segnet_tf.export("nowhere.keras", format="int8", ouput=3),
+    lambda: segnet_tf.export("nowhere.keras", "int8"),
+):
+    try:
+        call()
+    except segnet_tf.errors.UserError as error:
+        said.append(str(error))
 import segnet_tf.export.exporter
-real = inspect.signature(segnet_tf.export.exporter.export)
-same = list(inspect.signature(package).parameters.values()) == list(real.parameters.values())
-print(json.dumps([said, package is segnet_tf.export, same]))
+print(json.dumps([said, package is segnet_tf.export]))
 """
-    said, still, same_signature = fresh(code)
-    assert "nowhere.keras" in said and "`model` must be" in said
-    assert still and same_signature
+    (no_model, typo, place), still = fresh(code)
+    assert "nowhere.keras" in no_model and "`model` must be" in no_model
+    assert "Did you mean output?" in typo and 'format="int8"' in place
+    assert still
+
+
+def test_help_and_completion_show_the_arguments_of_export():
+    code = """
+import contextlib, inspect, io, json, sys, segnet_tf
+names = list(inspect.signature(segnet_tf.export).parameters)
+doc = segnet_tf.export.__doc__
+light = not {"tensorflow", "keras", "numpy"} & set(sys.modules)
+with contextlib.redirect_stdout(io.StringIO()) as shown:
+    help(segnet_tf.export)
+print(json.dumps([names, doc, light, shown.getvalue()]))
+"""
+    names, doc, light, shown = fresh(code)
+    assert names[:2] == ["model", "options"]
+    assert names[2:] == [field.name for field in dataclasses.fields(ExportOptions)]
+    assert light
+    for text in (doc, shown):
+        assert "calibration_images=64" in text and "calibration_images: how many" in text
 
 
 def test_a_keras_that_cannot_be_imported_says_so_itself(tmp_path):

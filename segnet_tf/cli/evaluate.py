@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluates and prints the table."""
     command.check_report(arguments)
     start_tensorflow()
-    from segnet_tf.inference.evaluate import evaluate, table
+    from segnet_tf.inference.evaluation import evaluate, table
     from segnet_tf.inference.image_scale import scene_size
     from segnet_tf.inference.predictors import open_predictor
     from segnet_tf.runs.splits import reading_of, run_split

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Packs the model."""
     start_tensorflow()
-    from segnet_tf.runs.pack import pack
+    from segnet_tf.runs.packing import pack
 
     pack(arguments.model, arguments.output, overwrite=arguments.overwrite)
     print(f"wrote {arguments.output}")

@@ -50,8 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _images(arguments: argparse.Namespace) -> int:
+    from segnet_tf.inference.image_files import find_images, predict_files
     from segnet_tf.inference.image_scale import scene_size
-    from segnet_tf.inference.predict import find_images, predict
     from segnet_tf.inference.predictors import open_predictor
     from segnet_tf.runs.splits import reading_of
 
@@ -68,7 +68,7 @@ def _images(arguments: argparse.Namespace) -> int:
     ).get("image_range")
     images = find_images(arguments.input, arguments.limit, size, predictor.image_channels, white)
     with ProgressLine("predicting") as progress:
-        written = predict(
+        written = predict_files(
             predictor,
             images,
             output,

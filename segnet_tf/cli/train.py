@@ -106,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
     if "resume" in given:
         folder, data = _resumed(given)
         start_tensorflow()
-        from segnet_tf.training.train import resume
+        from segnet_tf.training.run_training import resume
 
         with _resume_command(folder):
             resume(folder, data=data)
@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
     overwrite = given.pop("overwrite", False)
     config = configuration(given)
     start_tensorflow()
-    from segnet_tf.training.train import train
+    from segnet_tf.training.run_training import train
 
     with _resume_command(output):
         train(config, output, overwrite=overwrite)

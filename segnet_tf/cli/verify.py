@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     command.check_report(arguments)
     start_tensorflow()
     from segnet_tf.export import sources
-    from segnet_tf.export.verify import LARGEST_DROP, verify
+    from segnet_tf.export.verifier import LARGEST_DROP, verify
 
     source = sources.open_source(arguments.model)
     samples = source.samples(arguments.data, "val", arguments.limit, split=arguments.split)

@@ -10,7 +10,7 @@ import keras
 
 from segnet_tf.data import Samples
 from segnet_tf.errors import UserError
-from segnet_tf.export import sources, verify
+from segnet_tf.export import sources, verifier
 from segnet_tf.export.checks import layer_errors
 from segnet_tf.export.checks.report import Report
 from segnet_tf.export.conversion import calibration, convert, graph
@@ -56,7 +56,7 @@ def export(
         **fields: those of `ExportOptions`, in place of what `options` has.
 
     Returns:
-        `(path, report)`: the file, and the `Report` of `verify.verify`, which it passed.
+        `(path, report)`: the file, and the `Report` of `verifier.verify`, which it passed.
 
     Raises:
         CheckFailed: the file broke a promise; it has been deleted.
@@ -185,8 +185,8 @@ def _checked(
     ranges: Ranges | None,
 ) -> Report:
     """Checks the file `aside`, to be named `path`, against the model it was made from."""
-    drop = verify.LARGEST_DROP if options.largest_drop is None else options.largest_drop
-    report = verify.verify(
+    drop = verifier.LARGEST_DROP if options.largest_drop is None else options.largest_drop
+    report = verifier.verify(
         aside,
         trained.model,
         samples,
@@ -212,7 +212,7 @@ def _checked(
 
 
 class CheckFailed(Exception):
-    """An exported file broke a promise. `report` is what `verify.verify` found."""
+    """An exported file broke a promise. `report` is what `verifier.verify` found."""
 
     def __init__(self, report: Report) -> None:
         super().__init__("; ".join(report.failures))

@@ -73,8 +73,8 @@ class ImageScale:
         if unknown and math.prod(own) > LARGE_PIXELS:
             return (
                 f"nobody knows at which size the model was trained, so photos of {_text(own)} are "
-                "seen as they are: slow, and wrong unless training saw such; pass --size HxW, "
-                "the height and width of the training images"
+                "seen as they are: slow, and wrong unless training saw such; give "
+                "size=(height, width) (--size HxW), the height and width of the training images"
             )
         return None
 

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
+
 from segnet_tf import plots
 from segnet_tf.data.samples import spans
 from segnet_tf.errors import UserError
+from segnet_tf.inference.image_files import find_classes, label_map
 from segnet_tf.inference.image_scale import Asked, Notes
-from segnet_tf.inference.predict import find_classes, label_map
 from segnet_tf.inference.predictors import Predictor, open_predictor
 from segnet_tf.inference.video_reader import VideoReader, import_av, is_camera
 from segnet_tf.inference.video_writer import VideoWriter
@@ -63,7 +65,7 @@ def is_video(source: str) -> bool:
 
 
 def predict_video(
-    model: str | Path | Predictor,
+    model: str | Path | keras.Model | Predictor,
     source: str,
     output: str | Path,
     *,
@@ -80,7 +82,7 @@ def predict_video(
     that file stays and can be played. Ctrl-C finishes it at once.
 
     Args:
-        model: as for `predict.predict`.
+        model: as for `image_files.predict_files`.
         source: a video file, or "camera:N", which ends with `limit` or Ctrl-C.
         output: the folder, made if missing.
         size: `(height, width)` in pixels that frames are resized to for the model, or "own";
@@ -98,7 +100,7 @@ def predict_video(
     import_av()  # first: without it nothing else matters
     if not is_camera(source) and not Path(source).is_file():
         raise UserError(
-            f"`--input` must be a video that exists. Received: {source}. Correct the path."
+            f"`source` (--input) must be a video that exists. Received: {source}. Correct the path."
         )
     folder = Path(output)
     path = folder / f"{source.replace(':', '') if is_camera(source) else Path(source).stem}"
@@ -109,7 +111,7 @@ def predict_video(
     done, interrupted = 0, False
     with VideoReader(source) as video:
         check_folder(folder, [path.name, "legend.png"], overwrite)
-        predictor = model if isinstance(model, Predictor) else open_predictor(model)
+        predictor = open_predictor(model)
         classes = find_classes(predictor)
         total = min(filter(None, (limit, video.total)), default=None)
         began = time.monotonic()
@@ -132,8 +134,8 @@ def predict_video(
             if interrupted:
                 raise KeyboardInterrupt
             raise UserError(
-                f"`--input` must hold a frame that can be decoded. Received: {source} with none"
-                f"{f': {video.end}' if video.end else ''}. Copy or record it again."
+                f"`source` (--input) must hold a frame that can be decoded. Received: {source} "
+                f"with none{f': {video.end}' if video.end else ''}. Copy or record it again."
             )
         writer.close()
     os.replace(partial, path)

@@ -182,7 +182,7 @@ def _device(source: str) -> tuple[str, str]:
     index = re.fullmatch(r"camera:(\d+)", source, re.ASCII)
     if not index:
         raise UserError(
-            f"`--input` must be camera:N with the camera's number. Received: {source}. "
+            f"`source` (--input) must be camera:N with the camera's number. Received: {source}. "
             "Pass camera:0 for the first one."
         )
     return f"/dev/video{int(index[1])}", "video4linux2"
@@ -192,10 +192,10 @@ def _unreadable(source: str, reason: str) -> UserError:
     if is_camera(source):
         known = sorted(f"camera:{path.name[5:]}" for path in Path("/dev").glob("video[0-9]*"))
         return UserError(
-            f"`--input` must be a camera that exists and is free. Received: {source} "
+            f"`source` (--input) must be a camera that exists and is free. Received: {source} "
             f"({_device(source)[0]}: {reason}). Cameras here: {', '.join(known) or 'none'}."
         )
     return UserError(
-        f"`--input` must be a video that FFmpeg reads. Received: {source} ({reason}). "
+        f"`source` (--input) must be a video that FFmpeg reads. Received: {source} ({reason}). "
         "Copy or download it again."
     )

@@ -1,12 +1,34 @@
 """Pictures of runs and data: curves, confusion matrix, predictions, pairs, overlays, legend.
 
+    segnet_tf.plots.curves("runs/mine/log.csv", "curves.png")
+    painted = segnet_tf.plots.overlay(image, mask, samples.classes)
+
 Figures are made without pyplot: nothing is shown, and the caller's own plots are not changed.
-Matplotlib is imported where a figure is drawn, because overlays don't need it.
+Matplotlib is imported where a figure is drawn, because overlays don't need it. Nothing is imported
+before a name is used.
 """
 
 from __future__ import annotations
 
-from segnet_tf.plots.charts import confusion, curves
-from segnet_tf.plots.pictures import legend, overlay, pairs, predictions
+from typing import TYPE_CHECKING
+
+from segnet_tf.system.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from segnet_tf.plots.charts import confusion, curves
+    from segnet_tf.plots.pictures import legend, overlay, pairs, predictions
 
 __all__ = ["confusion", "curves", "legend", "overlay", "pairs", "predictions"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "confusion": "segnet_tf.plots.charts",
+            "curves": "segnet_tf.plots.charts",
+            "legend": "segnet_tf.plots.pictures",
+            "overlay": "segnet_tf.plots.pictures",
+            "pairs": "segnet_tf.plots.pictures",
+            "predictions": "segnet_tf.plots.pictures",
+        },
+    )

@@ -36,7 +36,7 @@ def check_file(
     if exists and not overwrite:
         raise UserError(
             f"`{argument}` must be a new file. Received: {path}, which exists. "
-            "Choose another name or pass --overwrite."
+            "Choose another name or pass overwrite=True (--overwrite)."
         )
     if not has_folder:
         raise UserError(
@@ -55,7 +55,7 @@ def check_folder(folder: Path, files: Iterable[str], overwrite: bool) -> None:
     if existing and not overwrite:
         raise UserError(
             f"`output` must not hold the files to write. Received: {folder} with {existing[0]}. "
-            "Pass --overwrite or another folder."
+            "Pass overwrite=True (--overwrite) or another folder."
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from segnet_tf.data import Samples
-from segnet_tf.inference.evaluate import Summary, evaluate, table
+from segnet_tf.inference.evaluation import Summary, evaluate, table
 from segnet_tf.inference.predictors import open_predictor
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.json_files import write_json

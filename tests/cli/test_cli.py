@@ -67,13 +67,13 @@ def test_wrong_arguments_are_one_line(arguments, message, capsys):
 
 
 def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):
-    import segnet_tf.training.train
+    import segnet_tf.training.run_training
 
     def interrupt(config, output, overwrite):
         (tmp_path / "config.json").write_text("{}")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(segnet_tf.training.train, "train", interrupt)
+    monkeypatch.setattr(segnet_tf.training.run_training, "train", interrupt)
     with pytest.raises(KeyboardInterrupt, match=f"--resume {tmp_path}"):
         train.run(parsed(["train", "--data", "synthetic", "--output", str(tmp_path)]))
 

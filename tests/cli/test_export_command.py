@@ -67,7 +67,7 @@ def test_the_script_writes_a_file_from_any_folder(exported):
 def test_the_report_says_what_was_promised(exported):
     folder, done = exported
     report = json.loads((folder / "report.json").read_text())
-    assert set(report) == REPORT | {"ranges"}
+    assert set(report) == REPORT | {"ranges", "calibration"}
     assert report["file"] == "small.tflite"
     assert report["bytes"] == (folder / "small.tflite").stat().st_size
     assert (report["format"], report["passed"], report["failures"]) == ("int8", True, [])

@@ -15,7 +15,7 @@ import tiny_models
 
 from segnet_tf.cli.main import main
 from segnet_tf.data.scenes import synthetic
-from segnet_tf.export import verify
+from segnet_tf.export import verifier
 from segnet_tf.export.conversion import calibration, convert
 from segnet_tf.export.tflite_file import flatbuffer
 
@@ -66,13 +66,13 @@ def test_the_script_passes_a_good_file_from_any_folder(files, run):
 
 @pytest.mark.parametrize("form", ["float32", "int8"])
 def test_a_good_file_passes(files, network, fast, form):
-    report = verify.verify(files / f"{form}.tflite", network, scenes())
+    report = verifier.verify(files / f"{form}.tflite", network, scenes())
     assert report.failures == ()
     assert report.facts["format"] == form
     # 32x48 pooled twice: pairs of rows at half width, and of columns at half of both.
     per_image = sum(c * (h * w // 2 + h * w // 4) for h, w, c in ((32, 48, 4), (16, 24, 6)))
     for counts in report.facts["masks"]["runtimes"].values():
-        assert counts == {"wrong": 0, "pairs": verify.MASK_IMAGES * per_image}
+        assert counts == {"wrong": 0, "pairs": verifier.MASK_IMAGES * per_image}
     if form == "float32":
         assert report.facts["scores"]["pixel_agreement"] > 0.999
 
@@ -95,7 +95,7 @@ def test_a_file_of_another_models_weights_fails(files, run, fast, capsys, tmp_pa
 
 def test_a_file_of_another_architecture_fails(files, network, fast):
     deeper = tiny_models.build("segnet_mini", 11)
-    report = verify.verify(files / "int8.tflite", deeper, scenes(1))
+    report = verifier.verify(files / "int8.tflite", deeper, scenes(1))
     (failure,) = report.failures
     assert failure.startswith(
         "4 argmax masks for 5 pooling layers, not 2 each: encoder3_pool has 0"
@@ -138,7 +138,7 @@ def test_a_tampered_weight_costs_score_or_pixels(files, network, contents, fast)
 
     path = files / "tampered.tflite"
     path.write_bytes(edited_tflite.edit(contents["float32"], silence))
-    report = verify.verify(path, network, scenes(2))
+    report = verifier.verify(path, network, scenes(2))
     assert any("of pixels agree with Keras" in failure for failure in report.failures)
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from segnet_tf.cli.main import main
 from segnet_tf.data import VOID, Classes, Samples
 from segnet_tf.errors import UserError
-from segnet_tf.inference.evaluate import evaluate, table
+from segnet_tf.inference.evaluation import evaluate, table
 from segnet_tf.inference.predictors import Predictor, open_predictor
 from segnet_tf.inference.tflite_model import TFLiteModel
 

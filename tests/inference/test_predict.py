@@ -14,7 +14,7 @@ from PIL import Image
 
 from segnet_tf.cli.main import main
 from segnet_tf.data.camvid import CLASSES
-from segnet_tf.inference.predict import find_images
+from segnet_tf.inference.image_files import find_images
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_nothing_is_written_when_nothing_is_good(model, tmp_path, capsys):
     for source in (tmp_path / "empty", tmp_path / "absent"):
         assert run(model, source, tmp_path / "out") == 2
         error = capsys.readouterr().err
-        assert "`--input`" in error and str(source) in error
+        assert "`images` (--input)" in error and str(source) in error
 
 
 def test_drawn_scenes_and_another_size(model, tmp_path):

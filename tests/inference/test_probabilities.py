@@ -10,7 +10,7 @@ import segnet_tf
 from segnet_tf.data.classes import Classes, default_colors
 from segnet_tf.data.samples import Samples
 from segnet_tf.errors import UserError
-from segnet_tf.inference.evaluate import evaluate
+from segnet_tf.inference.evaluation import evaluate
 from segnet_tf.inference.predictors import Predictor
 from segnet_tf.inference.tflite_model import TFLiteModel
 

@@ -124,7 +124,7 @@ def test_videos_that_are_none(model, tmp_path, capsys):
         source = name if name.startswith("camera") else tmp_path / name
         assert run(model, source, tmp_path / "out") == 2
         error = capsys.readouterr().err
-        assert error.startswith("segnet-tf: `--input` must") and error.count("\n") == 1
+        assert error.startswith("segnet-tf: `source` (--input) must") and error.count("\n") == 1
         assert name in error
     assert run(model, "camera:front", tmp_path / "out") == 2
     assert "Pass camera:0" in capsys.readouterr().err

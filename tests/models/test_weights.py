@@ -8,7 +8,7 @@ import pytest
 from segnet_tf import models
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
-from segnet_tf.inference.evaluate import evaluate
+from segnet_tf.inference.evaluation import evaluate
 from segnet_tf.models.pretrained import shipped
 from segnet_tf.runs.checkpoints import load_model, read_record, shipped_names
 

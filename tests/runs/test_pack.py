@@ -14,7 +14,7 @@ from segnet_tf.cli.main import main
 from segnet_tf.config import TrainConfig
 from segnet_tf.errors import UserError
 from segnet_tf.runs.checkpoints import load_model
-from segnet_tf.runs.pack import pack
+from segnet_tf.runs.packing import pack
 
 WIDTHS = (8, 12, 16, 24, 32)
 

@@ -13,11 +13,11 @@ from segnet_tf import models
 from segnet_tf.data import Classes
 from segnet_tf.errors import UserError
 from segnet_tf.export.sources import open_source
-from segnet_tf.inference.evaluate import evaluate
+from segnet_tf.inference.evaluation import evaluate
 from segnet_tf.runs.checkpoints import read_record
 from segnet_tf.runs.records import bounds_of, require_same_order
 from segnet_tf.runs.splits import open_split
-from segnet_tf.training.train import resume, train
+from segnet_tf.training.run_training import resume, train
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import numpy as np
 from segnet_tf import models, plots
 from segnet_tf.config import TrainConfig
 from segnet_tf.training import callbacks
-from segnet_tf.training.train import train
+from segnet_tf.training.run_training import train
 
 STEPS = 2  # an epoch: 5 images, batches of 2
 EPOCHS = 3

@@ -38,7 +38,7 @@ def test_what_can_never_be_written(tmp_path, name, message):
 
 def test_a_folder_keeps_its_files(tmp_path):
     (tmp_path / "b.png").touch()
-    with pytest.raises(UserError, match=r"with b\.png\. Pass --overwrite"):
+    with pytest.raises(UserError, match=r"with b\.png\. Pass overwrite=True \(--overwrite\)"):
         outputs.check_folder(tmp_path, ["a.png", "b.png"], overwrite=False)
     outputs.check_folder(tmp_path, ["a.png", "b.png"], overwrite=True)
     outputs.check_folder(tmp_path / "new", ["a.png"], overwrite=False)

@@ -12,7 +12,7 @@ from segnet_tf import models
 from segnet_tf.data.camvid import CLASSES
 from segnet_tf.system import processor
 from segnet_tf.training import precision
-from segnet_tf.training.train import resume, train
+from segnet_tf.training.run_training import resume, train
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from segnet_tf import models
 from segnet_tf.config import RECIPES, TrainConfig, read_config
 from segnet_tf.system import processor
 from segnet_tf.training import precision
-from segnet_tf.training.train import resume, train
+from segnet_tf.training.run_training import resume, train
 
 # Lines of /proc/cpuinfo. The first two are EPYCs, the third is a phone's core.
 ZEN2 = "processor\t: 0\nflags\t\t: fpu sse4_2 avx2 fma f16c bmi2\n"

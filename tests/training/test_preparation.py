@@ -9,7 +9,7 @@ import tiny_run
 from segnet_tf.errors import UserError
 from segnet_tf.losses.class_weights import count_pixels
 from segnet_tf.training import preparation
-from segnet_tf.training.train import train
+from segnet_tf.training.run_training import train
 
 
 def test_class_weights_as_given_or_counted(tmp_path):

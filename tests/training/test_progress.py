@@ -13,7 +13,7 @@ from segnet_tf import models
 from segnet_tf.errors import UserError
 from segnet_tf.system import progress
 from segnet_tf.training.progress import Progress
-from segnet_tf.training.train import train
+from segnet_tf.training.run_training import train
 
 
 @pytest.fixture

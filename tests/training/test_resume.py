@@ -17,7 +17,7 @@ from segnet_tf import models
 from segnet_tf.cli.main import main
 from segnet_tf.errors import UserError
 from segnet_tf.training import callbacks, epoch_log
-from segnet_tf.training.train import resume, train
+from segnet_tf.training.run_training import resume, train
 
 VARIANTS = {
     "adamw": {"val_every": 2},

@@ -14,7 +14,7 @@ from segnet_tf import models
 from segnet_tf.config import TrainConfig
 from segnet_tf.errors import UserError
 from segnet_tf.training import epoch_log
-from segnet_tf.training.train import train
+from segnet_tf.training.run_training import train
 
 
 @pytest.fixture(autouse=True)

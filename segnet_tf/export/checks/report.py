@@ -98,7 +98,9 @@ class Report:
 
 def _metadata(found: dict[str, Any] | None) -> str:
     labels = (found or {}).get("labels")
-    named = ", ".join(labels) if labels else "no class names, give them by --labels FILE"
+    named = (
+        ", ".join(labels) if labels else "no class names, give them by labels=FILE (--labels FILE)"
+    )
     if found is None:
         return f"none; {named}"
     segmenter = found["activation"] is not None

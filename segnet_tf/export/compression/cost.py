@@ -25,7 +25,7 @@ def added(
     """The report of a file with what was trained before, and what that cost.
 
     Args:
-        report: of `verify.verify`, which compares the file with the model it was made from.
+        report: of `verifier.verify`, which compares the file with the model it was made from.
         plan: what was trained.
         original: the model before any of it.
         trained: the model that the file was made from.
@@ -54,6 +54,7 @@ def added(
         if lost > largest_drop:
             failures.append(
                 f"{100 * lost:.2f} points of mIoU lost to the model before, at most "
-                f"{100 * largest_drop:.2f} are allowed; train longer or raise --max-drop"
+                f"{100 * largest_drop:.2f} are allowed; train longer or raise "
+                "largest_drop (--max-drop)"
             )
     return report.added("compression", facts, text, failures)

@@ -184,7 +184,7 @@ def _operations(model: keras.Model) -> Iterator[keras.Layer]:
                 raise UserError(
                     "`model` must have layers that tensorflow-model-optimization can be shown in "
                     f"tf_keras. Received: {type(operation).__name__} at {operation.name}. "
-                    "Export it without --qat, --prune and --cluster."
+                    "Export it without compression (--qat, --prune, --cluster)."
                 )
             yield operation
 

@@ -53,7 +53,7 @@ def calibration_images(
     if len(samples) == 0:
         raise UserError(
             "`data` must hold training images for int8 calibration. Received: none. "
-            "Give --data DIR."
+            "Give data=images, or a folder (--data DIR)."
         )
     order = np.random.default_rng(seed).permutation(len(samples))[:count]
     for index in order:
@@ -76,14 +76,14 @@ def read_ranges(path: str | Path) -> Ranges:
     except (KeyError, AttributeError, TypeError, ValueError) as error:
         raise UserError(
             "`ranges` must be the JSON report of an int8 export. "
-            f"Received: {path}, without a table of ranges. Calibrate with --data DIR instead."
+            f"Received: {path}, without a table of ranges. Give data (--data DIR) instead."
         ) from error
     for name, (low, high) in ranges.items():
         if not (np.isfinite([low, high]).all() and low <= 0 <= high and low < high):
             raise UserError(
                 "`ranges` must be finite and hold 0 each, since padding and unpooling put zeros "
                 f"everywhere. Received: {low} to {high} for {name} in {path}. "
-                "Calibrate with --data DIR instead."
+                "Give data (--data DIR) instead."
             )
     return ranges
 

@@ -117,14 +117,15 @@ def _check_output(
         raise UserError(
             "`model` must have its softmax or sigmoid as the last step that is more than a copy or "
             f"a Rescaling to be exported to int8. Received: {model.name}. "
-            "Leave out what follows it, e.g. a Resizing, or export with --float16."
+            "Leave out what follows it, e.g. a Resizing, or export with "
+            'format="float16" (--float16).'
         )
     if output_kind == "logits":
         raise UserError(
             "`output_kind` must be 'probabilities' or 'labels' for a model whose logits cannot be "
             f"had by leaving out its last activation. Received: 'logits' for {model.name}, which "
             "works on its probabilities or makes them in its own way. "
-            "Pass --output-kind probabilities."
+            'Pass output_kind="probabilities" (--output-kind probabilities).'
         )
 
 

@@ -134,7 +134,8 @@ class LayerLowering(abc.ABC):
             raise UserError(
                 "`model` must have layers that TFLite can compute in int8. "
                 f"Received: {type(layer).__name__} at {layer.name}. "
-                "Train segnet_basic with normalization='signed', or export this one with --float32."
+                "Train segnet_basic with normalization='signed', or "
+                'export this one with format="float32" (--float32).'
             )
 
     def nothing(self, layer: keras.Layer, x: Value, **_: Any) -> Value:

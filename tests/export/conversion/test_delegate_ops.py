@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
-from segnet_tf.export import verify
+from segnet_tf.export import verifier
 from segnet_tf.export.checks import delegate_pairs, rules
 from segnet_tf.export.conversion import convert, delegate_ops
 from segnet_tf.export.runtimes import registry
@@ -156,21 +156,21 @@ def test_only_these_two_are_allowed_and_only_by_name(custom, network, tmp_path, 
     path = tmp_path / "custom.tflite"
     path.write_bytes(custom)
     with pytest.raises(UserError, match="builtin ops only.*--unpool custom"):
-        verify.verify(path, network)
+        verifier.verify(path, network)
 
     def other(model):
         model.operatorCodes[-1].customCode = b"FlexSomething"
 
     path.write_bytes(edited_tflite.edit(custom, other))
     with pytest.raises(UserError, match="not builtin: CUSTOM:FlexSomething"):
-        verify.verify(path, network, unpool="custom")
+        verifier.verify(path, network, unpool="custom")
 
 
 def test_report_says_ties_and_needs(custom, network, tmp_path, fast):
     path = tmp_path / "custom.tflite"
     path.write_bytes(custom)
     samples = synthetic.samples("val", size=tiny_models.SIZE, count=2)
-    report = verify.verify(path, network, samples, unpool="custom")
+    report = verifier.verify(path, network, samples, unpool="custom")
     assert report.failures == ()
     assert report.facts["pairs"]["runtimes"]["xnnpack"]["wrong"] == 0
     assert report.facts["scores"]["pixel_agreement"] > 0.999
@@ -187,7 +187,7 @@ def test_missing_pair_is_a_failure(custom, network, tmp_path, fast):
     ]
     path = tmp_path / "builtin.tflite"
     path.write_bytes(convert.convert(network, tiny_models.SIZE))
-    report = verify.verify(path, network, unpool="custom")
+    report = verifier.verify(path, network, unpool="custom")
     assert report.failures == ("0 pooling ops in pairs of custom ops for 2 pooling layers",)
 
 

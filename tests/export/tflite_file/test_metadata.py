@@ -19,7 +19,7 @@ from segnet_tf.export.checks import rules
 from segnet_tf.export.runtimes import cpu, registry
 from segnet_tf.export.tflite_file import flatbuffer, metadata
 from segnet_tf.export.tflite_file.labels import read_labels
-from segnet_tf.inference import predict
+from segnet_tf.inference import image_files
 from segnet_tf.inference.predictors import Predictor
 from segnet_tf.inference.tflite_model import TFLiteModel
 
@@ -110,7 +110,7 @@ def test_a_file_that_says_nothing(float_file, tmp_path):
     (tmp_path / "f.tflite").write_bytes(float_file)
     model = TFLiteModel(tmp_path / "f.tflite")
     assert model.labels is None
-    assert predict.find_classes(Predictor(model, "f.tflite")) == camvid.CLASSES
+    assert image_files.find_classes(Predictor(model, "f.tflite")) == camvid.CLASSES
 
 
 def test_metadata_is_written_once(named):
@@ -136,14 +136,14 @@ def test_predictions_have_the_names_of_the_file(float_file, tmp_path):
     path = tmp_path / "f.tflite"
     path.write_bytes(metadata.attach(float_file, "logits", names))
     predictor = Predictor(TFLiteModel(path), str(path))
-    assert predict.find_classes(predictor).names == names
+    assert image_files.find_classes(predictor).names == names
     path.write_bytes(metadata.attach(float_file, "logits", NAMES))
     predictor = Predictor(TFLiteModel(path), str(path))
-    assert predict.find_classes(predictor) == camvid.CLASSES  # known names, known colors
+    assert image_files.find_classes(predictor) == camvid.CLASSES  # known names, known colors
     path.write_bytes(metadata.attach(float_file, "logits", NAMES[:4]))
     predictor = Predictor(TFLiteModel(path), str(path))
     with pytest.raises(UserError, match="with 4 names in it.*--labels FILE"):
-        predict.find_classes(predictor)
+        image_files.find_classes(predictor)
 
 
 def test_where_the_names_come_from(run, tmp_path):

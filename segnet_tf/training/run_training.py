@@ -12,7 +12,7 @@ import keras
 from segnet_tf.config import TrainConfig
 from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch
 from segnet_tf.errors import UserError
-from segnet_tf.inference.evaluate import Summary
+from segnet_tf.inference.evaluation import Summary
 from segnet_tf.models.input_size import check_size
 from segnet_tf.runs.records import RUN_FILES, describe, read_run, require_same_order
 from segnet_tf.system.json_files import write_json
@@ -59,7 +59,8 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
         raise UserError(
             f"`output` must be a new or empty folder. Received: {output}, which is there. "
-            "Use --overwrite to replace the run or --resume to go on with it."
+            "Pass overwrite=True (--overwrite) to replace the run, or go on with it by "
+            "segnet_tf.training.resume (--resume)."
         )
     _check_tensorboard(config)
     config = dataclasses.replace(config, mixed_precision=precision.resolved(config.mixed_precision))
@@ -104,7 +105,7 @@ def resume(run: str | Path, *, data: str | None = None) -> Summary:
     if record is None:
         raise UserError(
             f"`resume` must be the folder of a run. Received: {run}, which has no config.json "
-            "of one. Start it with --output."
+            "of one. Start it with segnet_tf.training.train (--output)."
         )
     config = TrainConfig.from_json(record["config"])
     if data is not None:
@@ -120,7 +121,8 @@ def resume(run: str | Path, *, data: str | None = None) -> Summary:
         if now != then:
             raise UserError(
                 f"`data` must be what the run began with, {name}={then}. "
-                f"Received: {now}. Point --data to the same data or start a new run."
+                f"Received: {now}. "
+                "Give the same data (--data DIR) or start a new run."
             )
     require_same_order(record, opened.train.classes, config.data)
     model = compiled_model(config, opened, record["class_weights"])
@@ -141,7 +143,7 @@ def _check_tensorboard(config: TrainConfig) -> None:
     if config.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise UserError(
             "`tensorboard` needs the package of that name. Received: tensorboard=True and no such "
-            "package. Install it (pip install tensorboard) or leave out --tensorboard."
+            "package. Install it (pip install tensorboard) or leave it out (--tensorboard)."
         )
 
 

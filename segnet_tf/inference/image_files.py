@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import keras
 import numpy as np
 from PIL import Image
 
@@ -16,9 +17,10 @@ from segnet_tf.data.classes import default_colors
 from segnet_tf.data.images import IMAGE_SUFFIXES, as_rgb, read_image, require_image_range
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
-from segnet_tf.inference.image_scale import Asked, Notes
+from segnet_tf.inference.image_scale import Asked, Notes, scene_size
 from segnet_tf.inference.predictors import Predictor, open_predictor
 from segnet_tf.runs.records import run_classes
+from segnet_tf.runs.splits import reading_of
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.outputs import check_folder, make_folder
 
@@ -29,9 +31,9 @@ _SYNTHETIC_SCENES = 8
 Named = tuple[str, Callable[[], np.ndarray]]
 
 
-def predict(
-    model: str | Path | Predictor,
-    images: Sequence[Named],
+def predict_files(
+    model: str | Path | keras.Model | Predictor,
+    images: str | Path | Sequence[Named],
     output: str | Path,
     *,
     size: Asked = None,
@@ -45,8 +47,10 @@ def predict(
     A mask is a palette PNG of the image's size whose pixels are class ids.
 
     Args:
-        model: a run folder, a `.keras` or `.tflite` file, "weights:NAME", or an open one.
-        images: names and functions that read uint8 `(H, W, channels)`; see `find_images`.
+        model: a run folder, a `.keras` or `.tflite` file, "weights:NAME", a `keras.Model`, or an
+            open one.
+        images: an image file, a folder of them or "synthetic", or names and functions that read
+            uint8 `(H, W, channels)`, as `find_images` gives them.
         output: the folder, made if missing.
         size: `(height, width)` in pixels that images are resized to for the model, or "own";
             None for the scale of its training, see `ImageScale`.
@@ -62,7 +66,15 @@ def predict(
         UserError: a file exists, or images cannot be read. The masks of all others are
             written first; the message names the images that failed.
     """
-    predictor = model if isinstance(model, Predictor) else open_predictor(model)
+    predictor = open_predictor(model)
+    if isinstance(images, (str, Path)):
+        known = reading_of(predictor.record["config"]) if predictor.record else {}
+        images = find_images(
+            images,
+            size=scene_size(predictor.scale, size),
+            channels=predictor.image_channels,
+            image_range=known.get("image_range"),
+        )
     classes = find_classes(predictor)
     folder = Path(output)
     check_folder(folder, _files_of([name for name, _ in images]), overwrite)
@@ -102,40 +114,40 @@ def predict(
 
 
 def find_images(
-    source: str,
+    images: str | Path,
     limit: int | None = None,
     size: tuple[int, int] | None = None,
     channels: int = 3,
     image_range: int | None = None,
 ) -> list[Named]:
-    """Names and readers of the images that `--input` means, in order of the name.
+    """Names and readers of images, in order of the name.
 
     Args:
-        source: an image file, a folder of them, or "synthetic".
+        images: an image file, a folder of them, or "synthetic".
         limit: the first so many only.
         size: `(height, width)` of synthetic scenes in pixels.
         channels: of the images, as the model takes them; see `read_image`.
         image_range: the value that is white in images of more than 8 bits.
 
     Raises:
-        UserError: `source` does not exist, the folder holds no image, or images of 16 bits are
+        UserError: there are no such files, the folder holds no image, or images of 16 bits are
             nearly black without an `image_range`.
     """
-    if source == "synthetic":
+    if images == "synthetic":
         scenes = synthetic.samples(
             "test", size=size or synthetic.SIZE, count=limit or _SYNTHETIC_SCENES
         )
         scenes = scenes.in_channels(channels)
         return [(stem, partial(_scene, scenes, i)) for i, stem in enumerate(scenes.stems)]
-    path = Path(source)
+    path = Path(images)
     read = partial(read_image, image_range=image_range, channels=channels)
     if path.is_file():
         require_image_range([path], image_range)
         return [(path.stem, partial(read, path))]
     if not path.is_dir():
         raise UserError(
-            "`--input` must be an image, a folder of images or synthetic. "
-            f"Received: {source}, which does not exist. Correct the path."
+            "`images` (--input) must be an image, a folder of images or synthetic. "
+            f"Received: {images}, which does not exist. Correct the path."
         )
     files = sorted(
         file
@@ -144,7 +156,7 @@ def find_images(
     )
     if not files:
         raise UserError(
-            f"`--input` must hold images ({', '.join(_SUFFIXES)}). Received: {source}, "
+            f"`images` (--input) must hold images ({', '.join(_SUFFIXES)}). Received: {images}, "
             "which holds none. Choose the folder that does."
         )
     require_image_range(files, image_range)
@@ -196,7 +208,7 @@ def find_classes(predictor: Predictor) -> Classes:
     if names is not None and count not in (None, len(names)):
         raise UserError(
             f"`model` must name each of its {count} classes, or none. Received: {predictor.name} "
-            f"with {len(names)} names in it. Export it again with --labels FILE."
+            f"with {len(names)} names in it. Export it again with labels=FILE (--labels FILE)."
         )
     record = predictor.record
     known = [camvid.CLASSES] if record is None else [run_classes(record), camvid.CLASSES]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -53,7 +54,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: str | Path | Predictor,
+    model: str | Path | keras.Model | Predictor,
     samples: Samples,
     *,
     batch_size: int = 1,
@@ -65,7 +66,8 @@ def evaluate(
     """Scores a model. Void is left out, labels are never resized.
 
     Args:
-        model: a run folder, a `.keras` or `.tflite` file, "weights:NAME", or an open one.
+        model: a run folder, a `.keras` or `.tflite` file, "weights:NAME", a `keras.Model`, or an
+            open one.
         samples: the images and labels to score on.
         batch_size: images at once, where they are of one size.
         size: `(height, width)` in pixels that images are resized to for the model, or "own"; the
@@ -78,7 +80,7 @@ def evaluate(
     Raises:
         UserError: another number of classes, a size the model cannot take.
     """
-    predictor = model if isinstance(model, Predictor) else open_predictor(model)
+    predictor = open_predictor(model)
     ids = len(samples.classes)
     predictor.check_classes(ids)
     require_same_order(predictor.record, samples.classes, samples.source)

@@ -79,7 +79,11 @@ def verify(
     failures = rules.op_failures(graph, delegate_ops.OPS if unpool == "custom" else ())
     # No runtime here has kernels for other custom ops: the file cannot be run.
     if failures:
-        way = " Check it with --unpool custom." if delegate_pairs.find(graph) else ""
+        way = (
+            ' Check it with unpool="custom" (--unpool custom).'
+            if delegate_pairs.find(graph)
+            else ""
+        )
         raise UserError(f"`tflite` must have builtin ops only. Received: {failures[0]}.{way}")
     said = metadata.read(content, str(path))
     failures += rules.input_failures(graph)
