@@ -100,6 +100,7 @@ def test_keras_alone_loads_every_class(folder):
         assert set(kinds) <= loaded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", list(ORDERS)[1:])
 def test_any_order_of_imports_loads(order, folder):
     code = "import json, sys; keras.saving.load_model(sys.argv[1]); print(json.dumps('loaded'))"
@@ -124,6 +125,7 @@ print(json.dumps([before[0], int(model.optimizer.iterations), logs["loss"], any(
     assert 0 < loss < 100 and changed and rate == "Warmup"
 
 
+@pytest.mark.slow
 def test_our_load_model_takes_every_form_and_compiles_if_asked(folder):
     code = """
 import json, sys, segnet_tf
@@ -172,8 +174,11 @@ print(json.dumps(kinds))
     "imports",
     [
         "import segnet_tf; segnet_lite = segnet_tf.models.segnet_lite",
-        "import segnet_tf.models.architectures.segnet_lite\n"
-        "from segnet_tf.models import segnet_lite",
+        pytest.param(
+            "import segnet_tf.models.architectures.segnet_lite\n"
+            "from segnet_tf.models import segnet_lite",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_an_architecture_is_a_function_in_any_order(imports):
@@ -184,7 +189,11 @@ def test_an_architecture_is_a_function_in_any_order(imports):
 
 @pytest.mark.parametrize(
     "imports",
-    ["import segnet_tf", "import segnet_tf.export.options", "import segnet_tf.export.exporter"],
+    [
+        pytest.param("import segnet_tf", marks=pytest.mark.slow),
+        pytest.param("import segnet_tf.export.options", marks=pytest.mark.slow),
+        "import segnet_tf.export.exporter",
+    ],
 )
 def test_export_is_the_package_and_the_function(imports):
     code = f"""
@@ -228,6 +237,7 @@ print(json.dumps([names, doc, light, shown.getvalue()]))
         assert "calibration_images=64" in text and "calibration_images: how many" in text
 
 
+@pytest.mark.slow
 def test_a_keras_that_cannot_be_imported_says_so_itself(tmp_path):
     (tmp_path / "keras.py").write_text("raise ImportError('a broken Keras')", "utf-8")
     code = """

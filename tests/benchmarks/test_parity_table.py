@@ -76,6 +76,7 @@ def test_a_refused_format_does_not_end_the_table(run, fast, capsys, monkeypatch)
     assert [line.split()[0] for line in lines if "every runtime" in line] == ["float32", "dynamic"]
 
 
+@pytest.mark.slow
 def test_drawn_scenes_without_data(network, fast, tmp_path, capsys):
     """A bare file says nothing of its data."""
     network.save(tmp_path / "bare.keras")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import subprocess
@@ -51,6 +52,7 @@ ON_THE_PATH = ("benchmarks", "tests/support")
 CONVERTERS = ("ai_edge_litert", "tensorflow_model_optimization", "tf_keras", "flatbuffers")
 
 
+@functools.cache
 def imported(source: str, module: str, is_package: bool = False) -> set[str]:
     """Dotted names that a source imports, also inside functions; relative ones made absolute.
 
@@ -70,6 +72,7 @@ def imported(source: str, module: str, is_package: bool = False) -> set[str]:
     return names
 
 
+@functools.cache
 def strings(source: str) -> set[str]:
     """What a source has between quotes."""
     nodes = ast.walk(ast.parse(source))

@@ -115,6 +115,7 @@ def test_a_reports_ranges_give_the_same_file_without_images(
     assert (answers[0] == answers[1]).all()
 
 
+@pytest.mark.slow
 def test_float32_by_default_goes_next_to_the_model(run, tmp_path, fast, capsys):
     """And a .keras file that says nothing of its training is compared on synthetic scenes."""
     model = tmp_path / "net.keras"
@@ -126,6 +127,7 @@ def test_float32_by_default_goes_next_to_the_model(run, tmp_path, fast, capsys):
     assert "mean IoU" not in said and "agreement" in said
 
 
+@pytest.mark.slow
 def test_a_runs_file_goes_into_its_folder(run, tmp_path, fast):
     copy = shutil.copytree(run, tmp_path / "copy")
     path, report = exporter.export(
@@ -138,6 +140,7 @@ def test_a_runs_file_goes_into_its_folder(run, tmp_path, fast):
     assert report.failures == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["probabilities", "labels"])
 def test_other_outputs_pass_their_own_checks(run, tmp_path, fast, kind):
     path, report = exporter.export(
@@ -200,6 +203,7 @@ def test_a_failed_check_raises_with_the_report(run, tmp_path, fast):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_overwrite_replaces_both_files(run, tmp_path, fast):
     output, report = tmp_path / "f.tflite", tmp_path / "r.json"
     output.write_text("old")

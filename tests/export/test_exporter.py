@@ -45,6 +45,7 @@ def test_a_model_in_memory_has_no_name_for_its_file(network, tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_fields_come_before_the_options(network, tmp_path, fast):
     options = ExportOptions("float32", output=tmp_path / "one.tflite")
     _, report = exporter.export(network, options, format="float16")
@@ -74,6 +75,7 @@ def test_bad_options_are_refused_before_the_model_is_looked_at():
         exporter.export("nowhere", format="float32", io="int8")
 
 
+@pytest.mark.slow
 def test_the_report_shows_what_debugging_found(network, tmp_path, fast):
     ranges = tmp_path / "ranges.json"
     measured = calibration.measure_ranges(network, tiny_models.images())
@@ -130,6 +132,7 @@ def test_labels_in_memory_are_scored_on(network, tmp_path, fast):
     assert 0.5 < scores["tflite_mean_iou"] < 1.0  # int8 gives a few pixels another class
 
 
+@pytest.mark.slow
 def test_samples_are_data_too(network, tmp_path, fast):
     samples = synthetic.samples("test", size=tiny_models.SIZE, count=3)
     report = exported(network, tmp_path, samples, limit=2)

@@ -93,6 +93,7 @@ def test_a_file_of_another_models_weights_fails(files, run, fast, capsys, tmp_pa
     assert len(report["failures"]) == 1
 
 
+@pytest.mark.slow
 def test_a_file_of_another_architecture_fails(files, network, fast):
     deeper = tiny_models.build("segnet_mini", 11)
     report = verifier.verify(files / "int8.tflite", deeper, scenes(1))
@@ -142,6 +143,7 @@ def test_a_tampered_weight_costs_score_or_pixels(files, network, contents, fast)
     assert any("of pixels agree with Keras" in failure for failure in report.failures)
 
 
+@pytest.mark.slow
 def test_the_drop_is_in_points(files, run, fast, capsys):
     arguments = ["--tflite", files / "int8.tflite", "--model", run, "--limit", 1]
     assert command(*arguments, "--max-drop", 100) == 0

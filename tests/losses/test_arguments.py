@@ -30,6 +30,7 @@ def test_numbers_of_numpy_can_be_saved():
         assert json.loads(json.dumps(loss.get_config()))["num_classes"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_fit_takes_labels_with_an_axis_of_channels_and_weights_of_images(channels):
     crossentropy = losses.BinaryCrossentropy() if channels == 1 else losses.MaskedCrossentropy()

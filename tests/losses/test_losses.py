@@ -181,6 +181,7 @@ def test_config_gives_the_same_loss(name):
     assert float(again(labels, logits)) == float(loss(labels, logits))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 @pytest.mark.parametrize("name", ["weighted, smoothed", "binary", "dice", "sum"])
 def test_compiled_model_loads_with_nothing_passed_in(name, policy, tmp_path):

@@ -153,6 +153,7 @@ def test_one_logit():
     assert 0 < expected < 1 and float(metric.result()) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_unknown_sizes_in_a_graph():
     metric = BoundaryF1(3, 0.04)
     signature = [tf.TensorSpec([None] * 3, tf.uint8), tf.TensorSpec([None] * 3 + [3], tf.float32)]
@@ -176,6 +177,7 @@ def test_tolerance_rounds_up(size, tolerance, pixels):
     assert int(tolerance_in_pixels(tf.constant(size), tolerance)) == pixels
 
 
+@pytest.mark.slow
 def test_in_compile_and_after_loading(tmp_path):
     convolution = keras.layers.Conv2D(3, 3, padding="same")
     model = keras.Sequential([keras.Input((None, None, 3)), convolution])

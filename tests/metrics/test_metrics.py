@@ -143,6 +143,7 @@ def test_half_precision_logits_and_the_first_of_equals(dtype):
     assert metric.result().dtype == tf.float32 and float(metric.result()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 def test_in_compile_and_after_loading(policy, tmp_path):
     before = keras.config.dtype_policy()

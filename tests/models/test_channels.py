@@ -63,6 +63,7 @@ def test_imagenet_weights_need_rgb(name):
         models.build(name, 2, (64, 64, 1), weights="imagenet")
 
 
+@pytest.mark.slow
 def test_channels_first_in_keras_json_is_one_line(tmp_path):
     settings = {"image_data_format": "channels_first", "backend": "tensorflow"}
     (tmp_path / "keras.json").write_text(json.dumps(settings))

@@ -71,6 +71,7 @@ def test_segnet_basic_normalizes_as_caffe_does():
     np.testing.assert_allclose(model.get_layer("normalization")(x), wanted, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.NAMES)
 @pytest.mark.parametrize(
     ("size", "num_classes"),

@@ -24,6 +24,7 @@ def test_depth_is_the_number_of_poolings(name):
         row.function(2, (side - 1, side, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.NAMES)
 def test_the_public_function_is_what_build_calls(name):
     function = getattr(models, name)

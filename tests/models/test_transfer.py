@@ -33,6 +33,7 @@ def test_camvid_weights_for_grey_images(capsys):
     assert capsys.readouterr().out.endswith("fresh: encoder1_conv1\n")
 
 
+@pytest.mark.slow
 def test_all_of_them_need_no_word(capsys):
     path = shipped.path("segnet_mini_camvid")
     model = models.build("segnet_mini", 11, (64, 64, 3), weights=path)
@@ -43,6 +44,7 @@ def test_all_of_them_need_no_word(capsys):
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.slow
 def test_nothing_that_fits_is_one_line(tmp_path):
     models.build("segnet_mini", 3, (32, 32, 3), widths=NARROW).save(tmp_path / "m.keras")
     with pytest.raises(UserError, match="shares none") as error:

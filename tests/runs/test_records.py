@@ -90,6 +90,7 @@ def test_classes_in_another_order_are_other_ids(names, is_refused):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_every_step_that_opens_data_compares_the_order(tmp_path, monkeypatch):
     """Swapped classes would be scored, exported and trained on as each other, without a word."""
     monkeypatch.setattr(models, "build", tiny_run.build)

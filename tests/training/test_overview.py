@@ -67,6 +67,7 @@ def test_a_run_says_what_it_will_do(data, tmp_path, capsys):
     assert "segnet_mini, 143 parameters" in again and "sky 25.0 %" not in again
 
 
+@pytest.mark.slow
 def test_much_void_is_a_warning(data, tmp_path, capsys):
     for path in (data / "masks" / "train").iterdir():
         data_trees.mask(path, [[0, 1, 2, 255] + [255] * 4] * 4)
@@ -74,6 +75,7 @@ def test_much_void_is_a_warning(data, tmp_path, capsys):
     assert "62.5 % of the pixels of train are void" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_long_list_of_classes_is_wrapped(tmp_path, capsys):
     train(tiny_run.config(epochs=1), tmp_path / "run")
     lines = capsys.readouterr().out.split("epoch 1/1")[0].splitlines()

@@ -57,6 +57,7 @@ def test_what_is_trained_in(asked, gpu, has_bfloat16, resolved, said, monkeypatc
     assert said in output and output.count("\n") == bool(said)
 
 
+@pytest.mark.slow
 def test_a_run_keeps_what_it_began_with(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(models, "build", tiny_run.build)
     tiny_run.without_pictures(monkeypatch)

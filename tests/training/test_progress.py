@@ -67,6 +67,7 @@ def test_a_log_says_something_before_the_first_epoch_ends(tmp_path, tiny, capsys
     assert "epoch 1/1: 1 of 2 steps, loss" in said and "\r" not in said
 
 
+@pytest.mark.slow
 def test_an_error_starts_a_line_of_its_own(tmp_path, tiny, monkeypatch):
     err = Terminal()
     monkeypatch.setattr("sys.stderr", err)

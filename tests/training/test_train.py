@@ -67,6 +67,7 @@ def test_run_folder(tmp_path, capsys):
         train(tiny_run.config(), run)
 
 
+@pytest.mark.slow
 def test_overwrite_leaves_other_files(tmp_path, no_pictures):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="new or empty"):
@@ -122,6 +123,7 @@ def test_initial_weights_and_average(tmp_path, no_pictures):
     assert not np.array_equal(raw[kernel], best[kernel])
 
 
+@pytest.mark.slow
 def test_weights_of_other_classes_start_all_but_the_last_layer(tmp_path, no_pictures, capsys):
     other = tiny_run.build("x", 5)
     other.save(tmp_path / "other.keras")
@@ -175,6 +177,7 @@ def test_two_classes_with_one_logit(tmp_path, no_pictures):
     assert summary["mean_iou"] > 0.95
 
 
+@pytest.mark.slow
 def test_mixed_precision_leaves_a_float32_file(tmp_path, no_pictures):
     train(tiny_run.config(epochs=1, mixed_precision="bfloat16"), tmp_path / "run")
     best = keras.models.load_model(tmp_path / "run" / "best.keras")

@@ -94,6 +94,7 @@ def assert_zeros(stored, model):
     assert all(here >= there for (_, here), (_, there) in zip(found, wanted, strict=True))
 
 
+@pytest.mark.slow
 def test_training_for_int8_leaves_the_zeros(pruned, how):
     model, ranges = qat.train(pruned, ranges_of(pruned), how, epochs=1, keep_zeros=True)
     assert compress.zeros_share(model) == compress.zeros_share(pruned)
@@ -102,6 +103,7 @@ def test_training_for_int8_leaves_the_zeros(pruned, how):
     )
 
 
+@pytest.mark.slow
 def test_a_clustered_filter_has_that_many_values(network, how):
     model = compress.cluster(network, how, clusters=6, epochs=1)
     assert [len(np.unique(kernel)) for kernel in kernels_of(model)] == [6] * 5

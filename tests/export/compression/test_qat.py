@@ -32,6 +32,7 @@ def how(network):
     return dataclasses.replace(found, config=dataclasses.replace(found.config, batch_size=4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [tiny_models.two_stages, mobile_model.build])
 def test_the_network_computes_what_the_file_computes(build):
     """Depthwise filters, ReLU6, Add and Concatenate too: where the file rounds, it rounds."""
@@ -59,6 +60,7 @@ def trained(network, how):
     return ranges, *qat.train(network, ranges, dataclasses.replace(how, config=config), epochs=2)
 
 
+@pytest.mark.slow
 def test_training_changes_weights_and_ranges(network, trained):
     before, model, after = trained
     changed = {

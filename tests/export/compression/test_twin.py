@@ -25,6 +25,7 @@ def assert_same_answers(model, size=tiny_models.SIZE):
     return copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -10,7 +10,7 @@ import tiny_models
 from segnet_tf.export.checks import rules
 from segnet_tf.export.conversion import calibration, convert
 from segnet_tf.export.runtimes import cpu, registry
-from segnet_tf.export.tflite_file import flatbuffer, formats
+from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.layers import MaxPoolingWithArgmax2D
 from segnet_tf.models import blocks
 
@@ -64,6 +64,7 @@ def pools_of(model):
     return sum(isinstance(layer, MaxPoolingWithArgmax2D) for layer in model.layers)
 
 
+@pytest.mark.slow
 def test_float32_logits_are_keras(network):
     model, size = network
     content = convert.convert(model, size)
@@ -101,6 +102,7 @@ def test_int8_is_int8_all_through_with_exact_masks(network):
     assert np.corrcoef(got.ravel(), wanted.ravel())[0, 1] > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "normalization", [name for name in blocks.NORMALIZATIONS if name != "signed"]
 )
@@ -114,6 +116,7 @@ def test_every_other_normalization_is_exact_in_float32_and_near_in_int8(normaliz
     assert np.corrcoef(answer(content, image).ravel(), wanted.ravel())[0, 1] > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("io", ["float32", "uint8", "int8"])
 def test_input_and_output_types_change_nothing_inside(small, small_ranges, io):
     content = convert.convert(small, tiny_models.SIZE, format="int8", ranges=small_ranges, io=io)
@@ -156,52 +159,6 @@ def test_normalization_rounds_nothing(small, small_ranges, kernels):
     shown = flatbuffer.with_outputs(content, [normalized.index])
     values = registry.get(kernels).run(shown, [image]).outputs[0][1]
     np.testing.assert_array_equal(values, image / 128 - 1)
-
-
-@pytest.mark.parametrize(
-    ("channels", "int8"),
-    [
-        pytest.param(1, True, id="1-int8"),
-        pytest.param(5, False, id="5-float32"),
-        pytest.param(1, False, id="1-float32", marks=pytest.mark.slow),
-        pytest.param(5, True, id="5-int8", marks=pytest.mark.slow),
-    ],
-)
-def test_output_kinds(channels, int8):
-    model = tiny_models.two_stages(channels)
-    ranges = ranges_of(model) if int8 else None
-    image = tiny_models.images(seed=5)[0]
-    answers = {}
-    for kind in formats.OUTPUT_KINDS:
-        content = convert.convert(
-            model,
-            tiny_models.SIZE,
-            format="int8" if int8 else "float32",
-            ranges=ranges,
-            output_kind=kind,
-        )
-        graph = flatbuffer.read(content)
-        if int8:
-            assert rules.int8_failures(graph) == []
-        assert rules.partition_failures(cpu.partitions(content)) == []
-        answers[kind] = answer(content, image)
-        dtype = "int32" if kind == "labels" else "float32"
-        assert graph.tensors[graph.outputs[0]].dtype == dtype
-    logits = answers["logits"]
-    assert logits.shape == (1, *tiny_models.SIZE, channels)
-    if not int8:
-        assert_close(logits, model(image).numpy(), 1e-4)
-    if channels == 1:
-        probabilities = 1 / (1 + np.exp(-logits))
-        labels = logits[..., 0] > 0
-    else:
-        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        probabilities = powers / powers.sum(axis=-1, keepdims=True)
-        labels = logits.argmax(axis=-1)
-    # An int8 probability has a step of 1/256.
-    np.testing.assert_allclose(answers["probabilities"], probabilities, atol=0.01 if int8 else 1e-5)
-    assert answers["labels"].dtype == np.int32
-    np.testing.assert_array_equal(answers["labels"], labels)
 
 
 def test_a_label_map_stays_int32_under_any_io(small, small_ranges):

@@ -18,6 +18,7 @@ def small():
     return tiny_models.two_stages()
 
 
+@pytest.mark.slow
 def test_lrn_goes_into_a_float_file_only():
     """TFLite has no int8 form of it: one line that says which layer, and what to do."""
     model = tiny_models.build("segnet_basic")

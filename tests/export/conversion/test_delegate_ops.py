@@ -193,7 +193,7 @@ def test_missing_pair_is_a_failure(custom, network, tmp_path, fast):
 
 @pytest.mark.parametrize("format", ["dynamic", "int8"])
 def test_int8_is_refused_with_the_reason(network, format):
-    words = f"^`unpool` custom must .* in float only. Received: --{format}"
+    words = f"^`unpool=.custom.` .* in float only. Received: format=.{format}"
     with pytest.raises(UserError, match=words):
         convert.convert(network, tiny_models.SIZE, format, unpool="custom", ranges={})
 

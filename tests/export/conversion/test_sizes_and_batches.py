@@ -52,6 +52,7 @@ def test_each_size_gets_a_file_and_a_report_named_after_it(any_size, tmp_path, f
         assert f"wrote {path}" in said
 
 
+@pytest.mark.slow
 def test_default_names_have_the_size_too(any_size, tmp_path, fast):
     model = tmp_path / "net.keras"
     model.write_bytes(any_size.read_bytes())

@@ -44,6 +44,7 @@ def test_the_same_model_gives_the_same_bytes(float_file, named):
     assert metadata.attach(float_file, "logits", NAMES) == named
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["float_file", "int8_file"])
 def test_the_model_is_the_same(request, file, images):
     bare = request.getfixturevalue(file)
@@ -190,6 +191,7 @@ def test_the_exporter_puts_them_in(run, tmp_path, fast, capsys):
     assert "metadata     for MediaPipe; Sky, Building, Pole" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("io_type", "zero"), [("uint8", 0), pytest.param("int8", -128, marks=pytest.mark.slow)]
 )
