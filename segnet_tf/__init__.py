@@ -36,9 +36,11 @@ if TYPE_CHECKING:
         schedules,
         training,
     )
-    from segnet_tf.export.exporter import export
+    from segnet_tf.export import Package
     from segnet_tf.inference.predictors import predict
     from segnet_tf.runs.checkpoints import load_model
+
+    export: Package
 
 __all__ = [
     "__version__",

@@ -89,4 +89,15 @@ def _parameters() -> list[inspect.Parameter]:
     return [model, options, *(each.replace(kind=each.KEYWORD_ONLY) for each in fields)]
 
 
+if TYPE_CHECKING:
+    # What type checkers take `segnet_tf.export` for: the call, and the names above. Their own
+    # class, because in that of the call they would hide the types of its arguments.
+    class Package(_CallableModule):
+        CheckFailed = CheckFailed
+        Compression = Compression
+        ExportOptions = ExportOptions
+        Report = Report
+        verify = staticmethod(verify)
+
+
 sys.modules[__name__].__class__ = _CallableModule

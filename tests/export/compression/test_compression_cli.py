@@ -64,7 +64,7 @@ def test_without_training_data_it_is_one_line(run, tmp_path, capsys, option):
     model = tmp_path / "net.keras"
     shutil.copy(run / "best.keras", model)
     error = refused(capsys, "--int8", *option, "--model", model)
-    assert "`data` must be given for `compression`" in error and "--data DIR" in error
+    assert "`data` must be given for" in error and "--data DIR" in error
     assert [path.name for path in tmp_path.iterdir()] == ["net.keras"]
 
 
