@@ -151,6 +151,7 @@ print(json.dumps([*seen, sorted({"tensorflow", "keras", "numpy"} & set(sys.modul
     assert can_be_called and name == "segnet_tf.export"
 
 
+@pytest.mark.slow
 def test_every_name_can_be_had():
     code = """
 import json, segnet_tf
@@ -219,6 +220,7 @@ print(json.dumps([said, package is segnet_tf.export]))
     assert still
 
 
+@pytest.mark.slow
 def test_help_and_completion_show_the_arguments_of_export():
     code = """
 import contextlib, inspect, io, json, sys, segnet_tf

@@ -38,6 +38,7 @@ print(json.dumps([seen, heavy, found]))
         assert "module" not in found[room].values()
 
 
+@pytest.mark.slow
 def test_a_room_keeps_its_names_in_any_order_of_imports():
     """Python puts a module into its package when it is imported: it must not hide a function."""
     code = """
@@ -88,6 +89,7 @@ print(json.dumps([scores["mean_iou"], again["mean_iou"], record["num_classes"]])
     assert (tmp_path / "packed.keras").is_file() and (tmp_path / "masks/legend.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_model_of_ones_own_becomes_an_int8_file_on_ones_own_images(tmp_path):
     code = """
 import json, pathlib, sys, keras, numpy as np, segnet_tf

@@ -72,6 +72,7 @@ def test_transposed_keeps_sizes_and_channels(model):
             assert layer.output.shape[1] == 2 * layer.input.shape[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["float32", "int8"])
 def test_one_file_has_masks_and_the_others_have_none(model, format):
     graphs = {

@@ -124,6 +124,7 @@ def test_int8_is_measured_on_images_in_memory(network, tmp_path, fast):
     assert report.facts["metadata"]["labels"] is None  # arrays have no names
 
 
+@pytest.mark.slow
 def test_labels_in_memory_are_scored_on(network, tmp_path, fast):
     truth = network.predict(IMAGES, verbose=0).argmax(-1)
     pairs = tf.data.Dataset.from_tensor_slices((IMAGES, truth)).batch(3).repeat()

@@ -51,6 +51,7 @@ def test_every_command_turns_on_onednn_before_the_import(command, tmp_path):
     assert (tmp_path / "seen").read_text().split()[0] == str(ON_X86)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(ON_X86 is None, reason="TensorFlow has oneDNN on x86-64 only")
 @pytest.mark.parametrize(("set_by_user", "is_on"), [(None, True), ("0", False)])
 def test_tensorflow_takes_it_and_a_user_s_choice_is_kept(set_by_user, is_on):

@@ -76,6 +76,7 @@ def test_training_changes_weights_and_ranges(network, trained):
         assert (after[name][0] == 0) == (before[name][0] == 0)
 
 
+@pytest.mark.slow
 def test_the_file_has_the_learned_ranges(trained):
     _, model, ranges = trained
     file = flatbuffer.read(convert.convert(model, tiny_models.SIZE, format="int8", ranges=ranges))
@@ -172,7 +173,7 @@ def test_without_a_record_the_usual_recipe_is_taken(network, run):
     assert bare.config.crop == tiny_models.SIZE and bare.samples.split == "train"
     own = finetune.recipe(sources.open_source(str(run)), None, seed=5)
     assert own.class_weights is None and own.config.batch_size == 2 and own.config.seed == 5
-    with pytest.raises(UserError, match="`data` must be given for --qat"):
+    with pytest.raises(UserError, match="`data` must be given for `compression`"):
         finetune.recipe(sources.Source("net", network, None), None, seed=0)
 
 

@@ -190,7 +190,7 @@ def test_calibration_asks_for_the_training_split_only(model):
             return scenes(2)
 
     options = ExportOptions("int8", data="DIR", calibration_images=2)
-    found = exporter._ranges(options, Source("net", model, None), SIZE)
+    found, _ = exporter._ranges(options, Source("net", model, None), "DIR", SIZE)
     assert asked == [("DIR", "train")]
     images = calibration.calibration_images(scenes(2), 2, SIZE)
     assert found == calibration.measure_ranges(model, images)

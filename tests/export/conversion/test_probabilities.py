@@ -91,6 +91,7 @@ def test_what_cannot_be_is_one_line(bases, tmp_path):
     np.testing.assert_allclose(found, model(image).numpy(), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_export_says_what_it_gives(bases, tmp_path, fast):
     for kind, said in (("logits", "sigmoid"), ("probabilities", "none")):
         path, report = exporter.export(

@@ -184,6 +184,7 @@ def test_labels_that_do_not_fit_are_one_line(run, tmp_path, capsys, name, text, 
     assert not output.exists()
 
 
+@pytest.mark.slow
 def test_the_exporter_puts_them_in(run, tmp_path, fast, capsys):
     output = tmp_path / "f.tflite"
     assert main(["export", "--float32", "--model", str(run), "--output", str(output)]) == 0
