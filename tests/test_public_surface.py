@@ -107,6 +107,7 @@ def test_any_order_of_imports_loads(order, folder):
     assert fresh(f"{ORDERS[order]}\n{code}", folder / "all.keras") == "loaded"
 
 
+@pytest.mark.slow
 def test_last_of_a_run_loads_and_trains_on(folder):
     code = """
 import json, sys, numpy
@@ -171,6 +172,7 @@ print(json.dumps(kinds))
     assert kinds["models"] == "module" and kinds["starred"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "imports",
     [

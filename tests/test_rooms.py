@@ -16,6 +16,7 @@ ROOMS = {
 }
 
 
+@pytest.mark.slow
 def test_a_room_shows_its_names_at_once_and_imports_nothing():
     code = """
 import json, sys, segnet_tf

@@ -87,6 +87,7 @@ def test_drawn_scenes_without_data(network, fast, tmp_path, capsys):
     assert lines[-1].startswith("float32  xnnpack") and "99.99 %: yes" in lines[-1]
 
 
+@pytest.mark.slow
 def test_a_row_in_the_registry_is_all_that_a_runtime_needs(
     network, fast, tmp_path, capsys, monkeypatch
 ):

@@ -146,6 +146,7 @@ def test_the_version_is_the_package_s(capsys):
     assert capsys.readouterr().out == f"segnet-tf {metadata.version('segnet_tf')}\n"
 
 
+@pytest.mark.slow
 def test_an_error_is_the_only_line_of_a_real_process(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "segnet_tf", "evaluate", "--model", "x", "--data", "synthetic"],

@@ -96,6 +96,7 @@ def test_the_report_says_what_was_promised(exported):
         assert word in done.stdout
 
 
+@pytest.mark.slow
 def test_a_reports_ranges_give_the_same_file_without_images(
     exported, run, tmp_path, fast, monkeypatch
 ):
@@ -232,6 +233,7 @@ def test_the_shipped_ranges_were_measured_on_these_weights(name):
     assert ranges["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_without_a_model_the_last_demo_is_taken_or_shipped_weights(run, monkeypatch, tmp_path):
     monkeypatch.setattr(sources, "DEMO", run)
     assert sources.open_source(None).name == str(run)

@@ -118,6 +118,7 @@ def test_commands(project, capsys):
     assert Image.open(folder / "out" / "0_overlay.png").mode == "RGB"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["float32", "int8", "float16"])
 def test_export(project, fast, format):
     folder, channels = project

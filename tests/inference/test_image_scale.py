@@ -201,6 +201,7 @@ def test_many_sizes_are_told_of_in_few_lines(run, tmp_path, capsys):
     assert len(lines) == 4 and "other sizes likewise" in lines[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["config", "data"])
 def test_older_runs_are_known_by_their_configuration_or_data(run, photo, where, tmp_path):
     record = record_of(4, SMALL)

@@ -54,6 +54,7 @@ def test_predict(end, flip):
     np.testing.assert_array_equal(found, wanted(images, channels))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["softmax", "sigmoid", "sigmoid in a Lambda"])
 def test_predict_with_a_file_that_keras_made(end, tmp_path):
     channels, make = ENDS[end]

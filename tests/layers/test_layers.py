@@ -149,6 +149,7 @@ def test_config_mirrors_the_constructor():
     assert MaxUnpooling2D.from_config(unpool.get_config()).output_size == (5, 7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
 def test_dynamic_sizes_train_with_fit(policy):
     inputs = keras.Input((None, None, 3))

@@ -167,6 +167,7 @@ def test_config_of_before_there_was_a_reduction_means_the_mean():
     assert loss.reduction == "sum_over_batch_size"
 
 
+@pytest.mark.slow
 def test_fit_takes_a_weight_an_image():
     labels, _ = sample(3)
     images = np.random.default_rng(0).random((*SHAPE, 3), np.float32)

@@ -16,6 +16,7 @@ from segnet_tf.errors import UserError
 from segnet_tf.models import blocks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.NAMES)
 @pytest.mark.parametrize("channels", [1, 4])
 def test_any_number_of_channels(name, channels):

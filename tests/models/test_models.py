@@ -100,6 +100,7 @@ def test_mini_has_five_stages_of_its_widths():
     assert 0.44e6 < model.count_params() < 0.46e6
 
 
+@pytest.mark.slow
 def test_imagenet_weights_are_vgg16s(tmp_path):
     vgg16 = keras.applications.VGG16(include_top=False, weights=None)
     path = tmp_path / "vgg16_notop.h5"

@@ -12,6 +12,7 @@ from segnet_tf.errors import UserError
 from segnet_tf.layers import MaxPoolingWithArgmax2D
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.NAMES)
 def test_depth_is_the_number_of_poolings(name):
     row = models.ARCHITECTURES[name]

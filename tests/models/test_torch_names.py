@@ -29,6 +29,7 @@ def segnet(**options):
     return models.build("segnet", NARROW_CLASSES, (32, 32, 3), widths=NARROW_WIDTHS, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "model.", "_orig_mod.module.net."])
 @pytest.mark.parametrize("under", [(), ("state_dict",), ("model",), ("checkpoint", "nothing")])
 def test_prefixes_and_containers(state_dict, prefix, under):

@@ -15,6 +15,7 @@ from segnet_tf.runs.checkpoints import load_model
 NARROW = (4, 4, 4, 4, 4)
 
 
+@pytest.mark.slow
 def test_camvid_weights_for_other_classes(capsys):
     model = models.build("segnet_mini", 5, (64, 64, 3), weights="camvid")
     source = load_model("weights:segnet_mini_camvid")

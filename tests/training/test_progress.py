@@ -43,6 +43,7 @@ def test_a_line_of_an_epoch_fits_80_columns(monkeypatch):
     assert "loss 1.000  mIoU 50.00  ETA" in stream.getvalue()
 
 
+@pytest.mark.slow
 def test_a_terminal_sees_the_steps_and_keeps_the_epochs(tmp_path, tiny, monkeypatch):
     out, err = Terminal(), Terminal()
     monkeypatch.setattr("sys.stdout", out)
@@ -61,6 +62,7 @@ def test_a_terminal_sees_the_steps_and_keeps_the_epochs(tmp_path, tiny, monkeypa
     assert [line.partition("  ")[0] for line in epochs] == ["epoch 1/2", "epoch 2/2"]
 
 
+@pytest.mark.slow
 def test_a_log_says_something_before_the_first_epoch_ends(tmp_path, tiny, capsys):
     train(tiny_run.config(epochs=1), tmp_path / "run")
     said = capsys.readouterr().err

@@ -96,6 +96,7 @@ def test_cut_within_an_epoch(variant, whole, tmp_path, monkeypatch):
     assert scores["per_class_iou"] == expected["per_class_iou"]
 
 
+@pytest.mark.slow
 def test_best_is_not_the_last_only(whole):
     # Otherwise the comparisons of best.keras above would not notice a wrong best score.
     rows = epoch_log.read_log(whole("adamw") / "log.csv")

@@ -94,6 +94,7 @@ def kinds(content):
     return {name: names.count(name) for name in names}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", cpu.KERNELS)
 def test_kernels_round_what_is_exact(int8_file, images, runtime):
     errors = int8_kernels.op_errors(int8_file, runtime, images[0])

@@ -45,6 +45,7 @@ def test_mobile_layers_are_in_it():
     assert {"stem_relu", "depth_relu", "add", "concat", "context_conv", "classifier"} <= set(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", ["encoder1_relu1", "encoder2_relu1", "decoder1_relu1"])
 def test_a_spoilt_range_is_found(model, ranges, layer):
     """A range that cuts off most of a layer's values: that layer adds by far the most."""

@@ -43,6 +43,7 @@ def kernels_of(model):
     return [weight for weight in model.get_weights() if weight.ndim == 4]
 
 
+@pytest.mark.slow
 def test_the_asked_share_of_the_weights_is_zero_and_each_filter_has_its_own(network, pruned):
     kernels = kernels_of(network)
     assert len(kernels) == 5 and compress.zeros_share(network) == 0

@@ -59,6 +59,7 @@ def test_a_wrong_combination_is_one_line(run, tmp_path, capsys, case):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", [["--qat", 1], ["--prune", 0.5], ["--cluster", 8]])
 def test_without_training_data_it_is_one_line(run, tmp_path, capsys, option):
     model = tmp_path / "net.keras"

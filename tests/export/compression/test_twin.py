@@ -47,6 +47,7 @@ def test_mobile_layers_have_a_twin():
     assert_same_answers(mobile_model.build())
 
 
+@pytest.mark.slow
 def test_a_model_of_any_size_has_a_twin():
     model = models.build("segnet_mini", 5, (None, None, 3), widths=(4,) * 5)
     assert_same_answers(model, (50, 70))

@@ -145,6 +145,7 @@ def test_every_pixel_value_has_a_code_of_its_own(small, small_ranges):
     assert (list(codes.scale), list(codes.zero_point)) == ([1.0], [-128])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernels", cpu.KERNELS)
 def test_normalization_rounds_nothing(small, small_ranges, kernels):
     """x / 128 - 1 leaves each code as it is, whatever range calibration saw."""
@@ -193,6 +194,7 @@ def test_a_model_of_any_size_is_exported_at_one():
     assert_close(answer(content, image), fixed(image).numpy(), 1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_a_model_trained_in_half_precision_is_exported_in_float32(small, policy):
     keras.config.set_dtype_policy(policy)

@@ -42,6 +42,7 @@ def kept_at_the_bottom(graph) -> set[int]:
     return {i for op in graph.ops[bottom + 1 :] for i in op.inputs} & made
 
 
+@pytest.mark.slow
 def test_every_op_comes_after_what_it_reads(pair):
     graph = flatbuffer.read(pair[1])
     computed = {tensor for op in graph.ops for tensor in op.outputs}

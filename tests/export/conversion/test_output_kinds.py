@@ -12,6 +12,7 @@ from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer, formats
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("channels", "int8"),
     [

@@ -38,6 +38,7 @@ def with_end(bases, end):
     return keras.Model(base.input, last(base.output))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["logits", "probabilities", "labels"])
 @pytest.mark.parametrize("end", ENDS)
 def test_float_files(bases, end, kind, tmp_path):
