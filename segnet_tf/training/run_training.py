@@ -79,8 +79,9 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
     start_from(config, model)
     for size in {config.crop or size_of(data.train), size_of(data.val)}:
         check_size(model, size, "crop" if size == config.crop else "data")
-    _empty_folder(folder)
+    # Before the old run is removed: the pass over the images finds damaged ones.
     sizes = data.survey.image_sizes
+    _empty_folder(folder)
     record = describe(config, data.train, data.val, data.num_classes, weights, sizes)
     write_json(folder / "config.json", record)
     print_overview(config, data, model, folder, data.survey)

@@ -204,3 +204,23 @@ def test_tensorboard_is_asked_for_before_the_run(tmp_path, monkeypatch):
 def test_nan_stops_the_run(tmp_path, no_pictures):
     with pytest.raises(UserError, match="`loss` must stay finite"):
         train(tiny_run.config(learning_rate=1e30, clip_norm=0.0, warmup=1.5), tmp_path / "run")
+
+
+def test_a_damaged_image_is_found_before_the_old_run_is_removed(tmp_path):
+    for split in ("train", "val"):
+        for folder in ("images", "masks"):
+            (tmp_path / "data" / folder / split).mkdir(parents=True)
+        for number in range(4):
+            for folder, mode in (("images", "RGB"), ("masks", "L")):
+                file = tmp_path / "data" / folder / split / f"{number}.png"
+                Image.new(mode, (32, 32)).save(file)
+    (tmp_path / "data" / "classes.txt").write_text("background\nroad\n")
+    damaged = tmp_path / "data" / "images" / "train" / "3.png"
+    damaged.write_bytes(damaged.read_bytes()[:40])
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "best.keras").write_bytes(b"hours of training")
+    config = tiny_run.config(data=str(tmp_path / "data"), size=None, class_weights="none")
+    with pytest.raises(UserError, match=r"3\.png"):
+        train(config, run, overwrite=True)
+    assert (run / "best.keras").read_bytes() == b"hours of training"
