@@ -34,7 +34,8 @@ class TrainConfig:
         model_options: further arguments of `segnet_tf.models.build`.
         num_classes: `None` for the number of classes of the data; 1 for one logit when
             the data has two classes (always so with `loss="binary"`).
-        train_split, val_split: names of splits; "train+val" joins two.
+        train_split, val_split: names of splits; "train+val" joins two, and "train/0006R0" has the
+            images of train whose file name begins with 0006R0.
         layout, val_share, split_seed, image_range: how to read the data, see
             `segnet_tf.data.open_samples`.
         size: `(height, width)` of synthetic scenes in pixels.
@@ -181,7 +182,7 @@ class TrainConfig:
             ) from error
 
 
-def read_config(name: str | Path) -> dict[str, Any]:
+def read_config(name: str | Path, recipes: Path = RECIPES) -> dict[str, Any]:
     """Reads a configuration: a `.toml` or `.json` file, or a file of `recipes` by its name.
 
     Raises:
@@ -189,9 +190,9 @@ def read_config(name: str | Path) -> dict[str, Any]:
     """
     path = Path(name)
     if not path.suffix and not path.is_file():
-        path = RECIPES / f"{name}.toml"
+        path = recipes / f"{name}.toml"
         if not path.is_file():
-            known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.toml")))
+            known = ", ".join(sorted(file.stem for file in recipes.glob("*.toml")))
             raise UserError(
                 f"`config` must be a .toml or .json file, or one of {known}. Received: {name}."
             )

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segnet_tf.cli import check_data, command, evaluate, export, pack, predict, train, verify
+from segnet_tf.cli import (
+    check_data,
+    command,
+    compare,
+    evaluate,
+    export,
+    pack,
+    predict,
+    train,
+    verify,
+)
 from segnet_tf.version import __version__
 
 # Name, what `segnet-tf --help` says of it, module.
@@ -15,6 +25,7 @@ COMMANDS: tuple[tuple[str, str, command.Command], ...] = (
     ("predict", "masks and overlays of images or video", predict),
     ("export", "a .tflite file of a model, checked", export),
     ("verify", "check a .tflite file against its model", verify),
+    ("compare", "networks trained and measured alike, in one table", compare),
     ("pack", "a model at half its size, to hand on", pack),
 )
 

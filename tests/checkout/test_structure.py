@@ -38,6 +38,7 @@ FLOORS = (
     ("segnet_tf.export.checks",),
     ("segnet_tf.export.compression",),
     ("segnet_tf.export",),
+    ("segnet_tf.comparison",),
     ("segnet_tf.cli",),
     # The package itself: what it offers lazily is of every room.
     ("segnet_tf",),
