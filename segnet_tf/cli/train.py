@@ -51,8 +51,12 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
 def _add_data(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--data", metavar="DIR", help="a folder, synthetic or synthetic:COUNT; required")
-    add("--train-split", metavar="NAME", help="split to train on, a+b for two (train)")
-    add("--val-split", metavar="NAME", help="split to validate on (val)")
+    add(
+        "--train-split",
+        metavar="NAME",
+        help="split to train on (train); a+b for two, a/PREFIX for its file names with that prefix",
+    )
+    add("--val-split", metavar="NAME", help="split to validate on (val), by the same rules")
     command.add_reading_options(group)
     add("--limit-train", type=int, metavar="N", help="train on N images at most")
     add("--limit-val", type=int, metavar="N", help="validate on N images at most")

@@ -32,6 +32,8 @@ def open_samples(
             for val and for test), or a folder in one of the layouts of `layouts.LAYOUTS`.
         split: "train", "val" or "test"; a folder may have others. A split that the folder calls
             "training", "valid" or "validation" is found by any of its names and keeps its own.
+            "SPLIT/PREFIX" has the images of a folder's SPLIT whose file name begins with PREFIX:
+            "train/0006R0" is one drive of CamVid.
         size: `(height, width)` of synthetic scenes in pixels; files keep their own size.
         limit: how many pairs to use at most, the first ones.
         layout: the name of the folder's layout; None finds out.
@@ -61,6 +63,11 @@ def open_samples(
 
 
 def _synthetic(name: str, split: str, size: tuple[int, int] | None) -> Samples:
+    if "/" in split:
+        raise UserError(
+            "`split` must be a name alone, with no slash, for synthetic scenes: they have no file "
+            f"names. Received: {split!r}. Write {split.partition('/')[0]}."
+        )
     count = None
     if ":" in name:
         text = name.split(":", 1)[1]

@@ -12,7 +12,7 @@ from segnet_tf.data.masks import read_mask, require_same_size
 from segnet_tf.data.meaning import Meaning, decide
 from segnet_tf.data.pairing import Files, Pairing
 from segnet_tf.data.samples import Pair, Samples, require_pairs
-from segnet_tf.data.splits import in_order, resolve, with_val
+from segnet_tf.data.splits import beginning_with, in_order, resolve, with_val
 from segnet_tf.errors import UserError
 
 
@@ -56,8 +56,17 @@ class FolderData:
         return in_order(self._listings)
 
     def pairing(self, split: str) -> Pairing:
-        """The files of a split, by one of its names."""
-        return self._listings[resolve(split, self.splits, self.directory)]()
+        """The files of a split, by one of its names, or those of "SPLIT/PREFIX"."""
+        return self._chosen(split)[1]
+
+    def _chosen(self, split: str) -> tuple[str, Pairing]:
+        """The data's own name of what is asked for, and its files."""
+        asked, slash, prefix = split.partition("/")
+        name = resolve(asked, self.splits, self.directory)
+        pairing = self._listings[name]()
+        if not slash:
+            return name, pairing
+        return f"{name}/{prefix}", beginning_with(prefix, pairing, name, self.directory)
 
     @cached_property
     def legend(self) -> ClassFile:
@@ -73,15 +82,14 @@ class FolderData:
         return decide(legend, [mask for _, mask in self._all_files()])
 
     def samples(self, split: str) -> Samples:
-        """The pairs of a split.
+        """The pairs of a split, or with "SPLIT/PREFIX" those whose file name begins with PREFIX.
 
         Raises:
             UserError: the split or the class file is missing, empty or wrong, an image or a mask
                 is alone, or masks or images can be read in two ways. Reading a pair raises it
                 for a damaged file, a mask of another size, or a value without meaning.
         """
-        name = resolve(split, self.splits, self.directory)
-        pairing = self._listings[name]()
+        name, pairing = self._chosen(split)
         read_as = partial(self._read_as, pairing.complete())
         samples = Samples(
             self.source, name, self.legend.classes, pairing.stems, partial(read_as, 3), read_as

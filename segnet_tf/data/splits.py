@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -18,6 +20,8 @@ SYNONYMS = {
     "test": ("test", "testing"),
 }
 VAL_SHARE = 0.2
+# How many beginnings of names an error lists.
+_SHOWN = 5
 Listing = Callable[[], Pairing]
 
 
@@ -61,6 +65,47 @@ def resolve(asked: str, found: Iterable[str], directory: Path) -> str:
         f"`split` must be one that is in {directory}: {', '.join(found) or 'none is'}. "
         f"Received: {asked!r}. {way_out}"
     )
+
+
+def beginning_with(prefix: str, pairing: Pairing, split: str, directory: Path) -> Pairing:
+    """The pairs of a split whose name begins with `prefix`: one drive of several, say.
+
+    The file name decides, in whatever folder it is. A prefix with a slash is compared with the
+    name below the folder of the split, as `Pairing.stems` has it: "ulm/" is all of the folder ulm.
+
+    Raises:
+        UserError: no name begins so.
+    """
+    wanted = unicodedata.normalize("NFC", prefix)
+    names = [stem if "/" in wanted else stem.rpartition("/")[2] for stem in pairing.stems]
+    chosen = [i for i, name in enumerate(names) if wanted and name.startswith(wanted)]
+    if names and not chosen:
+        raise UserError(
+            "`split` must have, behind the slash, the beginning of the name of at least one image "
+            f"in {split} of {directory}: {_beginnings(names)}. "
+            f"Received: {f'{split}/{prefix}'!r}. Write for example {split}/{_beginning(names[0])}."
+        )
+    return Pairing(
+        tuple(pairing.pairs[i] for i in chosen),
+        tuple(pairing.stems[i] for i in chosen),
+        pairing.problems,
+    )
+
+
+def _beginnings(names: Iterable[str]) -> str:
+    """How names begin, the commonest first: "0016E5 (204 images), 0006R0 (101 images)"."""
+    counts = Counter(map(_beginning, names))
+    shown = [
+        f"{text} ({count} image{'s' * (count > 1)})" for text, count in counts.most_common(_SHOWN)
+    ]
+    rest = len(counts) - len(shown)
+    return ", ".join(shown) + (f" and {rest} others" if rest else "")
+
+
+def _beginning(name: str) -> str:
+    """What stands before the first mark in a name: 0016E5 of 0016E5_07959, ulm of ulm/1."""
+    found = re.match(r"[^\W_]+/?", name)
+    return found[0] if found else name
 
 
 def with_val(

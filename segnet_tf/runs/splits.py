@@ -20,7 +20,10 @@ def open_split(
     limit: int | None = None,
     **reading: Any,
 ) -> Samples:
-    """Like `segnet_tf.data.open_samples`; the split "a+b" has the images of a, then those of b."""
+    """Like `segnet_tf.data.open_samples`; the split "a+b" has the images of a, then those of b.
+
+    "train/0001TP+train/0016E5" are two drives of three.
+    """
     parts = [open_samples(data, name, size=size, **reading) for name in split.split("+")]
     samples = parts[0] if len(parts) == 1 else _joined(parts, split)
     return samples if limit is None else samples.subset(limit)
@@ -42,7 +45,8 @@ def run_split(
         record: of the run; None for a model without one.
         use: what the images are for.
         data: where to look; None for where the run found them. Where it has no split of the
-            run's name, or must be read otherwise, it is opened as data that no run knows.
+            run's name, or must be read otherwise, it is opened as data that no run knows; but not
+            where it has some of the prefixes that the run chose, as of "train/a+train/b".
         limit: the first so many images only.
         split: the name of the split; None for the run's own name.
         size: of synthetic scenes; None for the run's.
@@ -62,7 +66,18 @@ def run_split(
     except UserError:
         if data is None or (name == (split or use) and known == reading):
             raise
+        # All of train would hold images that the run was kept from.
+        if any(_opens(where, part, known) for part in name.split("+") if "/" in part):
+            raise
     return open_split(where, split or use, size, limit, **reading)
+
+
+def _opens(data: str, split: str, reading: Mapping[str, Any]) -> bool:
+    try:
+        open_samples(data, split, **reading)
+    except UserError:
+        return False
+    return True
 
 
 def reading_of(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import data_trees
 import pytest
 
 from segnet_tf.data import open_samples
 from segnet_tf.data.pairing import Pairing
-from segnet_tf.data.splits import in_order, resolve, with_val
+from segnet_tf.data.splits import beginning_with, in_order, resolve, with_val
 from segnet_tf.errors import UserError
 
 HERE = Path("data")
@@ -110,3 +111,84 @@ def test_splits_come_in_the_order_of_their_use():
 def test_synthetic_scenes_have_synonyms_too():
     assert open_samples("synthetic", "valid").stems == open_samples("synthetic", "val").stems
     assert open_samples("synthetic", "training").split == "train"
+
+
+DRIVES = ("0001TP_008550", "0001TP_006690", "0016E5_00390", "0006R0_f00930", "00011_x")
+
+
+def make_drives(root):
+    """Two folders of the same drives: the names of files say which, not those of folders."""
+    for place in ("0016E5", "night"):
+        for name in DRIVES:
+            data_trees.image(root / "images" / "training" / place / f"{name}.jpg")
+            data_trees.mask(root / "masks" / "training" / place / f"{name}.png")
+    data_trees.names(root)
+    return root
+
+
+def test_a_prefix_takes_the_images_whose_file_name_begins_with_it(tmp_path):
+    root = make_drives(tmp_path)
+    samples = open_samples(root, "train/0001TP")
+    wanted = sorted(
+        str(file.relative_to(root / "images/training").with_suffix(""))
+        for file in root.glob("images/training/*/0001TP*")
+    )
+    assert list(samples.stems) == wanted and len(wanted) == 4
+    assert samples.split == "training/0001TP"
+    # What is read belongs to the names: the red of an image is the length of its name.
+    assert [int(samples.read(i)[0][0, 0, 0]) for i in range(4)] == pytest.approx([13] * 4, abs=2)
+    assert len(open_samples(root, "train/0016E5").stems) == 2  # not the folder of that name
+    assert len(open_samples(root, "train/0001").stems) == 6
+    assert len(open_samples(root, "train/00", limit=3)) == 3
+    assert len(open_samples(root, "train").stems) == 10
+
+
+def test_a_prefix_with_a_slash_is_compared_with_the_name_below_the_split(tmp_path):
+    root = make_drives(tmp_path)
+    assert open_samples(root, "train/night/0001TP").stems == (
+        *("night/0001TP_006690", "night/0001TP_008550"),
+    )
+    assert len(open_samples(root, "train/0016E5/").stems) == 5
+
+
+@pytest.mark.parametrize("prefix", ["0016e5", "TP", "", "night"])
+def test_a_prefix_that_no_name_has_is_refused_with_those_there_are(prefix, tmp_path):
+    root = make_drives(tmp_path)
+    message = refusal(lambda: open_samples(root, f"train/{prefix}"))
+    assert f"'training/{prefix}'" in message
+    assert "0001TP (4 images)" in message and "0006R0 (2 images)" in message
+
+
+def test_few_of_many_prefixes_are_named():
+    pairing = listing(*(f"{drive:03}_{frame}" for drive in range(9) for frame in range(2)))()
+    message = refusal(lambda: beginning_with("x", pairing, "train", HERE))
+    assert message.count("(2 images)") == 5 and "and 4 others" in message
+    one = refusal(lambda: beginning_with("x", listing("a")(), "train", HERE))
+    assert "a (1 image)" in one and "others" not in one
+
+
+def test_a_prefix_keeps_the_problems_of_its_split():
+    pairing = Pairing((), (), ("a mask is missing",))
+    assert beginning_with("x", pairing, "train", HERE).problems == ("a mask is missing",)
+
+
+def test_an_accent_may_be_written_in_two_ways():
+    pairing = listing("caf\u00e9_1", "cafe_1")()
+    assert beginning_with("cafe\u0301", pairing, "train", HERE).stems == ("caf\u00e9_1",)
+
+
+def test_a_part_that_was_drawn_has_prefixes_too(tmp_path):
+    data_trees.make_flat(tmp_path)
+    both = [open_samples(tmp_path, split, val_share=0.5).stems for split in ("train/p1", "val/p1")]
+    assert sorted(both[0] + both[1]) == [f"p1{digit}" for digit in range(10)]
+
+
+def test_synthetic_scenes_have_no_file_names():
+    message = refusal(lambda: open_samples("synthetic", "train/0001TP"))
+    assert "'train/0001TP'" in message and "Write train." in message
+
+
+def test_drives_of_camvid(camvid_dir):
+    assert len(open_samples(camvid_dir, "train/0006R0")) == 101
+    assert len(open_samples(camvid_dir, "val/0016E5")) == 101
+    assert "0006R0 (101 images)" in refusal(lambda: open_samples(camvid_dir, "train/Seq05VD"))

@@ -91,6 +91,46 @@ def test_the_exporter_takes_them(network, tmp_path):
     assert bare.samples(str(root), "val").split == "valid"
 
 
+def make_drives(root, *drives):
+    for drive in drives:
+        for number in range(2):
+            data_trees.image(root / "train" / f"{drive}_{number}.png", (4 + number, 4))
+            data_trees.mask(root / "trainannot" / f"{drive}_{number}.png", [[0] * (4 + number)] * 4)
+    return root
+
+
+def test_a_run_on_some_drives_never_sees_the_others(network, tmp_path):
+    root = make_drives(tmp_path / "own", "0001TP", "0006R0", "0016E5")
+    own = ("0001TP_0", "0001TP_1", "0016E5_0", "0016E5_1")
+    record = record_of(root, train_split="train/0001TP+train/0016E5", val_split="train/0006R0")
+    assert record["training_images"] == 4
+    assert run_split(record, "train").stems == own
+    assert run_split(record, "val").stems == ("0006R0_0", "0006R0_1")
+    assert run_split(record, "train", limit=3).stems == own[:3]
+    # What int8 is calibrated on, also where the data was copied to.
+    source = Source("net", tiny_models.two_stages(11), record)
+    assert source.samples(None, "train").stems == own
+    copied = make_drives(tmp_path / "copy", "0001TP", "0006R0", "0016E5")
+    assert source.samples(str(copied), "train").stems == own
+    assert source.samples(str(copied), "val").stems == ("0006R0_0", "0006R0_1")
+    assert source.samples(None, "val", split="train/0001TP").stems == own[:2]
+    # Data without these drives is other data, of which all of train serves.
+    other = make_drives(tmp_path / "other", "Seq05VD")
+    assert source.samples(str(other), "train").stems == ("Seq05VD_0", "Seq05VD_1")
+
+
+def test_a_copy_that_lost_a_drive_is_no_other_data(tmp_path):
+    root = make_drives(tmp_path / "own", "0001TP", "0006R0", "0016E5")
+    record = record_of(root, train_split="train/0001TP+train/0016E5", val_split="train/0006R0")
+    lost = make_drives(tmp_path / "lost", "0001TP", "0006R0")
+    with pytest.raises(UserError, match="0016E5"):
+        run_split(record, "train", str(lost))
+
+
+def test_drives_of_camvid_are_joined(camvid_dir):
+    assert len(open_split(str(camvid_dir), "train/0001TP+train/0016E5")) == 266
+
+
 @pytest.mark.slow
 def test_a_run_with_another_val_split_is_scored_and_exported(tmp_path, monkeypatch, fast):
     root = tmp_path / "data"
