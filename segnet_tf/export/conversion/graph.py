@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from segnet_tf.errors import UserError
-from segnet_tf.models import output_kind
+from segnet_tf.models import functional, output_kind
 
 # `(min, max)` of a tensor's values, zero included.
 Range = tuple[float, float]
@@ -85,18 +85,13 @@ def functional_of(model: keras.Model) -> keras.Model:
     Raises:
         UserError: the model is subclassed, or has several inputs or outputs.
     """
-    functional = getattr(model, "_functional", None) or model
-    if not hasattr(functional, "_nodes_by_depth"):
-        raise UserError(
-            "`model` must be a Functional or Sequential Keras model, its layers are walked one by "
-            f"one. Received: {type(model).__name__}."
-        )
-    if len(functional.inputs) != 1 or len(functional.outputs) != 1:
+    found = functional.functional_of(model)
+    if len(found.inputs) != 1 or len(found.outputs) != 1:
         raise UserError(
             "`model` must have one input and one output. "
-            f"Received: {len(functional.inputs)} and {len(functional.outputs)}."
+            f"Received: {len(found.inputs)} and {len(found.outputs)}."
         )
-    return functional
+    return found
 
 
 def walk(model: keras.Model, image: Any, handlers: dict[type, Handler], observe: Observer) -> Any:
@@ -118,18 +113,13 @@ def walk(model: keras.Model, image: Any, handlers: dict[type, Handler], observe:
     Raises:
         UserError: the model is subclassed, or has several inputs or outputs.
     """
-    functional = functional_of(model)
-    nodes = [
-        node
-        for depth in sorted(functional._nodes_by_depth, reverse=True)
-        for node in functional._nodes_by_depth[depth]
-        if not node.is_input
-    ]
+    network = functional_of(model)
+    nodes = functional.nodes_in_order(network)
     readers: dict[int, list[Any]] = {}
     for node in nodes:
         for tensor in node.input_tensors:
             readers.setdefault(id(tensor), []).append(node.operation)
-    values = {id(functional.inputs[0]): image}
+    values = {id(network.inputs[0]): image}
     for node in nodes:
         operation = node.operation
         handler = handlers.get(type(operation))
@@ -153,7 +143,7 @@ def walk(model: keras.Model, image: Any, handlers: dict[type, Handler], observe:
             if index == 0 and not _fuses(operation, readers.get(id(symbol), [])):
                 value = observe(operation.name, value)
             values[id(symbol)] = value
-    return values[id(functional.outputs[0])]
+    return values[id(network.outputs[0])]
 
 
 def _is_tensor(value: Any) -> bool:
