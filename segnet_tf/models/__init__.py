@@ -12,10 +12,15 @@ from typing import Any
 import keras
 
 from segnet_tf.errors import UserError
+from segnet_tf.models.architectures.deeplab_v3_plus import deeplab_v3_plus
+from segnet_tf.models.architectures.enet import enet
+from segnet_tf.models.architectures.pspnet import pspnet
 from segnet_tf.models.architectures.segnet import segnet
 from segnet_tf.models.architectures.segnet_basic import segnet_basic
 from segnet_tf.models.architectures.segnet_lite import segnet_lite
 from segnet_tf.models.architectures.segnet_mini import segnet_mini
+from segnet_tf.models.architectures.unet import unet
+from segnet_tf.models.architectures.unet_plus_plus import unet_plus_plus
 from segnet_tf.models.pretrained.torch_state_dict import load_torch_state_dict
 from segnet_tf.models.registry import ARCHITECTURES, NAMES, Architecture
 from segnet_tf.models.weights import load_weights
@@ -25,12 +30,17 @@ __all__ = [
     "NAMES",
     "Architecture",
     "build",
+    "enet",
     "load_torch_state_dict",
     "load_weights",
     "segnet",
     "segnet_basic",
     "segnet_lite",
     "segnet_mini",
+    "deeplab_v3_plus",
+    "pspnet",
+    "unet",
+    "unet_plus_plus",
 ]
 
 

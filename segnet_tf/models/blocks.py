@@ -9,10 +9,18 @@ import keras
 import numpy as np
 
 from segnet_tf.errors import UserError
-from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
+from segnet_tf.layers import (
+    BilinearResizing2D,
+    CropOrPad2D,
+    MaxPoolingWithArgmax2D,
+    MaxUnpooling2D,
+)
 from segnet_tf.models.input_size import check_input_shape
 
 Stages = Sequence[Sequence[int]]
+
+# Momentum of the moving statistics: batches are small here, so the mean runs slowly.
+SMALL_BATCHES = 0.98
 
 # name -> (scale, offset) of the raw RGB 0..255 input, per channel.
 NORMALIZATIONS: dict[str, tuple[float | list[float], float | list[float]] | None] = {
@@ -80,6 +88,7 @@ def conv_bn(
     name: str,
     index: int,
     kernel_size: int = 3,
+    dilation: int = 1,
     relu: bool = True,
     use_bias: bool = True,
     momentum: float = 0.9,
@@ -89,6 +98,7 @@ def conv_bn(
         filters,
         kernel_size,
         padding="same",
+        dilation_rate=dilation,
         use_bias=use_bias,
         kernel_initializer="he_normal",
         name=f"{name}_conv{index}",
@@ -138,12 +148,53 @@ def encoder_decoder(
     return x
 
 
-def classifier(x: keras.KerasTensor, num_classes: int, kernel_size: int = 1) -> keras.KerasTensor:
+def upsample(
+    x: keras.KerasTensor, reference: keras.KerasTensor, filters: int, upsampling: str, name: str
+) -> keras.KerasTensor:
+    """Doubles a map, to the size of `reference`.
+
+    Args:
+        x: float `(batch, h, w, channels)`.
+        reference: `(batch, height, width, any)`, half as coarse.
+        filters: channels of the output for `"transpose"`.
+        upsampling: `"transpose"`, a 2x2 transposed convolution, or `"bilinear"`, which keeps the
+            channels.
+        name: prefix of its layers' names.
+
+    Raises:
+        UserError: another `upsampling`.
+    """
+    if upsampling == "bilinear":
+        return BilinearResizing2D(name=f"{name}_up")(x, reference)
+    if upsampling != "transpose":
+        raise UserError(
+            f"`upsampling` must be 'transpose' or 'bilinear'. Received: upsampling={upsampling!r}."
+        )
+    x = keras.layers.Conv2DTranspose(
+        filters, 2, 2, kernel_initializer="he_normal", name=f"{name}_up"
+    )(x)
+    return CropOrPad2D(name=f"{name}_fit")(x, reference)
+
+
+def enlarge(logits: keras.KerasTensor, image: keras.KerasTensor) -> keras.KerasTensor:
+    """The logits of a coarse map, resized bilinearly to the size of `image`, in float32."""
+    return BilinearResizing2D(dtype="float32", name="logits")(logits, image)
+
+
+def classifier(
+    x: keras.KerasTensor, num_classes: int, kernel_size: int = 1, name: str = "classifier"
+) -> keras.KerasTensor:
     """Logits, float32 under every precision policy: float16 sums lose digits in the softmax.
 
     Raises:
         UserError: `num_classes` is no positive integer.
     """
+    filters = checked_classes(num_classes)
+    return keras.layers.Conv2D(filters, kernel_size, padding="same", dtype="float32", name=name)(x)
+
+
+def checked_classes(num_classes: int) -> int:
+    """`num_classes` as an `int`; UserError if it is no positive integer."""
     if (
         isinstance(num_classes, bool)
         or not isinstance(num_classes, (int, np.integer))
@@ -153,6 +204,4 @@ def classifier(x: keras.KerasTensor, num_classes: int, kernel_size: int = 1) -> 
             "`num_classes` must be a positive integer, 1 for binary. "
             f"Received: num_classes={num_classes!r}."
         )
-    return keras.layers.Conv2D(
-        int(num_classes), kernel_size, padding="same", dtype="float32", name="classifier"
-    )(x)
+    return int(num_classes)

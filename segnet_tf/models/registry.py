@@ -7,14 +7,25 @@ from dataclasses import dataclass, field
 
 import keras
 
-from segnet_tf.models.architectures import segnet, segnet_basic, segnet_lite, segnet_mini
-from segnet_tf.models.pretrained import lite0, torch_state_dict, vgg16
+from segnet_tf.models.architectures import (
+    deeplab_v3_plus,
+    enet,
+    pspnet,
+    segnet,
+    segnet_basic,
+    segnet_lite,
+    segnet_mini,
+    unet,
+    unet_plus_plus,
+)
+from segnet_tf.models.pretrained import encoders, lite0, torch_state_dict, vgg16
 
 Loader = Callable[[keras.Model, str], None]
 
 SEGNET_PAPER = "Badrinarayanan et al., 2017, https://arxiv.org/abs/1511.00561"
 # EfficientNet-Lite has no paper; this is the one of EfficientNet, whose B0 it simplifies.
 EFFICIENTNET_PAPER = "Tan and Le, 2019, https://arxiv.org/abs/1905.11946"
+ENET_PAPER = "Paszke et al., 2016, https://arxiv.org/abs/1606.02147"
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,13 @@ class Architecture:
     pretrained: Mapping[str, Loader] = field(default_factory=dict)
 
 
+# How many times encoder="plain", the default of the networks below, halves the image.
+DEPTH = 4
+# Of the networks that take an encoder by name.
+ENCODERS: dict[str, Loader] = {"imagenet": encoders.load_imagenet, ".pth": encoders.load_pth}
+
 ARCHITECTURES: dict[str, Architecture] = {
+    "enet": Architecture(enet.enet, enet.DEPTH, ENET_PAPER),
     "segnet": Architecture(
         segnet.segnet,
         segnet.DEPTH,
@@ -50,5 +67,23 @@ ARCHITECTURES: dict[str, Architecture] = {
         {"imagenet": lite0.load, ".pth": lite0.load},
     ),
     "segnet_mini": Architecture(segnet_mini.segnet_mini, segnet_mini.DEPTH, SEGNET_PAPER),
+    "unet": Architecture(
+        unet.unet, DEPTH, "Ronneberger et al., 2015, https://arxiv.org/abs/1505.04597", ENCODERS
+    ),
+    "unet_plus_plus": Architecture(
+        unet_plus_plus.unet_plus_plus,
+        DEPTH,
+        "Zhou et al., 2018, https://arxiv.org/abs/1807.10165",
+        ENCODERS,
+    ),
+    "deeplab_v3_plus": Architecture(
+        deeplab_v3_plus.deeplab_v3_plus,
+        DEPTH,
+        "Chen et al., 2018, https://arxiv.org/abs/1802.02611",
+        ENCODERS,
+    ),
+    "pspnet": Architecture(
+        pspnet.pspnet, DEPTH, "Zhao et al., 2017, https://arxiv.org/abs/1612.01105", ENCODERS
+    ),
 }
 NAMES = tuple(ARCHITECTURES)

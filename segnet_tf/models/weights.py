@@ -73,7 +73,13 @@ def _pretrained(weights: str, name: str) -> Loader | None:
     takers = [taker for taker, row in ARCHITECTURES.items() if kind in row.pretrained]
     if takers and name not in takers:
         raise UserError(
-            f"`weights='{weights}'` are an encoder's, of {' or '.join(takers)}. "
+            f"`weights='{weights}'` are an encoder's, of {_listed(takers)}. "
             f"Received: name={name!r}. Leave out `weights` or use a file of this model."
         )
     return ARCHITECTURES[name].pretrained.get(kind)
+
+
+def _listed(names: list[str]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last

@@ -7,29 +7,8 @@ import keras
 from segnet_tf.errors import UserError
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 from segnet_tf.models import blocks
+from segnet_tf.models.encoders import lite0
 
-# EfficientNet-Lite0: (kernel, expansion, channels, halves the map) of each block. Lite nets have
-# ReLU6 for swish and no squeeze-excite, so that they survive int8.
-# https://blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html
-STEM = 32
-BLOCKS = (
-    (3, 1, 16, False),
-    (3, 6, 24, True),
-    (3, 6, 24, False),
-    (5, 6, 40, True),
-    (5, 6, 40, False),
-    (3, 6, 80, True),
-    (3, 6, 80, False),
-    (3, 6, 80, False),
-    (5, 6, 112, False),
-    (5, 6, 112, False),
-    (5, 6, 112, False),
-    (5, 6, 192, True),
-    (5, 6, 192, False),
-    (5, 6, 192, False),
-    (5, 6, 192, False),
-    (3, 6, 320, False),
-)
 DEPTH = 5
 # Convolutions of the decoder's stages, from the bottom up, between two unpoolings. The deep ones
 # see few pixels and are nearly free; the last one sees them all.
@@ -79,58 +58,22 @@ def segnet_lite(
             )
     inputs = blocks.image_input(input_shape, DEPTH)
     x = blocks.normalize(inputs, "lite")
-    x = _conv(x, STEM, 3, "encoder_stem")
+    x = lite0.conv(x, lite0.STEM, 3, "encoder_stem")
     x, indices = _pool(x, [])
-    for number, (kernel, expansion, channels, halves) in enumerate(BLOCKS):
+    for number, (kernel, expansion, channels, halves) in enumerate(lite0.BLOCKS):
         if halves:
             x, indices = _pool(x, indices)
-        x = _inverted_residual(x, kernel, expansion, channels, f"encoder_block{number}")
+        x = lite0.inverted_residual(x, kernel, expansion, channels, f"encoder_block{number}")
     stages = zip(decoder_widths, unpool_groups, range(DEPTH, 0, -1), strict=True)
     for width, groups, depth in stages:
         argmax, before = indices[depth - 1]
         # Linear as the map that was pooled: a ReLU would forget half of these few channels.
-        x = _conv(x, groups * before.shape[-1], 1, f"decoder{depth}_project", relu=False)
+        x = lite0.conv(x, groups * before.shape[-1], 1, f"decoder{depth}_project", relu=False)
         x = MaxUnpooling2D(name=f"decoder{depth}_unpool")(x, argmax, output_size=before)
-        x = _conv(x, width, 3, f"decoder{depth}")
+        x = lite0.conv(x, width, 3, f"decoder{depth}")
     return keras.Model(inputs, blocks.classifier(x, num_classes), name=name)
 
 
 def _pool(x: keras.KerasTensor, indices: Indices) -> tuple[keras.KerasTensor, Indices]:
     pooled, argmax = MaxPoolingWithArgmax2D(name=f"encoder{len(indices) + 1}_pool")(x)
     return pooled, [*indices, (argmax, x)]
-
-
-def _conv(
-    x: keras.KerasTensor, filters: int, kernel_size: int, name: str, *, relu: bool = True
-) -> keras.KerasTensor:
-    x = keras.layers.Conv2D(
-        filters,
-        kernel_size,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
-    )(x)
-    return _norm(x, name, relu=relu)
-
-
-def _norm(x: keras.KerasTensor, name: str, *, relu: bool = True) -> keras.KerasTensor:
-    # epsilon as in EfficientNet; batches are small, so the mean runs slowly.
-    x = keras.layers.BatchNormalization(momentum=0.98, epsilon=1e-3, name=f"{name}_bn")(x)
-    return keras.layers.ReLU(max_value=6.0, name=f"{name}_relu")(x) if relu else x
-
-
-def _inverted_residual(
-    x: keras.KerasTensor, kernel: int, expansion: int, channels: int, name: str
-) -> keras.KerasTensor:
-    before = x
-    if expansion > 1:
-        x = _conv(x, expansion * before.shape[-1], 1, f"{name}_expand")
-    x = keras.layers.DepthwiseConv2D(
-        kernel, padding="same", use_bias=False, name=f"{name}_depthwise_conv"
-    )(x)
-    x = _norm(x, f"{name}_depthwise")
-    x = _conv(x, channels, 1, f"{name}_project", relu=False)
-    if before.shape[-1] == channels:
-        x = keras.layers.Add(name=f"{name}_add")([before, x])
-    return x

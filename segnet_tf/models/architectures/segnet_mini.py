@@ -39,8 +39,8 @@ def segnet_mini(
         x,
         encoder,
         decoder,
-        # Batch normalization makes the bias idle; batches are small, so the mean runs slowly.
+        # Batch normalization makes the bias idle.
         use_bias=False,
-        momentum=0.98,
+        momentum=blocks.SMALL_BATCHES,
     )
     return keras.Model(inputs, blocks.classifier(x, num_classes), name=name)

@@ -1,0 +1,76 @@
+"""Brings a map to the size of another one: bilinearly, or by cutting and padding."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+Shape = tuple[int | None, ...]
+
+
+@keras.saving.register_keras_serializable(package="segnet_tf")
+class BilinearResizing2D(keras.layers.Layer):
+    """Resizes a map bilinearly to the height and width of a second one.
+
+    Pixels are squares whose centers lie at `i + 0.5`, as in `tf.image.resize` and in PyTorch's
+    `interpolate(align_corners=False)`. `keras.layers.UpSampling2D` takes whole factors only, which
+    fit no odd size: 45 rows pool to 22, and twice 22 is 44.
+
+    Call arguments:
+        inputs: float `(batch, h, w, channels)`.
+        reference: `(batch, height, width, any)`; only its size is read.
+
+    Returns:
+        `(batch, height, width, channels)`, dtype of `inputs`.
+    """
+
+    def call(self, inputs: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
+        resized = tf.image.resize(inputs, tf.shape(reference)[1:3], "bilinear")
+        resized = tf.ensure_shape(resized, self.compute_output_shape(inputs.shape, reference.shape))
+        # TensorFlow's op gives float32, whatever it takes.
+        return tf.cast(resized, inputs.dtype)
+
+    def compute_output_shape(self, input_shape: Shape, reference_shape: Shape) -> Shape:
+        """`(batch, height, width, channels)`; `None` where unknown."""
+        return _size_of_reference(input_shape, reference_shape)
+
+    def compute_output_spec(
+        self, inputs: keras.KerasTensor, reference: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        return keras.KerasTensor(_size_of_reference(inputs.shape, reference.shape), inputs.dtype)
+
+
+@keras.saving.register_keras_serializable(package="segnet_tf")
+class CropOrPad2D(keras.layers.Layer):
+    """Cuts off the last rows and columns of a map, or adds zeros after them, to fit a second map.
+
+    A transposed convolution of stride 2 doubles a size, and the map that was halved before may
+    have had an odd one: 45 rows are halved to 22 (floor) or 23 (ceil), and 44 or 46 come back.
+
+    Call arguments:
+        inputs: float `(batch, h, w, channels)`.
+        reference: `(batch, height, width, any)`; only its size is read.
+
+    Returns:
+        `(batch, height, width, channels)`, dtype of `inputs`.
+    """
+
+    def call(self, inputs: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
+        sizes = tf.shape(reference)[1:3]
+        x = inputs[:, : sizes[0], : sizes[1]]
+        lack = sizes - tf.shape(x)[1:3]
+        x = tf.pad(x, [[0, 0], [0, lack[0]], [0, lack[1]], [0, 0]])
+        return tf.ensure_shape(x, self.compute_output_shape(inputs.shape, reference.shape))
+
+    def compute_output_shape(self, input_shape: Shape, reference_shape: Shape) -> Shape:
+        """`(batch, height, width, channels)`; `None` where unknown."""
+        return _size_of_reference(input_shape, reference_shape)
+
+    def compute_output_spec(
+        self, inputs: keras.KerasTensor, reference: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        return keras.KerasTensor(_size_of_reference(inputs.shape, reference.shape), inputs.dtype)
+
+
+def _size_of_reference(input_shape: Shape, reference_shape: Shape) -> Shape:
+    return (input_shape[0], *reference_shape[1:3], input_shape[3])
