@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,23 @@ class Step:
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     outputs: tuple[keras.KerasTensor, ...]
+
+    def tensors(self) -> list[keras.KerasTensor]:
+        """The tensors among the arguments."""
+        flat = keras.tree.flatten((self.arguments, self.keywords))
+        return [value for value in flat if isinstance(value, keras.KerasTensor)]
+
+    def named(self) -> dict[str, Any]:
+        """The arguments by name."""
+        signature = inspect.signature(self.operation.call)
+        return signature.bind(*self.arguments, **self.keywords).arguments
+
+    def is_a(self, names: set[str]) -> bool:
+        """Whether its class, or one that is derived from, is Keras's of such a name."""
+        return any(
+            base.__name__ in names and base.__module__.partition(".")[0] == "keras"
+            for base in type(self.operation).__mro__
+        )
 
 
 def functional_of(model: keras.Model) -> keras.Model:
