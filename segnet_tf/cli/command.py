@@ -7,6 +7,7 @@ What is heavy, TensorFlow above all, it imports inside `run`: `--help` must take
 from __future__ import annotations
 
 import argparse
+import ast
 import difflib
 import os
 import re
@@ -139,6 +140,37 @@ def add_reading_options(group: argparse._ArgumentGroup) -> None:
     add("--val-share", type=float, metavar="SHARE", help="of train for val, where there is none")
     add("--split-seed", type=int, metavar="N", help="which images --val-share draws (0)")
     add("--image-range", type=int, metavar="WHITE", help=IMAGE_RANGE)
+
+
+def add_model_options(group: argparse._ArgumentGroup) -> None:
+    """Adds `--model-option`; see `model_options`."""
+    group.add_argument(
+        "--model-option", action="append", metavar="KEY=VALUE", help="option of the architecture"
+    )
+
+
+def model_options(pairs: Sequence[str] | None) -> dict[str, Any]:
+    """What `--model-option` says: Python's values where they are some, else strings.
+
+    Args:
+        pairs: each KEY=VALUE; `None` for no option.
+
+    Raises:
+        UserError: a pair has another form.
+    """
+    options: dict[str, Any] = {}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise UserError(
+                f"`--model-option` must be KEY=VALUE. Received: {pair}. "
+                "Write it as in --model-option dropout=0.5."
+            )
+        try:
+            options[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            options[key] = {"true": True, "false": False, "none": None}.get(value.lower(), value)
+    return options
 
 
 def size(text: str) -> tuple[int, int]:

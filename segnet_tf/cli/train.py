@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
 import dataclasses
 from collections.abc import Iterator
@@ -70,7 +69,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
 def _add_model(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--model", metavar="NAME", help="architecture (segnet_mini)")
-    add("--model-option", action="append", metavar="KEY=VALUE", help="option of the architecture")
+    command.add_model_options(group)
     add("--num-classes", type=int, metavar="N", help="1: one logit where the data has two classes")
     add("--initial-weights", metavar="MODEL", help="start from these weights")
 
@@ -153,7 +152,7 @@ def configuration(given: dict[str, Any]) -> TrainConfig:
         UserError: no data is named, or a value is wrong.
     """
     changes = dict(given)
-    options = _model_options(changes.pop("model_option", []))
+    options = command.model_options(changes.pop("model_option", []))
     file = changes.pop("config", None)
     content = {} if file is None else read_config(file)
     # A run's config.json holds the configuration among other things. Its epochs are those that its
@@ -193,22 +192,6 @@ def _resumed(given: dict[str, Any]) -> tuple[str, str | None]:
     if folder is None:
         raise UserError("`--resume` must name a run. Received: none. Pass --resume RUN.")
     return folder, given.get("data")
-
-
-def _model_options(pairs: list[str]) -> dict[str, Any]:
-    options = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.isidentifier():
-            raise UserError(
-                f"`--model-option` must be KEY=VALUE. Received: {pair}. "
-                "Write it as in --model-option dropout=0.5."
-            )
-        try:
-            options[key] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            options[key] = {"true": True, "false": False, "none": None}.get(value.lower(), value)
-    return options
 
 
 def _pair(text: str) -> tuple[float, float]:

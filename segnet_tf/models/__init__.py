@@ -21,6 +21,7 @@ from segnet_tf.models.architectures.segnet_lite import segnet_lite
 from segnet_tf.models.architectures.segnet_mini import segnet_mini
 from segnet_tf.models.architectures.unet import unet
 from segnet_tf.models.architectures.unet_plus_plus import unet_plus_plus
+from segnet_tf.models.description import check_name, check_options
 from segnet_tf.models.pretrained.torch_state_dict import load_torch_state_dict
 from segnet_tf.models.registry import ARCHITECTURES, NAMES, Architecture
 from segnet_tf.models.weights import load_weights
@@ -78,15 +79,19 @@ def build(
     """
     if name is None:
         name = options.pop("name", None)
-    if name not in ARCHITECTURES:
-        raise UserError(f"`name` must be one of {', '.join(NAMES)}. Received: name={name!r}.")
+    check_name(name)
+    check_options(name, options)
     try:
         model = ARCHITECTURES[name].function(num_classes, input_shape, **options)
-    except TypeError as error:
-        if "unexpected keyword" not in str(error):
+    except UserError:
+        raise
+    except (TypeError, ValueError) as error:
+        if not options:
             raise
+        given = ", ".join(f"{key}={value!r}" for key, value in options.items())
         raise UserError(
-            f"`options` must be ones that {name} has. Received: {sorted(options)}. {error}."
+            f"`options` must have values that {name} takes. Received: {given}: "
+            f"{str(error).splitlines()[0]}"
         ) from error
     if weights is not None:
         load_weights(model, weights, name)
