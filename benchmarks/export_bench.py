@@ -45,15 +45,15 @@ def measure_file(content: bytes) -> dict[str, Any]:
     """What one .tflite file takes besides time, in bytes."""
     from rivals import memory
 
-    from segnet_tf.export.runtimes import cpu
+    from segnet_tf.export.runtimes import arena, cpu
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "network.tflite")
         path.write_bytes(content)
         process = memory.peak_process(path)
     return {
-        "live_bytes": memory.peak_live(content),
-        "arena_bytes": memory.peak_arena(content),
+        "live_bytes": arena.peak_live(content),
+        "arena_bytes": arena.peak_arena(content),
         "process_bytes": process,
         "file_bytes": len(content),
         "partitions": cpu.partitions(content).count,
@@ -68,19 +68,19 @@ def measure_latency(files: dict[str, bytes], torch: Any, seconds: float) -> dict
         torch: a `torch_runner.Runner`, or `None`.
         seconds: for each number of threads.
     """
-    from rivals import latency
+    from segnet_tf.export.runtimes import interleaved
 
     found: dict[str, dict] = {}
     for threads in THREADS:
-        runners = {name: latency.runner(file, threads) for name, file in files.items()}
+        runners = {name: interleaved.runner(file, threads) for name, file in files.items()}
         if torch is not None:
             runners[PYTORCH] = lambda threads=threads: torch.seconds(threads)
-        times = latency.rounds(runners, seconds)
+        times = interleaved.rounds(runners, seconds)
         for name, values in times.items():
             found.setdefault(name, {})[f"threads_{threads}"] = {
                 "ms": 1000 * statistics.median(values),
-                "ratio": latency.ratio(values, times[FLOOR]),
-                "segnet_is_faster_by": latency.ratio(values, times["segnet"]),
+                "ratio": interleaved.ratio(values, times[FLOOR]),
+                "segnet_is_faster_by": interleaved.ratio(values, times["segnet"]),
                 "rounds": len(values),
             }
     return found

@@ -122,7 +122,7 @@ def network(layers: list[tuple[str, int]]) -> torch.nn.Module:
 def _serve() -> None:
     import torch
 
-    from rivals.resident import resident_peak
+    from segnet_tf.system.resident import resident_peak
 
     base = resident_peak()
     asked = json.loads(sys.stdin.readline())

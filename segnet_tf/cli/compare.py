@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 
+from segnet_tf.cli import command
 from segnet_tf.comparison.configuration import read_comparison, write_configs
+from segnet_tf.errors import UserError
+from segnet_tf.system.outputs import make_folder
+
+SECONDS = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,18 +37,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--only", nargs="+", action="extend", default=[], metavar="NAME", help="these rows"
     )
-    where = parser.add_argument_group("output").add_mutually_exclusive_group(required=True)
-    where.add_argument("--output", metavar="DIR", help="the folder of the runs and their figures")
+    what.add_argument(
+        "--rival",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a .tflite file of another segmentation network, to time beside; may be repeated",
+    )
+    what.add_argument(
+        "--extra-rows", metavar="FILE", help="more rows, out of the JSON file of another program"
+    )
+    how = parser.add_argument_group("how it is measured")
+    how.add_argument(
+        "--size",
+        type=command.size,
+        metavar="HxW",
+        help="size at which the models see images (of the first validation image)",
+    )
+    how.add_argument(
+        "--seconds",
+        type=seconds,
+        default=SECONDS,
+        metavar="S",
+        help="to time all files in turn for (%(default)g)",
+    )
+    output = parser.add_argument_group("output")
+    where = output.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "--output",
+        metavar="DIR",
+        help="the folder of the runs, and of comparison.json, .md and .png",
+    )
     where.add_argument(
         "--write-configs",
         metavar="DIR",
         help="only write the configuration of each training, DIR/NAME/seedN.json, for "
-        "`segnet-tf train --config`; compare takes the run from OUTPUT/NAME/seedN",
+        "`segnet-tf train --config`; its run belongs into OUTPUT/NAME/seedN",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compares."""
+    """Compares; 1 if a row is not complete."""
     comparison = read_comparison(arguments.config).only(arguments.only)
     if arguments.write_configs:
         for file in write_configs(
@@ -49,7 +85,24 @@ def run(arguments: argparse.Namespace) -> int:
         ):
             print(f"wrote {file}")
         return 0
-    return 0
+    from segnet_tf.comparison import figures, report, rivals, runner
+
+    output = Path(arguments.output)
+    make_folder(output)
+    extra = figures.extra_rows(arguments.extra_rows) if arguments.extra_rows else []
+    others = [rivals.open_rival(path) for path in arguments.rival]
+    _check_names([row.name for row in comparison.rows], [each.name for each in (*others, *extra)])
+    jobs = runner.make_jobs(comparison, arguments.seeds, arguments.data, output, arguments.size)
+    failures = runner.run_all(jobs)
+    speed, failure = runner.time_files(jobs, others, output, arguments.seconds)
+    rows = [*figures.gather(jobs, others, speed.measurement().result(), failures), *extra]
+    table = report.write(output, jobs, rows)
+    print(table)
+    if failure:
+        runner.say(f"the files could not be timed: {failure}")
+    for name in (report.JSON, report.MARKDOWN, report.PICTURE):
+        print(f"wrote {output / name}")
+    return 1 if failures or failure else 0
 
 
 def seeds(text: str) -> tuple[int, ...]:
@@ -63,3 +116,24 @@ def seeds(text: str) -> tuple[int, ...]:
             f"must be whole numbers of at least 0, each once, as in 0,1,2. Received: {text}"
         )
     return found
+
+
+def seconds(text: str) -> float:
+    """A time above 0."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < 1e6:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0. Received: {text}")
+    return found
+
+
+def _check_names(rows: Sequence[str], others: Sequence[str]) -> None:
+    names = [*rows, *others]
+    for name in others:
+        if names.count(name) > 1:
+            raise UserError(
+                f"`rival` must have another name than the other rows. Received: {name} twice. "
+                "Rename the file."
+            )

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 Path = str | os.PathLike[str]
 
-INK, QUIET, _GRID = "#1f2933", "#7b8794", "#e4e7eb"
+INK, QUIET, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 _TRAIN, _VAL, _THIRD = "#2f6fb3", "#d9622b", "#3a9a6e"
+# Of things side by side.
+COLORS = (_TRAIN, _VAL, _THIRD, "#8e5bb0", "#c9a227", "#4aa8b5", "#b5476b", "#6b7d3a", "#5c6b7a")
 _DPI = 120
 # With more classes the numbers in a confusion matrix would be too small to read.
 _MOST_NUMBERED = 30
@@ -62,11 +64,11 @@ def curves(csv_path: Path, out: Path) -> None:
         right.set_ylim(0, 100)
     for axes, title in ((left, "Loss"), (right, "Validation scores (%)")):
         axes.set_title(title, loc="left", fontsize=11, color=INK, fontweight="bold")
-        _plain(axes)
+        plain_axes(axes)
         axes.set_xlabel("epoch", color=QUIET, fontsize=9)
         # Two ticks at least, as it has by itself, would be fractions where there is one epoch.
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        axes.grid(color=_GRID, linewidth=0.8)
+        axes.grid(color=GRID, linewidth=0.8)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=9, labelcolor=INK)
     save(figure, out)
@@ -114,7 +116,7 @@ def confusion(matrix: np.ndarray, classes: Classes, out: Path) -> None:
                     fontsize=size,
                     fontweight=weight,
                 )
-    _plain(axes, sides=())
+    plain_axes(axes, sides=())
     ticks = range(n)
     axes.set_xticks(ticks, classes.names, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(ticks, classes.names)
@@ -155,10 +157,11 @@ def save(figure: Figure, out: Path) -> None:
     figure.savefig(out, format="png")
 
 
-def _plain(axes: Axes, sides: tuple[str, ...] = ("left", "bottom")) -> None:
+def plain_axes(axes: Axes, sides: tuple[str, ...] = ("left", "bottom")) -> None:
+    """Leaves only the lines on these sides, and no marks on them."""
     for side, spine in axes.spines.items():
         spine.set_visible(side in sides)
-        spine.set_color(_GRID)
+        spine.set_color(GRID)
     axes.tick_params(colors=QUIET, labelsize=9, length=0)
 
 

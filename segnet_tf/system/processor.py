@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 from pathlib import Path
 
@@ -16,3 +18,12 @@ def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     except OSError:
         return False
     return any(_BFLOAT16 & set(line.split()) for line in lines)
+
+
+def description(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's name and how many of its cores there are: times of two machines differ."""
+    try:
+        name = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
+    except OSError:
+        name = None
+    return f"{name[1].strip() if name else platform.machine()}, {os.cpu_count()} cores"

@@ -1,12 +1,21 @@
-"""Runs a program in a subprocess: if a .tflite file crashes it, this process goes on."""
+"""Runs a program in a subprocess: if it crashes, as on a bad .tflite file, this process goes on."""
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
+import signal
 import subprocess
+import sys
+from collections import deque
 from pathlib import Path
 
 from segnet_tf.errors import UserError
+
+# prctl(2), linux/prctl.h
+_PR_SET_PDEATHSIG = 1
+# Of what `follow` shows, for the reason of a failure.
+_LINES_KEPT = 50
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +24,7 @@ class Finished:
 
     Attributes:
         code: its exit code, negative for a signal.
-        log: all that it wrote to stderr.
+        log: what it wrote to stderr, of a long one the last lines.
     """
 
     code: int
@@ -65,3 +74,40 @@ def run(
             f"`tflite` must run {how} within {seconds:g} s. Received: one that does not. {advice}"
         ) from error
     return Finished(finished.returncode, finished.stderr)
+
+
+def follow(command: list[str], *, env: dict[str, str] | None = None) -> Finished:
+    """Runs a program that may take hours: all that it says is shown on stderr while it says it.
+
+    It is killed when this process ends, however that ends: `kill -9` of a long job must not leave
+    a part of it at work.
+
+    Args:
+        command: the program and its arguments.
+        env: its whole environment; `None` for that of this process.
+    """
+    with subprocess.Popen(
+        command,
+        env=env,
+        stdout=2,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+    ) as process:
+        assert process.stderr is not None
+        try:
+            lines: deque[str] = deque(maxlen=_LINES_KEPT)
+            for line in process.stderr:
+                sys.stderr.write(line)
+                sys.stderr.flush()
+                lines.append(line)
+        except BaseException:
+            process.kill()
+            raise
+    return Finished(process.returncode, "".join(lines))
+
+
+def _end_with_parent() -> None:
+    """Asks the kernel to kill this process when the one that started it ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import pytest
 import tiny_models
-from rivals import latency, memory, networks, torch_runner
+from rivals import memory, networks, torch_runner
 
 from segnet_tf.errors import UserError
 from segnet_tf.export.conversion import masks
+from segnet_tf.export.runtimes import arena, interleaved
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 
@@ -106,14 +107,14 @@ def test_seeded_weights_leave_the_activations_alive():
 def test_every_network_leads_as_often():
     order = []
     runners = {name: lambda name=name: order.append(name) or 1.0 for name in "abc"}
-    times = latency.rounds(runners, 0)
+    times = interleaved.rounds(runners, 0)
     assert order[:9] == list("abcbcacab")
-    assert {len(values) for values in times.values()} == {latency.LEAST_ROUNDS}
+    assert {len(values) for values in times.values()} == {interleaved.LEAST_ROUNDS}
 
 
 def test_a_ratio_is_of_rounds_not_of_medians():
     # The machine was ten times slower for two rounds, which both felt.
-    assert latency.ratio([2, 20, 20, 2, 4], [1, 10, 10, 1, 1]) == 2
+    assert interleaved.ratio([2, 20, 20, 2, 4], [1, 10, 10, 1, 1]) == 2
 
 
 def test_the_arena_is_at_least_what_lives_at_one_time(model):
@@ -126,7 +127,7 @@ def test_the_arena_is_at_least_what_lives_at_one_time(model):
         if op.name == "CONV_2D"
     ]
     everything = sum(4 * np.prod(graph.tensors[i].shape) for op in graph.ops for i in op.outputs)
-    assert max(sizes) <= memory.peak_live(content) <= memory.peak_arena(content) < everything
+    assert max(sizes) <= arena.peak_live(content) <= arena.peak_arena(content) < everything
 
 
 def test_live_tensors_are_counted_from_maker_to_last_reader():
@@ -136,7 +137,7 @@ def test_live_tensors_are_counted_from_maker_to_last_reader():
     z = keras.layers.Concatenate()([keras.layers.Conv2D(2, 1)(x), y])  # 2x2x2 and 2x2x7
     content = networks.exported(keras.Model(image, z), (4, 4), "float32")
     # The input all along, the three that the concatenation touches.
-    assert memory.peak_live(content) == 4 * (48 + 4 * (5 + 2 + 7))
+    assert arena.peak_live(content) == 4 * (48 + 4 * (5 + 2 + 7))
 
 
 def test_the_subprocess_has_no_tensorflow_in_it(model, tmp_path):
@@ -205,7 +206,7 @@ def test_the_report_has_both_formats(tiny, tmp_path, capsys):
     [
         (["--size", "32x50"], "`size` must be divisible by 32"),
         (["--widths", "a,b"], "`widths` must be whole numbers"),
-        (["--model", "unet"], "`name` must be one of"),
+        (["--model", "nonet"], "`name` must be one of"),
     ],
 )
 def test_bad_input_is_one_line(arguments, words, capsys, tmp_path):

@@ -187,7 +187,7 @@ def test_no_circle_of_imports():
         ("segnet_tf.data.camvid", "def f():\n    import segnet_tf.cli.main"),
         ("segnet_tf.export.conversion.convert", "from segnet_tf.export.checks import rules"),
         ("segnet_tf.export.exporter", "import export.android_assets"),
-        ("segnet_tf.runs.records", "from rivals import latency"),
+        ("segnet_tf.runs.records", "from rivals import memory"),
         ("segnet_tf.ops", "import importlib\nimportlib.import_module('segnet_tf.cli.main')"),
         ("segnet_tf.system.subprocesses", "COMMAND = ('-m', 'segnet_tf.inference.predictors')"),
     ],

@@ -1,0 +1,196 @@
+"""The figures of a comparison's table, gathered from what was measured of each run."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from segnet_tf.comparison import measurements
+from segnet_tf.comparison.measurements import Job
+from segnet_tf.comparison.rivals import Rival
+from segnet_tf.comparison.runner import Failures
+from segnet_tf.errors import UserError
+from segnet_tf.system.json_files import read_json
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """A figure of several seeds.
+
+    Attributes:
+        mean: over the seeds.
+        deviation: standard deviation of the seeds (n - 1); `None` of one seed.
+        seeds: how many there are.
+    """
+
+    mean: float
+    deviation: float | None
+    seeds: int
+
+
+@dataclasses.dataclass(frozen=True)
+class FileFigures:
+    """What a row's .tflite file of one format takes.
+
+    Attributes:
+        ms: median time of an inference with one thread, in milliseconds.
+        ratio: time against the first row's file of the same format, median of the rounds' ratios.
+        arena_bytes: memory of all its tensors.
+        file_bytes: its size.
+    """
+
+    ms: float
+    ratio: float | None = None
+    arena_bytes: int | None = None
+    file_bytes: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitScores:
+    """Scores of a row on one split, as fractions; `int8_drop` is the mIoU that the file loses."""
+
+    mean_iou: Spread
+    class_average_accuracy: Spread
+    boundary_f1: Spread
+    int8_mean_iou: Spread | None
+    int8_drop: Spread | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """A row of the table; `None` is what was not measured.
+
+    Attributes:
+        name: of the row.
+        parameters: of the network.
+        macs: multiply-adds for an image.
+        size: `(height, width)` of a rival's image in pixels, if it is another one than ours.
+        files: "float32" and "int8" -> what the file takes.
+        step_seconds: median time of a training step.
+        step_bytes: peak resident memory of a process that trains.
+        scores: split -> scores.
+        notes: lines to be read beside the table: failures, where a figure comes from.
+    """
+
+    name: str
+    parameters: int | None = None
+    macs: int | None = None
+    size: tuple[int, int] | None = None
+    files: dict[str, FileFigures] = dataclasses.field(default_factory=dict)
+    step_seconds: float | None = None
+    step_bytes: int | None = None
+    scores: dict[str, SplitScores] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON types."""
+        return dataclasses.asdict(self)
+
+
+def gather(
+    jobs: Sequence[Job],
+    rivals: Sequence[Rival],
+    speed: dict[str, Any] | None,
+    failures: Failures,
+) -> list[Figures]:
+    """A row for each network and rival.
+
+    Args:
+        jobs: the runs.
+        rivals: the files that were timed beside.
+        speed: the result of `speed.measure`; `None` if it failed.
+        failures: what failed, by row.
+    """
+    speed = speed or {}
+    names = list(dict.fromkeys(job.row for job in jobs))
+    rows = []
+    for name in names:
+        runs = [job for job in jobs if job.row == name]
+        cost = measurements.cost(runs[0]).result() or {}
+        step = measurements.training_step(runs[0]).result() or {}
+        found = {split: _split_scores(runs, split) for split in runs[0].splits}
+        rows.append(
+            Figures(
+                name,
+                cost.get("parameters"),
+                cost.get("macs"),
+                None,
+                _files(speed.get(name)),
+                step.get("seconds"),
+                step.get("peak_bytes"),
+                {split: scores for split, scores in found.items() if scores is not None},
+                tuple(failures.get(name, ())),
+            )
+        )
+    own_size = jobs[0].size
+    for rival in rivals:
+        size = None if rival.size == own_size else rival.size
+        files = _files(speed.get(rival.name))
+        rows.append(Figures(rival.name, rival.parameters, rival.macs, size, files))
+    return rows
+
+
+def extra_rows(path: str | Path) -> list[Figures]:
+    """Rows that another program measured: `extra_rows` of a JSON file, fields as in `Figures`.
+
+    Raises:
+        UserError: no such file, no such rows, or a field that the table does not have.
+    """
+    rows = read_json(path).get("extra_rows")
+    try:
+        found = []
+        for row in rows or ():
+            files = {form: FileFigures(**file) for form, file in row.get("files", {}).items()}
+            notes = tuple(row.get("notes", ()))
+            found.append(Figures(**row | {"files": files, "notes": notes}))
+    except (TypeError, AttributeError) as error:
+        raise UserError(
+            f"`extra_rows` must have the fields of the table. Received: {path}: {error}."
+        ) from error
+    if not found:
+        raise UserError(
+            f"`extra_rows` must be a JSON file with extra_rows in it. Received: {path} without. "
+            "Write it with benchmarks/export_bench.py --mask-rcnn --json FILE, for example."
+        )
+    return found
+
+
+def _files(found: dict[str, Any] | None) -> dict[str, FileFigures]:
+    return {
+        form: FileFigures(file["ms"], file["ratio"], file["arena_bytes"], file["file_bytes"])
+        for form, file in (found or {}).items()
+    }
+
+
+def _split_scores(runs: Sequence[Job], split: str) -> SplitScores | None:
+    """The scores of those seeds that have some."""
+    keras, int8, drops = [], [], []
+    for job in runs:
+        measured = measurements.scores(job)
+        own, file = (measured[split, what].result() for what in measurements.SCORED)
+        if own is not None:
+            keras.append(own)
+        if own is not None and file is not None:
+            int8.append(file["mean_iou"])
+            drops.append(own["mean_iou"] - file["mean_iou"])
+    if not keras:
+        return None
+    iou, accuracy, boundary = (
+        _spread([scores[name] for scores in keras])
+        for name in ("mean_iou", "class_average_accuracy", "boundary_f1")
+    )
+    return SplitScores(
+        iou,
+        accuracy,
+        boundary,
+        _spread(int8) if int8 else None,
+        _spread(drops) if drops else None,
+    )
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return Spread(statistics.fmean(values), deviation, len(values))
