@@ -180,7 +180,7 @@ def details_text(row: Row) -> str:
     peak = max(cost.layers, key=lambda layer: layer.alive_bytes)
     facts += [
         ("image", f"{height}x{width} (height x width), {row.classes} classes"),
-        ("parameters", f"{cost.parameters:,}"),
+        ("parameters", f"{cost.parameters:,}, {cost.trainable_parameters:,} of them trainable"),
         ("GMAC", f"{cost.macs / 1e9:.2f}"),
         ("peak", f"{cost.peak_activation_bytes / 1e6:.1f} MB of maps in float32, at {peak.name}"),
     ]

@@ -61,6 +61,7 @@ class Cost:
         size: `(height, width)` of the image in pixels.
         parameters: all weights, as `model.count_params()` counts them: those that training moves
             and those it does not, e.g. the statistics of batch normalizations.
+        trainable_parameters: those that training moves: what papers and PyTorch count.
         macs: multiply-accumulates of convolutions (plain, depthwise, separable, dilated,
             transposed) and dense layers. A convolution has one for each output pixel and element
             of its kernel, those over the padding among them, as papers count; a transposed one has
@@ -79,6 +80,7 @@ class Cost:
 
     size: tuple[int, int]
     parameters: int
+    trainable_parameters: int
     macs: int
     peak_activation_bytes: int
     layers: tuple[LayerCost, ...]
@@ -121,6 +123,7 @@ def cost_of(model: keras.Model, size: tuple[int, int] = (360, 480)) -> Cost:
     return Cost(
         size=(size[0], size[1]),
         parameters=model.count_params(),
+        trainable_parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
         macs=sum(number or 0 for number in macs),
         peak_activation_bytes=max(alive, default=0),
         layers=tuple(

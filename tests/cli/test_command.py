@@ -15,7 +15,10 @@ from segnet_tf.cli import command, main
 from segnet_tf.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("check-data", "train", "evaluate", "predict", "export", "verify", "pack")
+COMMANDS = (
+    *("check-data", "train", "evaluate", "predict", "export", "verify"),
+    *("models", "compare", "calibrate-bn", "pack"),
+)
 SECONDS = 1.0
 
 
@@ -147,6 +150,7 @@ LIGHT = "import json, runpy, sys, time\n" + (
         (["segnet_tf", "predict", "--help"], "--input"),
         (["segnet_tf", "export", "--help"], "--calibration-images"),
         (["segnet_tf", "verify", "--help"], "--tflite"),
+        (["segnet_tf", "models", "--help"], "--model-option"),
         (["segnet_tf", "pack", "--help"], "--model"),
         (["export/tflite.py", "--help"], "--calibration-images"),
         (["export/verify.py", "--help"], "--tflite"),

@@ -7,6 +7,7 @@ import re
 
 import pytest
 import tiny_models
+from checkout_files import ROOT
 
 from segnet_tf import models
 from segnet_tf.cli.main import main
@@ -78,6 +79,9 @@ def test_the_whole_list(tmp_path, capsys):
     macs = {model["name"]: model["macs"] for model in content["models"]}
     assert round(macs["segnet_basic"] / 1e9, 1) == 59.2  # the paper's
     assert "not counted" not in out
+    readme = (ROOT / "README.md").read_text("utf-8")
+    block = readme.partition("$ segnet-tf models\n")[2].partition("\n```")[0]
+    assert block and out.startswith(block)
 
 
 def test_a_model_of_ones_own(tmp_path, capsys):
@@ -87,7 +91,7 @@ def test_a_model_of_ones_own(tmp_path, capsys):
     out = printed(["--model", str(file)], capsys)
     assert out.startswith(f"{file}\n")
     assert "image        16x24 (height x width), 5 classes" in out
-    assert f"parameters   {model.count_params():,}" in out
+    assert f"parameters   {model.count_params():,}, " in out
     assert "options" not in out and "paper" not in out
     assert "image        32x32" in printed(["--model", str(file), "--size", "32x32"], capsys)
 

@@ -46,6 +46,8 @@ def test_a_layer_by_hand(layer, macs):
     cost = one(layer)
     assert cost.macs == macs == cost.layers[0].macs
     assert cost.parameters == layer.count_params()
+    statistics = 2 * 6 if isinstance(layer, layers.BatchNormalization) else 0
+    assert cost.trainable_parameters == cost.parameters - statistics
     assert cost.uncounted == ()
 
 
