@@ -157,12 +157,17 @@ def test_maps_are_kept_to_their_last_reader():
         first = conv(4)(x)
         return layers.Add()([layers.ReLU()(first), first])
 
+    def two_outputs(x):
+        first = conv(4)(x)
+        return [first, conv(20)(conv(16)(first))]
+
     assert peak(chain) == MAP * (7 + 5)
     assert peak(skipping) == MAP * (4 + 16 + 4)
     # The ReLU cannot overwrite what the sum reads.
     assert peak(read_twice) == MAP * (4 + 4 + 4)
     assert peak(lambda x: layers.Reshape((12, 8, 5))(conv(5)(x))) == MAP * (1 + 5)
     assert peak(layers.ReLU()) == MAP
+    assert peak(two_outputs) == MAP * (4 + 16 + 20)
 
 
 def test_an_index_is_a_byte_and_the_pooled_map_is_not_kept():
