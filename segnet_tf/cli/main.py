@@ -10,6 +10,7 @@ from segnet_tf.cli import (
     compare,
     evaluate,
     export,
+    models,
     pack,
     predict,
     train,
@@ -25,6 +26,7 @@ COMMANDS: tuple[tuple[str, str, command.Command], ...] = (
     ("predict", "masks and overlays of images or video", predict),
     ("export", "a .tflite file of a model, checked", export),
     ("verify", "check a .tflite file against its model", verify),
+    ("models", "the networks, and what each of them costs", models),
     ("compare", "networks trained and measured alike, in one table", compare),
     ("pack", "a model at half its size, to hand on", pack),
 )
