@@ -8,7 +8,7 @@ import pytest
 from fresh_process import fresh
 
 ROOMS = {
-    "training": ("TrainConfig", "resume", "train"),
+    "training": ("TrainConfig", "recompute_batch_statistics", "resume", "train"),
     "inference": ("Predictor", "TFLiteModel", "evaluate", "predict", "predict_files"),
     "runs": ("load_model", "pack", "read_record"),
     "plots": ("confusion", "curves", "overlay"),

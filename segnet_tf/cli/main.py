@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segnet_tf.cli import (
+    calibrate_bn,
     check_data,
     command,
     compare,
@@ -28,6 +29,7 @@ COMMANDS: tuple[tuple[str, str, command.Command], ...] = (
     ("verify", "check a .tflite file against its model", verify),
     ("models", "the networks, and what each of them costs", models),
     ("compare", "networks trained and measured alike, in one table", compare),
+    ("calibrate-bn", "batch statistics anew, over the training images", calibrate_bn),
     ("pack", "a model at half its size, to hand on", pack),
 )
 

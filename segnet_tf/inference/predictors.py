@@ -121,7 +121,7 @@ class Predictor:
                 "Pass the pixels as they are in the file.",
                 stacklevel=2,
             )
-        return self._run(_resized(images, seen))
+        return self._run(resized(images, seen))
 
     def labels_of(self, values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """int32 `(batch, *size)` out of what `values` gave; maps are resized, not class ids."""
@@ -154,7 +154,7 @@ class Predictor:
 
 def _winners(values: np.ndarray, size: tuple[int, int], threshold: float) -> np.ndarray:
     """Class ids at `size` out of values a class; of one value, 1 where it is above `threshold`."""
-    values = _resized(values, size)
+    values = resized(values, size)
     if values.shape[-1] == 1:
         return (values[..., 0] > threshold).astype(np.int32)
     return np.argmax(values, axis=-1).astype(np.int32)
@@ -221,7 +221,8 @@ def open_predictor(model: str | Path | keras.Model | Predictor) -> Predictor:
     return Predictor(TFLiteModel(path), str(model), read_record(model))
 
 
-def _resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Images `(batch, height, width, channels)` at `size`, as a model sees them."""
     if images.shape[1:3] == tuple(size):
         return images
     # Bilinear interpolation reads 2x2 pixels: of a photo a tenth as large it would skip most of

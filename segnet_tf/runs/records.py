@@ -25,6 +25,7 @@ RUN_FILES = (
     "log.csv",
     "last.keras",
     "best.keras",
+    "calibrated.keras",
     "curves.png",
     "confusion.png",
     "predictions.png",

@@ -5,7 +5,8 @@
     scores = segnet_tf.training.resume("runs/mine")
 
 `train` writes a run folder and returns the scores of its best weights; `resume` goes on with a run
-that was cut off. Nothing is imported before a name is used.
+that was cut off. `recompute_batch_statistics(model, samples)` sets the mean and variance of every
+batch normalization to those of the training images. Nothing is imported before a name is used.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from segnet_tf.system.lazy import lazy_names
 
 if TYPE_CHECKING:
     from segnet_tf.config import TrainConfig
+    from segnet_tf.training.batch_statistics import recompute_batch_statistics
     from segnet_tf.training.run_training import resume, train
 
-__all__ = ["TrainConfig", "resume", "train"]
+__all__ = ["TrainConfig", "recompute_batch_statistics", "resume", "train"]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
             "TrainConfig": "segnet_tf.config",
+            "recompute_batch_statistics": "segnet_tf.training.batch_statistics",
             "resume": "segnet_tf.training.run_training",
             "train": "segnet_tf.training.run_training",
         },
