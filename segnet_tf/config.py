@@ -15,6 +15,7 @@ from segnet_tf.system.json_files import read_json
 # How the weights in the package were trained.
 RECIPES = Path(__file__).parent / "recipes"
 OPTIMIZERS = ("adamw", "sgd")
+DECAYS = ("decoupled", "l2")
 SCHEDULES = ("cosine", "poly", "constant")
 LOSSES = ("crossentropy", "binary", "dice", "crossentropy+dice")
 PRECISIONS = ("float32", "float16", "bfloat16", "auto")
@@ -52,8 +53,11 @@ class TrainConfig:
         learning_rate: the peak; `None` for 0.001 (adamw) or 0.01 (sgd).
         schedule: "cosine" and "poly" (power 0.9) fall to zero at the last step.
         warmup: epochs (a fraction is fine) of linear rise from zero.
-        weight_decay: decoupled, never on biases and batch normalization; `None` for
-            0.01 (adamw) or 5e-4 (sgd, the authors').
+        weight_decay: never on biases and batch normalization; `None` for 0.01 (adamw) or 5e-4
+            (sgd, the authors').
+        decay: "decoupled": each step takes off learning rate * weight_decay * weight. "l2", with
+            sgd only: weight_decay * weight is added to the gradient, as in Caffe and PyTorch;
+            the momentum makes the same number ten times as strong.
         clip_norm: bound of the gradients' global norm; 0 for none; `None` for
             1 (adamw) or none (sgd).
         ema: momentum of the moving average of the weights, e.g. 0.999; 0 for none. The average
@@ -98,6 +102,7 @@ class TrainConfig:
     schedule: str = "cosine"
     warmup: float = 0.0
     weight_decay: float | None = None
+    decay: str = "decoupled"
     clip_norm: float | None = None
     ema: float = 0.0
     loss: str = "crossentropy"
@@ -129,6 +134,7 @@ class TrainConfig:
         for name, choices in (
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
+            ("decay", DECAYS),
             ("loss", LOSSES),
             ("mixed_precision", PRECISIONS),
             ("augment", AUGMENTATIONS),
@@ -136,6 +142,8 @@ class TrainConfig:
             value = getattr(self, name)
             if value not in choices:
                 _refuse(name, f"must be one of {', '.join(choices)}", value)
+        if self.decay == "l2" and self.optimizer != "sgd":
+            _refuse("decay", "must be decoupled unless `optimizer` is sgd", self.decay)
         for name in ("epochs", "batch_size", "val_every", "limit_train", "limit_val"):
             value = getattr(self, name)
             if value is not None and value < 1:

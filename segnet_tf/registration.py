@@ -9,4 +9,5 @@ from __future__ import annotations
 import segnet_tf.layers
 import segnet_tf.losses
 import segnet_tf.metrics
+import segnet_tf.optimizers
 import segnet_tf.schedules  # noqa: F401

@@ -97,6 +97,7 @@ def _add_optimizer(group: argparse._ArgumentGroup) -> None:
     add("--schedule", metavar="NAME", help="cosine, poly or constant (cosine)")
     add("--warmup", type=float, metavar="EPOCHS", help="linear rise from zero (0)")
     add("--weight-decay", type=float, metavar="W", help="(0.01 adamw, 5e-4 sgd)")
+    add("--decay", metavar="KIND", help="decoupled, or l2: in the gradient, sgd (decoupled)")
     add("--clip-norm", type=float, metavar="NORM", help="gradient clip, 0: none (1 adamw, 0 sgd)")
     add("--ema", type=float, metavar="MOMENTUM", help="keep a moving average of the weights")
     add("--loss", metavar="NAME", help="crossentropy, binary, dice or crossentropy+dice")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 
 from segnet_tf.config import TrainConfig
+from segnet_tf.optimizers import UNDECAYED, SGDWithL2
 from segnet_tf.schedules import Warmup
 
 
@@ -28,16 +29,18 @@ def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizer
     """AdamW or SGD with momentum 0.9; no weight decay on biases and batch normalization."""
     arguments = {
         "learning_rate": learning_rate(config, steps_per_epoch),
-        "weight_decay": config.weight_decay or None,
         "global_clipnorm": config.clip_norm or None,
     }
     if config.ema:
         arguments |= {"use_ema": True, "ema_momentum": config.ema}
+    if config.decay == "l2":
+        return SGDWithL2(l2=config.weight_decay or 0.0, momentum=0.9, **arguments)
+    arguments["weight_decay"] = config.weight_decay or None
     if config.optimizer == "sgd":
         optimizer = keras.optimizers.SGD(momentum=0.9, **arguments)
     else:
         if arguments["weight_decay"] is None:
             arguments["weight_decay"] = 0.0  # AdamW refuses None
         optimizer = keras.optimizers.AdamW(**arguments)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
     return optimizer

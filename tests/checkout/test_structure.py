@@ -23,7 +23,7 @@ FLOORS = (
     ("segnet_tf.system",),
     ("segnet_tf.ops", "segnet_tf.config"),
     ("segnet_tf.data", "segnet_tf.layers"),
-    ("segnet_tf.losses", "segnet_tf.metrics", "segnet_tf.schedules"),
+    ("segnet_tf.losses", "segnet_tf.metrics", "segnet_tf.optimizers", "segnet_tf.schedules"),
     ("segnet_tf.models",),
     ("segnet_tf.registration",),
     ("segnet_tf.runs", "segnet_tf.plots"),

@@ -17,6 +17,11 @@ from segnet_tf.errors import UserError
     [
         ({"epochs": 0}, "`epochs` must be at least 1. Received: epochs=0"),
         ({"optimizer": "adam"}, "`optimizer` must be one of adamw, sgd"),
+        ({"decay": "l1", "optimizer": "sgd"}, "`decay` must be one of decoupled, l2"),
+        (
+            {"decay": "l2"},
+            "`decay` must be decoupled unless `optimizer` is sgd. Received: decay=l2",
+        ),
         ({"ema": 1.0}, "`ema` must be at least 0 and below 1"),
         ({"warmup": 30.0}, "`warmup` must be below the 30 epochs"),
         ({"crop": (0, 4)}, "`crop` must be a height and a width"),
