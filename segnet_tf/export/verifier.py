@@ -20,7 +20,6 @@ from segnet_tf.export.tflite_file import flatbuffer, interpreter, metadata
 from segnet_tf.export.tflite_file.flatbuffer import Graph
 from segnet_tf.export.tflite_file.formats import Unpool
 from segnet_tf.inference.tflite_model import TFLiteModel
-from segnet_tf.layers import MaxPoolingWithArgmax2D
 from segnet_tf.models import output_kind
 
 # The share of pixels that a float32 file must give the class that Keras gives. Trained models reach
@@ -71,11 +70,9 @@ def verify(
         ) from error
     graph = flatbuffer.read(content)
     file_format = rules.file_format(graph)
-    pools = [
-        layer.name
-        for layer in model._flatten_layers(include_self=False)
-        if isinstance(layer, MaxPoolingWithArgmax2D)
-    ]
+    pools = delegate_ops.pools_of(model)
+    if unpool == "custom":
+        delegate_ops.check_pools(pools, model.name)
     failures = rules.op_failures(graph, delegate_ops.OPS if unpool == "custom" else ())
     # No runtime here has kernels for other custom ops: the file cannot be run.
     if failures:
@@ -143,6 +140,8 @@ def _check_masks(
 ) -> tuple[dict[str, Any], list[str]]:
     """Facts and failures of the builtin form: as stored, and as the kernels compute it."""
     failures = rules.mask_failures(graph, len(pools), pools)
+    if not pools:
+        return {"masks": {"count": 0, "images": 0, "runtimes": {}}}, failures
     counts = {}
     for runtime in CPU_RUNTIMES:
         wrong, pairs = rules.count_mask_mismatches(content, images, runtime)

@@ -171,9 +171,11 @@ def exact(graph: Graph, op: Op, codes: Mapping[int, np.ndarray]) -> np.ndarray:
 def _convolved(op: Op, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Sums of products of integers, `(batch, h, w, channels)`."""
     options = op.options
-    if (options.dilationHFactor, options.dilationWFactor) != (1, 1):
-        raise ValueError(f"{op.name} is dilated, which is not implemented here.")
-    strides, window = (options.strideH, options.strideW), kernel.shape[1:3]
+    strides = (options.strideH, options.strideW)
+    # Pixels from each tap to the next.
+    down, across = options.dilationHFactor, options.dilationWFactor
+    taps = kernel.shape[1:3]
+    window = (taps[0] - 1) * down + 1, (taps[1] - 1) * across + 1
     same = options.padding == schema.Padding.SAME
     sizes, edges = [], []
     for side, stride, length in zip(x.shape[1:3], strides, window, strict=True):
@@ -184,9 +186,10 @@ def _convolved(op: Op, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     x = np.pad(x, ((0, 0), *edges, (0, 0)))
     weights = kernel.astype(np.float64)
     total: np.ndarray | float = 0.0
-    for i, j in itertools.product(*map(range, window)):
-        rows = slice(i, i + (sizes[0] - 1) * strides[0] + 1, strides[0])
-        columns = slice(j, j + (sizes[1] - 1) * strides[1] + 1, strides[1])
+    for i, j in itertools.product(*map(range, taps)):
+        top, left = i * down, j * across
+        rows = slice(top, top + (sizes[0] - 1) * strides[0] + 1, strides[0])
+        columns = slice(left, left + (sizes[1] - 1) * strides[1] + 1, strides[1])
         tap = x[:, rows, columns]
         if op.name == "CONV_2D":
             total = total + tap @ weights[:, i, j].T

@@ -12,7 +12,7 @@ import numpy as np
 
 from segnet_tf.data import Samples
 from segnet_tf.data.scenes import synthetic
-from segnet_tf.export.conversion import calibration, graph
+from segnet_tf.export.conversion import calibration, concatenations, graph
 from segnet_tf.export.conversion.calibration import Ranges
 from segnet_tf.export.runtimes import registry
 from segnet_tf.export.tflite_file import flatbuffer
@@ -125,6 +125,7 @@ def text(rows: list[LayerError]) -> str:
 def _tensors(file: Graph, model: keras.Model, ranges: Ranges) -> dict[str, int]:
     """Layer -> the int8 tensor that holds its output, in order of execution."""
     layers = {layer.name: layer for layer in model._flatten_layers(include_self=False)}
+    followers = concatenations.followers(model)
     made: dict[str, tuple[int, Op]] = {}  # layer -> the first tensor that one of its ops is in
     last: dict[str, int] = {}
     for op in file.ops:
@@ -142,7 +143,7 @@ def _tensors(file: Graph, model: keras.Model, ranges: Ranges) -> dict[str, int]:
         if first in ranges and (
             # The range of a Rescaling is computed from 0..255, not measured: its scale may differ.
             isinstance(layers[first], keras.layers.Rescaling)
-            or _has_range(file.tensors[index], ranges[first])
+            or _has_range(file.tensors[index], ranges[followers.get(first, first)])
         ):
             last[first] = index
     for name, layer in layers.items():

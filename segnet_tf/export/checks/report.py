@@ -110,6 +110,8 @@ def _metadata(found: dict[str, Any] | None) -> str:
 def _exactness(facts: dict[str, Any]) -> list[str]:
     if facts["unpool"] == "builtin":
         masks = facts["masks"]
+        if not masks["count"]:
+            return ["masks        none needed: this network has no pooling indices"]
         return [
             f"masks        {masks['count']}, on {runtime}: {counts['wrong']:,} of "
             f"{counts['pairs']:,} pairs wrong"

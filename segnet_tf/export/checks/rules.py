@@ -155,6 +155,8 @@ def mask_failures(graph: Graph, pools: int, layers: Sequence[str] = ()) -> list[
         failures.append(
             f"{len(found)} argmax masks for {pools} pooling layers, not 2 each"
             + (f": {named}" if named else "")
+            if pools
+            else f"{len(found)} argmax masks, and the model has no pooling indices"
         )
     return failures
 

@@ -79,16 +79,59 @@ class PerChannel(_quantization.quantizers.Quantizer):
     ) -> tf.Tensor:
         shape = inputs.shape
         flat = tf.reshape(inputs, (-1, shape[2] * shape[3] if self.depthwise else shape[3]))
-        largest = tf.stop_gradient(tf.reduce_max(tf.abs(flat), axis=0))
-        # A channel of zeros needs a range too.
-        largest = tf.where(largest > 0, largest, 1.0)
-        flat = tf.quantization.fake_quant_with_min_max_vars_per_channel(
-            flat, -largest, largest, num_bits=8, narrow_range=True
-        )
-        return tf.reshape(flat, shape)
+        return tf.reshape(_rounded(flat, tf.reduce_max(tf.abs(flat), axis=0)), shape)
 
     def get_config(self) -> dict[str, Any]:
         return {"depthwise": self.depthwise}
+
+
+class PerOffset(_quantization.quantizers.Quantizer):
+    """The filter of a transposed convolution, `(height, width, filters, channels)`, in 8 bits.
+
+    A file has an ordinary convolution in its place, see `conversion.transposed`, with an output
+    channel for each filter and each offset of a pixel in the stride. Each has a scale of its own,
+    and the taps whose places differ by a multiple of the stride.
+
+    Args:
+        strides: of the layer.
+    """
+
+    def __init__(self, strides: tuple[int, int]) -> None:
+        self.strides = tuple(strides)
+
+    def build(
+        self, tensor_shape: tf.TensorShape, name: str, layer: tf_keras.layers.Layer
+    ) -> dict[str, tf.Variable]:
+        return {}
+
+    def __call__(
+        self, inputs: tf.Tensor, training: bool, weights: dict[str, tf.Variable], **kwargs: Any
+    ) -> tf.Tensor:
+        height, width, filters, channels = inputs.shape
+        down, across = self.strides
+        rows, columns = -(-height // down), -(-width // across)
+        largest = tf.pad(
+            tf.reduce_max(tf.abs(inputs), axis=3),
+            ((0, rows * down - height), (0, columns * across - width), (0, 0)),
+        )
+        largest = tf.reshape(largest, (rows, down, columns, across, filters))
+        largest = tf.reduce_max(largest, axis=(0, 2))
+        largest = tf.tile(largest, (rows, columns, 1))[:height, :width]
+        flat = tf.reshape(tf.transpose(inputs, (3, 0, 1, 2)), (channels, -1))
+        flat = _rounded(flat, tf.reshape(largest, [-1]))
+        return tf.transpose(tf.reshape(flat, (channels, height, width, filters)), (1, 2, 3, 0))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"strides": self.strides}
+
+
+def _rounded(flat: tf.Tensor, largest: tf.Tensor) -> tf.Tensor:
+    """`(any, channels)` in 8 bits, of the largest size `(channels,)` each."""
+    # A channel of zeros needs a range too.
+    largest = tf.stop_gradient(tf.where(largest > 0, largest, 1.0))
+    return tf.quantization.fake_quant_with_min_max_vars_per_channel(
+        flat, -largest, largest, num_bits=8, narrow_range=True
+    )
 
 
 class LayerConfig(_quantization.QuantizeConfig):
@@ -104,10 +147,12 @@ class LayerConfig(_quantization.QuantizeConfig):
 
     def get_weights_and_quantizers(
         self, layer: tf_keras.layers.Layer
-    ) -> list[tuple[tf.Variable, PerChannel]]:
+    ) -> list[tuple[tf.Variable, PerChannel | PerOffset]]:
         name = _filter_name(layer)
         if name is None:
             return []
+        if isinstance(layer, tf_keras.layers.Conv2DTranspose):  # a Conv2D for tf_keras
+            return [(layer.kernel, PerOffset(layer.strides))]
         return [(getattr(layer, name), PerChannel(name == "depthwise_kernel"))]
 
     def set_quantize_weights(
@@ -155,7 +200,7 @@ def quantized(
             return layer
         return _quantization.quantize_annotate_layer(layer, LayerConfig(ranges.get(layer.name)))
 
-    known = {cls.__name__: cls for cls in (LayerConfig, LearnedRange, PerChannel)}
+    known = {cls.__name__: cls for cls in (LayerConfig, LearnedRange, PerChannel, PerOffset)}
     with _quantization.quantize_scope(known | custom):
         annotated = tf_keras.models.clone_model(twin, clone_function=annotate)
         network = _quantization.quantize_apply(annotated)

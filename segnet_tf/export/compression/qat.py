@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from segnet_tf.export.compression import fake_quant, finetune, twin
+from segnet_tf.export.conversion import concatenations
 from segnet_tf.export.conversion.calibration import Ranges
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 
@@ -21,10 +22,7 @@ _RANGE_OF_INPUT = (
     keras.layers.Rescaling,
     MaxPoolingWithArgmax2D,
     MaxUnpooling2D,
-    keras.layers.MaxPooling2D,
-    keras.layers.UpSampling2D,
-    keras.layers.Dropout,
-    keras.layers.SpatialDropout2D,
+    *concatenations.RANGE_KEEPING,
 )
 
 
@@ -68,6 +66,8 @@ def build(model: keras.Model, ranges: Ranges) -> tf_keras.Model:
     """The tf_keras network that computes what the int8 file of `model` will."""
     copy = twin.build(model, frozen_statistics=True)
     given = {layer.name for layer in model._flatten_layers() if isinstance(layer, _RANGE_OF_INPUT)}
+    # The concatenation that reads their output rounds it.
+    given |= concatenations.followers(model).keys()
     own = {name: span for name, span in ranges.items() if name not in given}
     return fake_quant.quantized(copy, own, (twin.TwinPool, twin.TwinUnpool), twin.CUSTOM)
 

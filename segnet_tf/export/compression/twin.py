@@ -16,7 +16,15 @@ import tf_keras
 from segnet_tf import ops
 from segnet_tf.errors import UserError
 from segnet_tf.export.conversion import graph
-from segnet_tf.layers import LocalResponseNormalization, MaxPoolingWithArgmax2D, MaxUnpooling2D
+from segnet_tf.layers import (
+    AdaptiveAveragePooling2D,
+    BilinearResizing2D,
+    ChannelPadding,
+    CropOrPad2D,
+    LocalResponseNormalization,
+    MaxPoolingWithArgmax2D,
+    MaxUnpooling2D,
+)
 
 
 class TwinPool(tf_keras.layers.Layer):
@@ -69,18 +77,27 @@ class TwinUnpool(tf_keras.layers.Layer):
         return {**super().get_config(), "output_size": self.output_size}
 
 
-class TwinNormalization(tf_keras.layers.Layer):
-    """`LocalResponseNormalization`, by the Keras 3 layer's own arithmetic."""
+class TwinOfOwn(tf_keras.layers.Layer):
+    """A layer of ours that has no weights, by its own arithmetic.
 
-    def __init__(self, size: int, alpha: float, beta: float, **kwargs: Any) -> None:
+    Args:
+        kind: name of a class in `_OWN`.
+        options: the arguments of its constructor.
+
+    Call arguments:
+        inputs: its input, or a flat list of them.
+    """
+
+    def __init__(self, kind: str, options: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.options: dict[str, Any] = {"size": size, "alpha": alpha, "beta": beta}
+        self.kind, self.options = kind, options
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        return LocalResponseNormalization(**self.options).call(inputs)
+    def call(self, inputs: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
+        layer = _OWN[self.kind](**self.options)
+        return layer.call(*inputs) if isinstance(inputs, (list, tuple)) else layer.call(inputs)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self.options}
+        return {**super().get_config(), "kind": self.kind, "options": dict(self.options)}
 
 
 class FrozenStatistics(tf_keras.layers.BatchNormalization):
@@ -105,13 +122,19 @@ _TWINS: dict[type, tuple[type, tuple[str, ...]]] = {
         tf_keras.layers.DepthwiseConv2D,
         ("depth_multiplier", *_CONV),
     ),
+    keras.layers.Conv2DTranspose: (
+        tf_keras.layers.Conv2DTranspose,
+        ("filters", "output_padding", *_CONV),
+    ),
     keras.layers.BatchNormalization: (
         tf_keras.layers.BatchNormalization,
         ("axis", "momentum", "epsilon", "center", "scale"),
     ),
     keras.layers.ReLU: (tf_keras.layers.ReLU, ("max_value", "negative_slope", "threshold")),
+    keras.layers.PReLU: (tf_keras.layers.PReLU, ("shared_axes",)),
     keras.layers.Activation: (tf_keras.layers.Activation, ("activation",)),
     keras.layers.Add: (tf_keras.layers.Add, ()),
+    keras.layers.Average: (tf_keras.layers.Average, ()),
     keras.layers.Multiply: (tf_keras.layers.Multiply, ()),
     keras.layers.Concatenate: (tf_keras.layers.Concatenate, ("axis",)),
     keras.layers.Rescaling: (tf_keras.layers.Rescaling, ("scale", "offset")),
@@ -129,11 +152,19 @@ _TWINS: dict[type, tuple[type, tuple[str, ...]]] = {
     keras.layers.SpatialDropout2D: (tf_keras.layers.SpatialDropout2D, ("rate",)),
     MaxPoolingWithArgmax2D: (TwinPool, _POOL),
     MaxUnpooling2D: (TwinUnpool, ("output_size",)),
-    LocalResponseNormalization: (TwinNormalization, ("size", "alpha", "beta")),
 }
+# Layers of ours without weights, and the arguments of their constructors.
+_OWN_OPTIONS: dict[type[keras.Layer], tuple[str, ...]] = {
+    LocalResponseNormalization: ("size", "alpha", "beta"),
+    AdaptiveAveragePooling2D: ("bins",),
+    BilinearResizing2D: (),
+    ChannelPadding: ("channels",),
+    CropOrPad2D: (),
+}
+_OWN = {cls.__name__: cls for cls in _OWN_OPTIONS}
 # Classes that tf_keras must be given to copy a twin.
 CUSTOM: dict[str, type] = {
-    cls.__name__: cls for cls in (TwinPool, TwinUnpool, TwinNormalization, FrozenStatistics)
+    cls.__name__: cls for cls in (TwinPool, TwinUnpool, TwinOfOwn, FrozenStatistics)
 }
 
 
@@ -154,8 +185,8 @@ def build(model: keras.Model, *, frozen_statistics: bool = False) -> tf_keras.Mo
             made[id(operation)] = _twin_layer(operation, frozen_statistics)
         return made[id(operation)]
 
-    def one(operation: keras.Layer, x: Any, **_: Any) -> Any:
-        return layer_of(operation)(x)
+    def one(operation: keras.Layer, *inputs: Any, **_: Any) -> Any:
+        return layer_of(operation)(inputs[0] if len(inputs) == 1 else list(inputs))
 
     def unpool(operation: MaxUnpooling2D, pooled: Any, argmax: Any, output_size: Any = None) -> Any:
         if hasattr(output_size, "shape"):
@@ -180,7 +211,7 @@ def _operations(model: keras.Model) -> Iterator[keras.Layer]:
         if isinstance(operation, keras.Model):
             yield from _operations(operation)
         elif not isinstance(operation, keras.layers.InputLayer):
-            if type(operation) not in _TWINS:
+            if type(operation) not in _TWINS and type(operation) not in _OWN_OPTIONS:
                 raise UserError(
                     "`model` must have layers that tensorflow-model-optimization can be shown in "
                     f"tf_keras. Received: {type(operation).__name__} at {operation.name}. "
@@ -190,10 +221,13 @@ def _operations(model: keras.Model) -> Iterator[keras.Layer]:
 
 
 def _twin_layer(operation: keras.Layer, frozen_statistics: bool) -> tf_keras.layers.Layer:
+    config = operation.get_config()
+    if type(operation) in _OWN_OPTIONS:
+        options = {name: config[name] for name in _OWN_OPTIONS[type(operation)]}
+        return TwinOfOwn(type(operation).__name__, options, name=operation.name)
     cls, names = _TWINS[type(operation)]
     if frozen_statistics and cls is tf_keras.layers.BatchNormalization:
         cls = FrozenStatistics
-    config = operation.get_config()
     return cls(name=operation.name, **{name: config[name] for name in names if name in config})
 
 

@@ -67,6 +67,7 @@ def convert(
     model = graph.network_of(model)
     lowering: LayerLowering
     if unpool == "custom":
+        delegate_ops.check_pools(delegate_ops.pools_of(model), model.name)
         lowering = CustomLowering()
     else:
         largest_kernel = DYNAMIC_RANGE_ELEMENTS - 1 if format == "dynamic" else None

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
+from segnet_tf.errors import UserError
 from segnet_tf.export.conversion import lowering
+from segnet_tf.layers import MaxPoolingWithArgmax2D
 
 POOL, UNPOOL = "MaxPoolingWithArgmax2D", "MaxUnpooling2D"
 OPS = (f"CUSTOM:{POOL}", f"CUSTOM:{UNPOOL}")
@@ -39,6 +42,29 @@ _CODE_NAME = 6  # OperatorCode.custom_code
 _OP_INPUTS, _OP_OPTIONS = 6, 14  # Operator.inputs, .custom_options
 _TENSOR_TYPE = 6  # Tensor.type
 _WINDOW = {"ksize": (1, 2, 2, 1), "strides": (1, 2, 2, 1), "padding": "VALID"}
+
+
+def pools_of(model: keras.Model) -> list[str]:
+    """The names of a model's argmax pooling layers."""
+    return [
+        layer.name
+        for layer in model._flatten_layers(include_self=False)
+        if isinstance(layer, MaxPoolingWithArgmax2D)
+    ]
+
+
+def check_pools(pools: list[str], name: str) -> None:
+    """Raises UserError for a model that these ops have nothing to do in.
+
+    Args:
+        pools: its argmax pooling layers.
+        name: the model's.
+    """
+    if not pools:
+        raise UserError(
+            '`unpool="custom"` (--unpool custom) must go with a model that has pooling indices. '
+            f"Received: {name}, which has none. Leave it out."
+        )
 
 
 @dataclass(frozen=True)
