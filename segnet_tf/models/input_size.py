@@ -52,9 +52,10 @@ def check_size(model: keras.Model, size: tuple[int, int], argument: str) -> None
     """
     try:
         channels = model.input_shape[3]
-        logits = model.compute_output_spec(keras.KerasTensor((1, *size, channels)))
+        outputs = model.compute_output_spec(keras.KerasTensor((1, *size, channels)))
     except ValueError as error:
         raise too_small(argument, size, error) from error
+    logits = keras.tree.flatten(outputs)[0]  # in training a model may have others beside it
     if tuple(logits.shape[1:3]) != tuple(size):
         raise UserError(
             f"`{argument}` must be a size that the network gives back. Received: {size[0]}x"

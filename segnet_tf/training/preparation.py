@@ -24,6 +24,7 @@ from segnet_tf.layers import FusedBatchNormalization
 from segnet_tf.losses.class_weights import enet_weights, median_frequency_weights
 from segnet_tf.runs.records import Bounds, ImageSize, bounds_of
 from segnet_tf.runs.splits import open_split, reading_of
+from segnet_tf.training.deep_supervision import supervised
 from segnet_tf.training.optimizers import make_optimizer
 
 
@@ -119,11 +120,11 @@ def fused(model: keras.Model) -> keras.Model:
 
 
 def compiled_model(config: TrainConfig, data: Data, weights: list[float] | None) -> keras.Model:
-    """`new_model` in the run's precision, `fused` and compiled, its optimizer built."""
+    """`new_model` in the run's precision, `fused`, `supervised` and compiled, optimizer built."""
     policy = config.mixed_precision
     keras.config.set_dtype_policy(policy if policy == "float32" else f"mixed_{policy}")
     try:
-        model = fused(new_model(config, data.num_classes))
+        model = supervised(fused(new_model(config, data.num_classes)))
         model.compile(
             optimizer=make_optimizer(config, steps_per_epoch(data.train, config.batch_size)),
             loss=losses.get(config.loss, data.num_classes, class_weights=weights),
