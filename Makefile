@@ -19,7 +19,7 @@ WORKERS ?= 4
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-all lint format bench clean setup train-camvid release-check \
+.PHONY: help demo test test-all lint format bench clean setup train-camvid release-check compare \
 	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser \
 	mediapipe mediapipe-test android-assets android-kotlin web web-test
 
@@ -45,6 +45,16 @@ demo: setup  ## train on synthetic scenes, score, export to int8, verify, predic
 	@echo 'The exported file:              $(DEMO)/model_int8.tflite'
 	@echo 'Scenes, truth, predictions:     $(DEMO)/predictions.png'
 	@echo "The exported file's masks:      $(DEMO)/predictions/"
+
+# Runs that are done are taken as they are, so the same command goes on after an interruption.
+COMPARE := runs/compare
+CONFIG ?= $(if $(DATA),camvid,demo)
+SEEDS ?= 0
+COMPARE_OPTIONS ?=
+
+compare: setup  ## the networks in one table; DATA=DIR: on CamVid, 6 hours, else 3 minutes
+	$(BIN)/segnet-tf compare --config '$(CONFIG)' --output $(COMPARE)/$(notdir $(basename $(CONFIG))) \
+		--seeds $(SEEDS) $(if $(DATA),--data '$(DATA)',--seconds 10) $(COMPARE_OPTIONS)
 
 # Three runs, each from the weights of the one before; an interrupted one is resumed.
 train-camvid: setup  ## DATA=DIR: train segnet_lite as its shipped weights were: 3.5 hours
@@ -138,7 +148,8 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	touch $@
 
 # PyPI's PyTorch for x86-64 Linux carries CUDA, several GB. A CPU build in .venv meets the pin:
-# `.venv/bin/pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu` first.
+# `.venv/bin/pip install torch==2.13.0 torchvision==0.28.0 --index-url \
+# https://download.pytorch.org/whl/cpu` first.
 $(VENV)/.installed-torch: $(VENV)/.installed
 	@echo 'Installing PyTorch into $(VENV), once.'
 	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev,torch]'

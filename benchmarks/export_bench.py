@@ -5,7 +5,8 @@
 All are exported by `segnet_tf.export.conversion.convert` in int8 and float32: SegNet with its
 indices, the same with plain max-pooling and nearest upsampling (what indices cost), a U-Net of the
 same channels, one with transpose convolutions, and SegNet again in eager PyTorch, where that is
-installed. `--model segnet --widths own` is the full network.
+installed. `--model segnet --widths own` is the full network. `--rival FILE.tflite` times another
+segmentation network in the same rounds, `--mask-rcnn` measures torchvision's Mask R-CNN afterwards.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ import platform
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rivals import mask_rcnn
+
 from segnet_tf.cli import command
+from segnet_tf.comparison.rivals import Rival, open_rivals
 from segnet_tf.errors import UserError
 from segnet_tf.export.tflite_file.formats import Format
 from segnet_tf.system.json_files import write_json
@@ -27,6 +32,8 @@ from segnet_tf.system.tensorflow_start import start_tensorflow
 FORMATS: tuple[Format, ...] = ("int8", "float32")
 THREADS = (1, 2)
 PYTORCH = "pytorch"
+# Rows that are always there, see rivals/networks.py.
+RESERVED = ("segnet", "plain", "unet", "transposed", PYTORCH)
 # What the ratios are to: the network without indices.
 FLOOR = "plain"
 MB = 1e6
@@ -86,7 +93,14 @@ def measure_latency(files: dict[str, bytes], torch: Any, seconds: float) -> dict
     return found
 
 
-def compare(model: Any, size: tuple[int, int], form: Format, torch: Any, seconds: float) -> dict:
+def compare(
+    model: Any,
+    size: tuple[int, int],
+    form: Format,
+    torch: Any,
+    rivals: Sequence[Rival],
+    seconds: float,
+) -> dict:
     """All figures of one format: name of a network -> what it takes."""
     from rivals import networks
 
@@ -94,6 +108,7 @@ def compare(model: Any, size: tuple[int, int], form: Format, torch: Any, seconds
         name: networks.exported(build(model), size, form)
         for name, build in networks.NETWORKS.items()
     }
+    files |= {rival.name: rival.path.read_bytes() for rival in rivals if rival.form == form}
     rows = measure_latency(files, torch, seconds)
     for name, content in files.items():
         rows[name].update(measure_file(content))
@@ -145,14 +160,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seconds", type=float, default=20.0,
         help="to time each format on each number of threads for (%(default)g)")  # fmt: skip
     add("--no-torch", action="store_true", help="leave PyTorch out, though it is installed")
+    add("--rival", action="append", default=[], metavar="FILE",
+        help="a .tflite file of another segmentation network; may be repeated")  # fmt: skip
+    add("--mask-rcnn", action="store_true", help="measure torchvision's Mask R-CNN too")
     command.add_report_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the table and writes the report. Judges nothing."""
     command.check_report(arguments)
+    if arguments.mask_rcnn:
+        mask_rcnn.check_installed()
+    others = open_rivals(arguments.rival, RESERVED)
     start_tensorflow()
-    write_json(arguments.json, _measured(arguments))
+    results = _measured(arguments, others)
+    if arguments.mask_rcnn:
+        row = mask_rcnn.measure(arguments.size)
+        results["extra_rows"] = [row]
+        print(
+            f"{row['name']}: {row['parameters'] / MB:.1f} M parameters, {row['macs'] / 1e9:.1f} "
+            f"GMAC, {row['files']['float32']['ms']:.0f} ms; {row['notes'][0]}"
+        )
+    write_json(arguments.json, results)
     return 0
 
 
@@ -161,7 +190,7 @@ def main(argv: list[str] | None = None) -> int:
     return command.main("export_bench", add_arguments, run, argv)
 
 
-def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
+def _measured(arguments: argparse.Namespace, others: Sequence[Rival]) -> dict[str, Any]:
     from rivals import memory, networks, torch_runner
 
     size = arguments.size
@@ -182,10 +211,19 @@ def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
         "machine": platform.machine(),
         "bare_process_bytes": base,
         "no_pytorch": missing,
+        "rivals": {
+            other.name: {"size": other.size, "parameters": other.parameters, "macs": other.macs}
+            for other in others
+        },
     }
+    for other in others:
+        print(
+            f"{other.name}: {other.size[0]}x{other.size[1]}, {other.form}, "
+            f"{other.parameters / MB:.2f} M parameters, {other.macs / 1e9:.2f} GMAC"
+        )
     try:
         for form in FORMATS:
-            results[form] = rows = compare(model, size, form, torch, arguments.seconds)
+            results[form] = rows = compare(model, size, form, torch, others, arguments.seconds)
             print(f"\n{form}\n{HEAD}")
             for name, row in rows.items():
                 print(row_text(name, row))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from segnet_tf.cli import command
 from segnet_tf.comparison.configuration import read_comparison, write_configs
-from segnet_tf.errors import UserError
 from segnet_tf.system.outputs import make_folder
 
 SECONDS = 60.0
@@ -90,8 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
     output = Path(arguments.output)
     make_folder(output)
     extra = figures.extra_rows(arguments.extra_rows) if arguments.extra_rows else []
-    others = [rivals.open_rival(path) for path in arguments.rival]
-    _check_names([row.name for row in comparison.rows], [each.name for each in (*others, *extra)])
+    names = [row.name for row in comparison.rows] + [row.name for row in extra]
+    others = rivals.open_rivals(arguments.rival, names)
     jobs = runner.make_jobs(comparison, arguments.seeds, arguments.data, output, arguments.size)
     failures = runner.run_all(jobs)
     speed, failure = runner.time_files(jobs, others, output, arguments.seconds)
@@ -127,13 +125,3 @@ def seconds(text: str) -> float:
     if not 0 < found < 1e6:
         raise argparse.ArgumentTypeError(f"must be a number of seconds above 0. Received: {text}")
     return found
-
-
-def _check_names(rows: Sequence[str], others: Sequence[str]) -> None:
-    names = [*rows, *others]
-    for name in others:
-        if names.count(name) > 1:
-            raise UserError(
-                f"`rival` must have another name than the other rows. Received: {name} twice. "
-                "Rename the file."
-            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from segnet_tf.errors import UserError
@@ -38,6 +39,27 @@ class Rival:
     size: tuple[int, int]
     parameters: int
     macs: int
+
+
+def open_rivals(paths: Sequence[str | Path], taken: Sequence[str]) -> list[Rival]:
+    """Opens the files that are to be rows of a table.
+
+    Args:
+        paths: of the files.
+        taken: names of the table's other rows.
+
+    Raises:
+        UserError: two rows of one name, and what `open_rival` raises.
+    """
+    rivals: list[Rival] = []
+    for path in paths:
+        if Path(path).stem in [*taken, *(rival.name for rival in rivals)]:
+            raise UserError(
+                "`rival` must be a file with another name than the table's other rows. "
+                f"Received: {path}, and a row {Path(path).stem}. Rename the file."
+            )
+        rivals.append(open_rival(path))
+    return rivals
 
 
 def open_rival(path: str | Path) -> Rival:

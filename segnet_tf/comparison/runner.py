@@ -25,14 +25,9 @@ from segnet_tf.system.subprocesses import Finished
 Launch = Callable[[list[str]], Finished]
 # Row -> what failed, in words.
 Failures = dict[str, list[str]]
-_TRAINED_AND_MEASURED = ("train", "export", "score")
-# They do not depend on the weights: the first seed's serve all.
-_OF_FIRST_SEED = ("cost", "training_step")
 _DOING = {
     "train": "training",
-    "export": "exporting",
-    "score": "scoring",
-    "cost": "counting",
+    "measure": "scoring and exporting",
     "training_step": "timing a training step",
 }
 
@@ -91,9 +86,10 @@ def run_all(jobs: Sequence[Job], launch: Launch = follow_here) -> Failures:
     failures: Failures = {}
     first = jobs[0].config.seed
     for number, job in enumerate(jobs, start=1):
-        once = _OF_FIRST_SEED if job.config.seed == first else ()
-        for step in (*_TRAINED_AND_MEASURED, *once):
-            if not _is_left(step, job):
+        for step in _DOING:
+            # It does not depend on the weights: the first seed's serves all.
+            again = step == "training_step" and job.config.seed != first
+            if again or not _is_left(step, job):
                 continue
             name = f"{job.row}, seed {job.config.seed}"
             say(f"{name}: {_DOING[step]} ({number} of {len(jobs)} runs)")
@@ -143,15 +139,11 @@ def say(text: str) -> None:
 def _is_left(step: str, job: Job) -> bool:
     if step == "train":
         return run_state(job.run, job.config) != "finished"
-    if step == "export":
-        found = measurements.exports(job)
-        return any(measured.result() is None for measured in found.values())
-    if step == "score":
-        there = {"keras": True, "int8": job.file("int8").is_file()}
-        found_scores = measurements.scores(job).items()
-        return any(there[what] and m.result() is None for (_, what), m in found_scores)
-    measured = measurements.cost(job) if step == "cost" else measurements.training_step(job)
-    return measured.result() is None
+    if step == "training_step":
+        return measurements.training_step(job).result() is None
+    found = [measurements.cost(job), *measurements.exports(job).values()]
+    found += measurements.scores(job).values()
+    return any(measured.result() is None for measured in found)
 
 
 def _command(step: str, job: Job) -> list[str]:

@@ -62,7 +62,7 @@ def _cells(row: Figures, splits: Sequence[str]) -> list[str]:
     for split in splits:
         scores = row.scores.get(split)
         for name in ("mean_iou", "class_average_accuracy", "boundary_f1", "int8_drop"):
-            cells.append(_percent(scores and getattr(scores, name)))
+            cells.append(_percent(None if scores is None else getattr(scores, name)))
     return cells
 
 
@@ -71,7 +71,8 @@ def _notes(rows: Sequence[Figures]) -> list[str]:
 
 
 def _pair(files: Sequence[FileFigures | None], name: str, unit: float, digits: int) -> str:
-    parts = [_scaled(file and getattr(file, name), unit, digits) for file in files]
+    values = [None if file is None else getattr(file, name) for file in files]
+    parts = [_scaled(value, unit, digits) for value in values]
     return _NONE if parts == [_NONE, _NONE] else " / ".join(parts)
 
 

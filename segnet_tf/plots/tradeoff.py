@@ -99,6 +99,7 @@ def _logarithmic(axes: Axes, times: Sequence[float]) -> None:
 
 def _label(axes: Axes, points: Sequence[Point], panel: str, largest: float) -> None:
     """Writes each name where it covers no other label and no point."""
+    from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
     pixels = axes.figure.dpi / 72
@@ -133,7 +134,7 @@ def _label(axes: Axes, points: Sequence[Point], panel: str, largest: float) -> N
             },
         )
         text.set_in_layout(False)
-        box = _free_box(axes, text.get_window_extent(), (x, y, radius), taken, pixels)
+        box = _free_box(axes, Text.get_window_extent(text), (x, y, radius), taken, pixels)
         text.set_position(((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2))
         taken.append(box)
 

@@ -1,0 +1,109 @@
+"""`segnet-tf compare` as users run it: killed in the middle, called again, with a bad row."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = """
+[training]
+data = "synthetic:8"
+size = [32, 64]
+epochs = 40
+batch_size = 4
+class_weights = "none"
+val_every = 20
+[score]
+splits = ["val", "test"]
+[[models]]
+name = "bad"
+model = "segnet_mini"
+model_options = { butter = 1 }
+[[models]]
+name = "good"
+model = "segnet_mini"
+model_options = { widths = [4, 4, 4, 4, 4] }
+"""
+
+
+def started(folder, *options):
+    command = [sys.executable, "-m", "segnet_tf", "compare", "--config", str(folder / "mine.toml")]
+    return subprocess.Popen(
+        [*command, "--output", str(folder / "out"), "--seconds", "0.1", *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finished(folder, *options):
+    with started(folder, *options) as process:
+        out, said = process.communicate(timeout=280)
+    return process.returncode, out, said
+
+
+def processes_with(word):
+    """The command lines of running processes that have `word` in them."""
+    lines = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(file.read_bytes().replace(b"\0", b" ").decode())
+        except OSError:  # it has ended
+            continue
+    return [line for line in lines if word in line]
+
+
+@pytest.mark.slow
+def test_a_killed_comparison_goes_on_and_a_bad_row_loses_itself_only(tmp_path):
+    (tmp_path / "mine.toml").write_text(TEXT, "utf-8")
+    last = tmp_path / "out" / "good" / "seed0" / "last.keras"
+    with started(tmp_path) as process:
+        deadline = time.monotonic() + 120
+        while not last.is_file() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert last.is_file()
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    # Its training went with it: two at work on one run would spoil it.
+    deadline = time.monotonic() + 10
+    while processes_with(str(tmp_path)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not processes_with(str(tmp_path))
+    assert not (last.parent / "scores.json").is_file()
+
+    code, out, said = finished(tmp_path)
+    assert code == 1
+    assert "resuming" in said and "after epoch" in said
+    assert "bad: seed 0: training: `options` must be ones that segnet_mini has" in out
+    content = json.loads((tmp_path / "out" / "comparison.json").read_text("utf-8"))
+    rows = {row["name"]: row for row in content["rows"]}
+    assert list(rows) == ["bad", "good"]
+    assert rows["bad"]["scores"] == {} and len(rows["bad"]["notes"]) == 1
+    row = rows["good"]
+    assert row["notes"] == [] and row["parameters"] > 0 and row["macs"] > 0
+    assert row["step_seconds"] > 0 and row["step_bytes"] > 3e8
+    for form in ("float32", "int8"):
+        file = row["files"][form]
+        assert file["ms"] > 0 and file["arena_bytes"] > 0 and file["ratio"] == 1
+    assert set(row["scores"]) == {"val", "test"}
+    assert row["scores"]["test"]["int8_drop"] is not None
+    assert (tmp_path / "out" / "comparison.png").stat().st_size > 10_000
+    assert (tmp_path / "out" / "comparison.md").read_text("utf-8").count("\n| ") == 3
+    # The run is one that `segnet-tf evaluate` and the others take.
+    assert (last.parent / "best.keras").is_file() and (last.parent / "config.json").is_file()
+
+    code, again, said = finished(tmp_path, "--only", "good")
+    assert code == 0
+    assert not said
+    assert [line for line in again.splitlines() if line.startswith("good")] == [
+        line for line in out.splitlines() if line.startswith("good")
+    ]
