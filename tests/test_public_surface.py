@@ -6,6 +6,7 @@ import dataclasses
 
 import keras
 import pytest
+import tiny_models
 import tiny_run
 from fresh_process import fresh
 
@@ -47,9 +48,7 @@ def folder(tmp_path_factory):
         model.save(folder / f"{name}.keras")
 
     for name in models.NAMES:
-        narrow = "decoder_widths" if name == "segnet_lite" else "widths"
-        stages = models.ARCHITECTURES[name].depth
-        save(name, models.build(name, 3, (32, 32, 3), **{narrow: (2,) * stages}))
+        save(name, models.build(name, 3, (32, 32, 3), **tiny_models.NARROW[name]))
     for loss in (
         losses.MaskedCrossentropy([1, 2, 3], reduction="sum"),
         losses.BinaryCrossentropy(2.0),
@@ -89,8 +88,11 @@ print(json.dumps(found))
 
 def test_keras_alone_loads_every_class(folder):
     found = fresh(f"{ORDERS['keras first']}\n{LOAD}", folder)
-    for name in models.NAMES:
+    assert set(models.NAMES) <= set(found)
+    for name in ("enet", "segnet", "segnet_basic", "segnet_lite", "segnet_mini"):
         assert {"MaxPoolingWithArgmax2D", "MaxUnpooling2D"} <= set(found[name])
+    assert "CropOrPad2D" in found["unet"] and "ChannelPadding" in found["enet"]
+    assert {"AdaptiveAveragePooling2D", "BilinearResizing2D"} <= set(found["pspnet"])
     assert "LocalResponseNormalization" in found["segnet_basic"]
     assert "FusedBatchNormalization" in found["norms"]
     assert "Warmup" in found["warmup"]

@@ -1,4 +1,4 @@
-"""The three architectures at four channels, with weights that leave their activations alive."""
+"""The architectures at a few channels, with weights that leave their activations alive."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ from segnet_tf.models import blocks
 SIZE = (32, 48)
 ODD = (45, 61)
 WIDTHS = {"segnet": (4,) * 5, "segnet_mini": (4,) * 5, "segnet_basic": (4,) * 4}
+# Of every architecture; two to six channels a stage where it can be that narrow.
+NARROW = {
+    "enet": {"width": 0.5},
+    "segnet": {"widths": (2, 3, 4, 5, 6)},
+    "segnet_basic": {"widths": (2, 3, 4, 5)},
+    "segnet_lite": {"decoder_widths": (2, 3, 4, 5, 6)},
+    "segnet_mini": {"widths": (2, 3, 4, 5, 6)},
+    "unet": {"widths": (2, 3, 4, 5, 6)},
+    "unet_plus_plus": {"widths": (2, 3, 4, 5, 6)},
+    "deeplab_v3_plus": {"widths": (2, 3, 4, 5, 6), "filters": 4},
+    "pspnet": {"widths": (2, 3, 4, 5, 6), "filters": 4},
+}
 
 
 def build(name, num_classes=5, size=SIZE, **options) -> keras.Model:
