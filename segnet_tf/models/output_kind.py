@@ -28,9 +28,11 @@ _NAMES: dict[str, Activation] = {
 # Those without which the network gives logits: the others are no softmax or sigmoid of anything.
 _EXACT = ("softmax", "softmax_v2", "sigmoid")
 # They move or drop pixels of a map and change no value: softmax before or after them is the same.
-_MOVES = ("Cropping2D", "Dropout", "SpatialDropout2D", "Identity", "Reshape")
+_MOVES = ("Cropping2D", "CropOrPad2D", "Dropout", "SpatialDropout2D", "Identity", "Reshape")
 # They mix neighbors: softmax before them is another thing than after them.
-_MIXES = ("Resizing", "UpSampling2D", "AveragePooling2D", "CenterCrop")
+_MIXES = ("Resizing", "BilinearResizing2D", "UpSampling2D", "AveragePooling2D", "CenterCrop")
+# They take a size, and no value, from their second input.
+_REFERENCED = ("CropOrPad2D", "BilinearResizing2D")
 _PROBE_SIDE = 64  # pixels, of images for a network that takes any size
 # int8 probabilities are multiples of 1/256, and a sum of many is off by a few of them.
 _SUM_TOLERANCE = 0.03
@@ -184,7 +186,7 @@ def _uses(model: keras.Model, operation: Any) -> int:
 
 
 def _backwards(model: keras.Model) -> Iterator[Any]:
-    """The operations from the output to the first that has several inputs, nested ones too."""
+    """The operations from the output to the first that computes with several inputs."""
     functional = getattr(model, "_functional", None) or model
     if len(getattr(functional, "outputs", None) or ()) != 1:
         return
@@ -198,6 +200,6 @@ def _backwards(model: keras.Model) -> Iterator[Any]:
             yield from _backwards(operation)
         else:
             yield operation
-        if len(node.input_tensors) != 1:
+        if len(node.input_tensors) != 1 and type(operation).__name__ not in _REFERENCED:
             return
         tensor = node.input_tensors[0]

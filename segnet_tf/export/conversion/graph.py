@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from segnet_tf.errors import UserError
+from segnet_tf.export.conversion import lowering
 from segnet_tf.models import functional, output_kind
 
 # `(min, max)` of a tensor's values, zero included.
@@ -27,6 +28,11 @@ class Value:
 
     tensor: tf.Tensor
     range: Range | None = None
+
+
+def quantized(tensor: tf.Tensor, range: Range | None) -> Value:
+    """A tensor that the converter stores as int8 of that range; in float (`None`) as it is."""
+    return Value(tensor if range is None else lowering.fake_quantize(tensor, range), range)
 
 
 def bare(value: Any) -> Any:
@@ -156,7 +162,12 @@ def _fuses(operation: Any, readers: list[Any]) -> bool:
         return False
     activations = (keras.layers.ReLU,)
     linear = getattr(operation, "activation", None) in (None, keras.activations.linear)
-    if isinstance(operation, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
+    convolutions = (
+        keras.layers.Conv2D,
+        keras.layers.DepthwiseConv2D,
+        keras.layers.Conv2DTranspose,
+    )
+    if isinstance(operation, convolutions):
         return linear and isinstance(readers[0], (keras.layers.BatchNormalization, *activations))
     if isinstance(operation, (keras.layers.BatchNormalization, keras.layers.Add)):
         return isinstance(readers[0], activations)

@@ -14,10 +14,24 @@ import numpy as np
 import tensorflow as tf
 
 from segnet_tf.errors import UserError
-from segnet_tf.export.conversion import delegate_ops, graph, lowering
+from segnet_tf.export.conversion import (
+    averages,
+    concatenations,
+    delegate_ops,
+    graph,
+    lowering,
+    merging,
+    resizing,
+)
 from segnet_tf.export.conversion.calibration import IMAGE_RANGE, Ranges
-from segnet_tf.export.conversion.graph import Range, Value
-from segnet_tf.layers import LocalResponseNormalization, MaxPoolingWithArgmax2D, MaxUnpooling2D
+from segnet_tf.export.conversion.graph import Value, quantized
+from segnet_tf.export.conversion.transposed import TransposedConvolution
+from segnet_tf.layers import (
+    ChannelPadding,
+    LocalResponseNormalization,
+    MaxPoolingWithArgmax2D,
+    MaxUnpooling2D,
+)
 
 
 class LayerLowering(abc.ABC):
@@ -31,6 +45,7 @@ class LayerLowering(abc.ABC):
 
     def __init__(self, ranges: Ranges | None = None) -> None:
         self.ranges = ranges
+        self.followers: dict[str, str] = {}
 
     def lower(self, model: keras.Model, image: tf.Tensor) -> tf.Tensor:
         """What `model` gives for `image`, computed by ops that TFLite has."""
@@ -39,28 +54,40 @@ class LayerLowering(abc.ABC):
             MaxUnpooling2D: self.unpool,
             # These move values and make none: a range of their own would cost an op that rescales.
             keras.layers.MaxPooling2D: self.keep_range,
-            keras.layers.UpSampling2D: self.upsample,
+            ChannelPadding: self.keep_range,
             keras.layers.Rescaling: self.rescale,
             LocalResponseNormalization: self.float_only,
             keras.layers.Dropout: self.nothing,
             keras.layers.SpatialDropout2D: self.nothing,
             graph.LeftOut: self.nothing,
+            **resizing.HANDLERS,
+            **averages.HANDLERS,
+            **concatenations.HANDLERS,
+            **merging.handlers(self.range_of),
         }
+        self.followers = concatenations.followers(model)
         start = quantized(image, None if self.ranges is None else IMAGE_RANGE)
         return graph.bare(graph.walk(model, start, handlers, self.observe))
 
-    def observe(self, name: str, value: Value | tf.Tensor) -> Value:
+    def observe(self, name: str, value: Value | TransposedConvolution | tf.Tensor) -> Value:
         """Gives a layer's output its range, unless its handler has done so."""
         if isinstance(value, Value):
             return value
+        found = self.range_of(name)
+        tensor = value.write(found) if isinstance(value, TransposedConvolution) else value
+        return quantized(tensor, found)
+
+    def range_of(self, name: str) -> graph.Range | None:
+        """The range of a layer's output, `None` in float."""
         if self.ranges is None:
-            return Value(value)
-        if name not in self.ranges:
+            return None
+        owner = self.followers.get(name, name)
+        if owner not in self.ranges:
             raise UserError(
                 "`ranges` must have every tensor of the model. "
-                f"Received: none for {name}. Calibrate again with this model."
+                f"Received: none for {owner}. Calibrate again with this model."
             )
-        return quantized(value, self.ranges[name])
+        return self.ranges[owner]
 
     @abc.abstractmethod
     def max_pool(self, layer: MaxPoolingWithArgmax2D, x: Value) -> tuple[Value, Any]:
@@ -100,14 +127,6 @@ class LayerLowering(abc.ABC):
     def keep_range(self, layer: keras.Layer, x: Value) -> Value:
         """The layer itself; its output has its input's range."""
         return quantized(layer(x.tensor), x.range)
-
-    def upsample(self, layer: keras.layers.UpSampling2D, x: Value) -> Value:
-        """Repeats pixels by RESIZE_NEAREST_NEIGHBOR: Keras's own way takes tensors of rank 5."""
-        if layer.interpolation != "nearest":
-            return self.keep_range(layer, x)
-        sides = x.tensor.shape[1:3]
-        size = [side * factor for side, factor in zip(sides, layer.size, strict=True)]
-        return quantized(tf.image.resize(x.tensor, size, "nearest"), x.range)
 
     def rescale(self, layer: keras.layers.Rescaling, x: Value) -> Value | None:
         """`scale * x + offset`, in int8 as one op: nothing is rounded between `*` and `+`.
@@ -180,8 +199,3 @@ class CustomLowering(LayerLowering):
 
     def max_unpool(self, pooled: Value, argmax: delegate_ops.Argmax) -> Value:
         return Value(delegate_ops.max_unpool(pooled.tensor, argmax))
-
-
-def quantized(tensor: tf.Tensor, range: Range | None) -> Value:
-    """A tensor that the converter stores as int8 of that range; in float (`None`) as it is."""
-    return Value(tensor if range is None else lowering.fake_quantize(tensor, range), range)

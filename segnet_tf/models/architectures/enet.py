@@ -14,11 +14,11 @@ DEPTH = 3
 INITIAL_WIDTH = 16
 # Inside, a bottleneck has a quarter of the channels that it takes.
 REDUCTION = 4
-# The convolution inside a bottleneck: 5x1 and 1x5, or 3x3 with a dilation, 1 for none.
-ASYMMETRIC = "asymmetric"
+# The convolution inside a bottleneck: 3x3 with a dilation, 1 for none; or 5x1 and 1x5.
+ASYMMETRIC = 0
 CONTEXT = (1, 2, ASYMMETRIC, 4, 1, 8, ASYMMETRIC, 16)
 # (stage, channels, dropout, whether a bottleneck that halves the map comes first, the others)
-ENCODER: tuple[tuple[int, int, float, bool, tuple[int | str, ...]], ...] = (
+ENCODER: tuple[tuple[int, int, float, bool, tuple[int, ...]], ...] = (
     (1, 64, 0.01, True, (1, 1, 1, 1)),
     (2, 128, 0.1, True, CONTEXT),
     (3, 128, 0.1, False, CONTEXT),
@@ -180,7 +180,7 @@ class _Bottlenecks:
             name=f"{name}_prelu{index}",
         )(x)
 
-    def regular(self, x: keras.KerasTensor, kind: int | str, name: str) -> keras.KerasTensor:
+    def regular(self, x: keras.KerasTensor, kind: int, name: str) -> keras.KerasTensor:
         """A bottleneck that keeps size and channels."""
         inner = x.shape[3] // REDUCTION
         branch = self._step(_conv(x, inner, 1, f"{name}_conv1"), name, "1")
@@ -223,7 +223,7 @@ class _Bottlenecks:
         x = _norm(_conv(x, channels, 1, f"{name}_conv3"), f"{name}_bn3")
         return self._add(main, x, name)
 
-    def _inside(self, x: keras.KerasTensor, kind: int | str, name: str) -> keras.KerasTensor:
+    def _inside(self, x: keras.KerasTensor, kind: int, name: str) -> keras.KerasTensor:
         inner = x.shape[3]
         if kind == ASYMMETRIC:
             x = self._step(_conv(x, inner, (5, 1), f"{name}_conv2a"), name, "2a")
