@@ -26,13 +26,13 @@ def tensor(index, shape, scale, zero=0, data=None):
     return Tensor(index, f"tensor {index}", shape, "int8", scales, zeros, data)
 
 
-def options(padding="SAME", stride=(1, 1), activation=NONE, multiplier=1):
+def options(padding="SAME", stride=(1, 1), activation=NONE, multiplier=1, dilation=1):
     return SimpleNamespace(
         padding=getattr(schema.Padding, padding),
         strideH=stride[0],
         strideW=stride[1],
-        dilationHFactor=1,
-        dilationWFactor=1,
+        dilationHFactor=dilation,
+        dilationWFactor=dilation,
         depthMultiplier=multiplier,
         fusedActivationFunction=activation,
     )
@@ -40,8 +40,11 @@ def options(padding="SAME", stride=(1, 1), activation=NONE, multiplier=1):
 
 @pytest.mark.parametrize("name", ["CONV_2D", "DEPTHWISE_CONV_2D"])
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
-@pytest.mark.parametrize(("window", "stride"), [((3, 3), 1), ((1, 1), 1), ((3, 2), 2), ((2, 3), 2)])
-def test_convolutions_are_tensorflows(name, padding, window, stride):
+@pytest.mark.parametrize(
+    ("window", "stride", "dilation"),
+    [((3, 3), 1, 1), ((1, 1), 1, 1), ((3, 2), 2, 1), ((2, 3), 2, 1), ((3, 2), 1, 3)],
+)
+def test_convolutions_are_tensorflows(name, padding, window, stride, dilation):
     source = RANDOM.integers(-128, 128, (1, 7, 9, 4)).astype(np.int8)
     channels = 5 if name == "CONV_2D" else 4
     shape = (5, *window, 4) if name == "CONV_2D" else (1, *window, 4)
@@ -50,10 +53,12 @@ def test_convolutions_are_tensorflows(name, padding, window, stride):
     scales = RANDOM.uniform(1e-3, 1e-2, channels)
     x = source.astype(np.float64) - 3
     if name == "CONV_2D":
-        sums = tf.nn.conv2d(x, kernel.transpose(1, 2, 3, 0).astype(float), stride, padding)
+        filters = kernel.transpose(1, 2, 3, 0).astype(float)
+        sums = tf.nn.conv2d(x, filters, stride, padding, dilations=dilation)
     else:
         filters = kernel[0][..., None].astype(float)
-        sums = tf.nn.depthwise_conv2d(x, filters, (1, stride, stride, 1), padding)
+        strides, apart = (1, stride, stride, 1), (dilation, dilation)
+        sums = tf.nn.depthwise_conv2d(x, filters, strides, padding, dilations=apart)
     expected = (sums.numpy() + bias) * scales * 0.5 / 2 - 7
     tensors = (
         tensor(0, source.shape, 0.5, 3),
@@ -61,7 +66,7 @@ def test_convolutions_are_tensorflows(name, padding, window, stride):
         Tensor(2, "bias", bias.shape, "int32", 0.5 * scales, np.zeros(channels), bias),
         tensor(3, expected.shape, 2.0, -7),
     )
-    op = Op(name, (0, 1, 2), (3,), options(padding, (stride, stride)))
+    op = Op(name, (0, 1, 2), (3,), options(padding, (stride, stride), dilation=dilation))
     got = int8_kernels.exact(Graph(tensors, (op,), (0,), (3,)), op, {0: source})
     np.testing.assert_allclose(got, np.clip(expected, -128, 127), rtol=1e-12, atol=1e-9)
     assert got.std() > 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 
+import family_models
 import keras
 import mobile_model
 import numpy as np
@@ -50,6 +51,21 @@ def test_the_network_computes_what_the_file_computes(build):
         assert np.median(codes) < 0.01 and np.mean(codes > 1.01) < 0.01
         exact = np.abs(np.asarray(model(image)) - run) / ((high - low) / 255)
         assert np.mean(exact > 1.01) > 0.03, "without rounding it is not the same"
+
+
+@pytest.mark.slow
+def test_transposed_convolutions_and_joined_maps_round_as_the_file_does():
+    """A scale for each place in the stride, and for a joined map the concatenation's range."""
+    model = family_models.build("unet", num_classes=5, size=tiny_models.SIZE)
+    ranges = ranges_of(model)
+    network = qat.build(model, ranges)
+    content = convert.convert(model, tiny_models.SIZE, format="int8", ranges=ranges)
+    file = cpu.open_interpreter(content)
+    low, high = ranges["classifier"]
+    for image in tiny_models.images(count=2):
+        trained, run = network(image, training=False).numpy(), cpu.run(file, image)[0]
+        codes = np.abs(trained - run) / ((high - low) / 255)
+        assert np.median(codes) < 0.01 and np.mean(codes > 1.01) < 0.02
 
 
 @pytest.fixture(scope="module")

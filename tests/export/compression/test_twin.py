@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import family_models
 import keras
 import mobile_model
 import numpy as np
@@ -12,6 +13,12 @@ import tiny_models
 from segnet_tf import models
 from segnet_tf.errors import UserError
 from segnet_tf.export.compression import twin
+from segnet_tf.layers import (
+    AdaptiveAveragePooling2D,
+    BilinearResizing2D,
+    ChannelPadding,
+    CropOrPad2D,
+)
 from segnet_tf.runs.checkpoints import load_model
 
 
@@ -63,6 +70,25 @@ def test_what_mobile_net_is_padded_and_resized_by_has_a_twin():
     x = keras.layers.Multiply()([x, keras.layers.SpatialDropout2D(0.5)(whole)])
     x = keras.layers.UpSampling2D(2, interpolation="bilinear")(x)
     assert_same_answers(keras.Model(image, keras.layers.Conv2D(4, 1)(x)))
+
+
+def test_layers_of_networks_without_indices_have_a_twin():
+    image = keras.Input((32, 48, 3))
+    x = keras.layers.Conv2D(6, 3, strides=2, padding="same")(image)
+    level = AdaptiveAveragePooling2D(3)(keras.layers.PReLU(shared_axes=[1, 2])(x))
+    x = keras.layers.Concatenate()([x, BilinearResizing2D()(level, x)])
+    up = keras.layers.Conv2DTranspose(5, 3, strides=2, padding="same")(ChannelPadding(14)(x))
+    heads = [keras.layers.Conv2D(4, 1)(CropOrPad2D()(up, image)) for _ in range(2)]
+    model = keras.Model(image, keras.layers.Average()(heads))
+    for weight in model.weights:  # slopes and biases too
+        weight.assign(np.random.default_rng(1).normal(0, 0.3, weight.shape))
+    assert_same_answers(model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("network", "encoder"), family_models.CELLS)
+def test_the_family_has_twins(network, encoder):
+    assert_same_answers(family_models.build(network, encoder), family_models.SIZE)
 
 
 def test_an_unknown_layer_is_refused_by_name():
