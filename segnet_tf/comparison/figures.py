@@ -65,7 +65,7 @@ class Figures:
 
     Attributes:
         name: of the row.
-        parameters: of the network.
+        parameters: of the network, those that are trained.
         macs: multiply-adds for an image.
         size: `(height, width)` of a rival's image in pixels, if it is another one than ours.
         files: "float32" and "int8" -> what the file takes.

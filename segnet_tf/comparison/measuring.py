@@ -30,7 +30,7 @@ def measure(job: Job) -> None:
     model = load_model(job.run)
     if measurements.cost(job).result() is None:
         found = cost_of(model, job.size)
-        measurements.cost(job).store({"parameters": found.parameters, "macs": found.macs})
+        measurements.cost(job).store({"parameters": found.trainable_parameters, "macs": found.macs})
     _score(job, "keras")
     failures = _export(job)
     if measurements.exports(job)["int8"].result() is not None:

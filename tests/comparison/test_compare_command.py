@@ -17,20 +17,20 @@ TEXT = """
 [training]
 data = "synthetic:8"
 size = [32, 64]
-epochs = 40
+epochs = 15
 batch_size = 4
 class_weights = "none"
-val_every = 20
+val_every = 15
 [score]
 splits = ["val", "test"]
-[[models]]
-name = "bad"
-model = "segnet_mini"
-model_options = { butter = 1 }
 [[models]]
 name = "good"
 model = "segnet_mini"
 model_options = { widths = [4, 4, 4, 4, 4] }
+[[models]]
+name = "bad"
+model = "segnet_mini"
+model_options = { butter = 1 }
 """
 
 
@@ -86,7 +86,7 @@ def test_a_killed_comparison_goes_on_and_a_bad_row_loses_itself_only(tmp_path):
     assert "bad: seed 0: training: `options` must be ones that segnet_mini has" in out
     content = json.loads((tmp_path / "out" / "comparison.json").read_text("utf-8"))
     rows = {row["name"]: row for row in content["rows"]}
-    assert list(rows) == ["bad", "good"]
+    assert list(rows) == ["good", "bad"]
     assert rows["bad"]["scores"] == {} and len(rows["bad"]["notes"]) == 1
     row = rows["good"]
     assert row["notes"] == [] and row["parameters"] > 0 and row["macs"] > 0

@@ -50,8 +50,8 @@ def test_a_model_that_cannot_be_exported_is_scored_and_counted(job, monkeypatch)
         measuring.measure(job)
     assert "\n" not in str(error.value)
     found = measurements.cost(job).result()
-    # Two convolutions, 3x3x3 to 4 channels and 1x1 to 11, and four statistics of 4 channels.
-    assert found["parameters"] == (27 * 4 + 4) + 4 * 4 + (4 * 11 + 11)
+    # Two convolutions, 3x3x3 to 4 channels and 1x1 to 11, and a normalization's scale and shift.
+    assert found["parameters"] == (27 * 4 + 4) + 2 * 4 + (4 * 11 + 11)
     assert found["macs"] == 32 * 32 * (27 * 4 + 4 * 11)
     results = {key: m.result() for key, m in measurements.scores(job).items()}
     assert [key for key, found in results.items() if found] == [("val", "keras"), ("test", "keras")]
