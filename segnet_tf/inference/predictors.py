@@ -88,6 +88,10 @@ class Predictor:
         own_size = images.shape[1:3]
         if not flip:
             return self.labels_of(self.values(images, size), own_size)
+        return winners(self.mirrored_mean(images, size), own_size, 0.5)
+
+    def mirrored_mean(self, images: np.ndarray, size: Asked = None) -> np.ndarray:
+        """Probabilities at the model's own size, averaged with those for the mirrored images."""
         if self.channels is None:
             raise UserError(
                 "`flip` needs a model that gives logits or probabilities to average. "
@@ -95,7 +99,7 @@ class Predictor:
             )
         mirrored = self.values(np.ascontiguousarray(images[:, :, ::-1]), size)[:, :, ::-1]
         seen = self.probabilities_of(self.values(images, size))
-        return _winners((seen + self.probabilities_of(mirrored)) / 2, own_size, 0.5)
+        return (seen + self.probabilities_of(mirrored)) / 2
 
     def values(self, images: np.ndarray, size: Asked = None) -> np.ndarray:
         """What the model gives for images, as `labels` takes them; at the model's own size."""
@@ -131,8 +135,8 @@ class Predictor:
                 ids = tf.image.resize(ids[..., None], size, "nearest")[..., 0]
             return np.asarray(ids, np.int32)
         if self.output.kind == "probabilities":
-            return _winners(self.probabilities_of(values), size, 0.5)
-        return _winners(values, size, 0.0)
+            return winners(self.probabilities_of(values), size, 0.5)
+        return winners(values, size, 0.0)
 
     def probabilities_of(self, values: np.ndarray) -> np.ndarray:
         """Probabilities, float32, out of what `values` gave; not for a model that gives labels."""
@@ -152,7 +156,7 @@ class Predictor:
             raise too_small("size", images.shape[1:3], error) from error
 
 
-def _winners(values: np.ndarray, size: tuple[int, int], threshold: float) -> np.ndarray:
+def winners(values: np.ndarray, size: tuple[int, int], threshold: float) -> np.ndarray:
     """Class ids at `size` out of values a class; of one value, 1 where it is above `threshold`."""
     values = resized(values, size)
     if values.shape[-1] == 1:
