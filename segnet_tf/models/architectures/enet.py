@@ -74,6 +74,7 @@ def enet(
         raise UserError(f"`prelu` must be one of {sorted(PRELU_AXES)}. Received: prelu={prelu!r}.")
     if not width > 0:
         raise UserError(f"`width` must be a positive number. Received: width={width!r}.")
+    classes = blocks.checked_classes(num_classes)
     image = blocks.image_input(input_shape, DEPTH)
     first = _scaled(INITIAL_WIDTH, width)
     if first <= image.shape[3]:
@@ -100,7 +101,7 @@ def enet(
         x = make.doubling(x, _scaled(channels, width), argmax, before, f"{name_}0")
         for number in range(1, count + 1):
             x = make.regular(x, 1, f"{name_}{number}")
-    return keras.Model(image, _full_convolution(x, image, num_classes), name=name)
+    return keras.Model(image, _full_convolution(x, image, classes), name=name)
 
 
 def _scaled(channels: int, width: float) -> int:
@@ -117,11 +118,11 @@ def _initial(x: keras.KerasTensor, channels: int, make: _Bottlenecks) -> keras.K
 
 
 def _full_convolution(
-    x: keras.KerasTensor, image: keras.KerasTensor, num_classes: int
+    x: keras.KerasTensor, image: keras.KerasTensor, classes: int
 ) -> keras.KerasTensor:
     """The logits, at the image's size."""
     x = keras.layers.Conv2DTranspose(
-        blocks.checked_classes(num_classes),
+        classes,
         3,
         strides=2,
         padding="same",
