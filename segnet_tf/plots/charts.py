@@ -21,7 +21,7 @@ Path = str | os.PathLike[str]
 INK, QUIET, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 _TRAIN, _VAL, _THIRD = "#2f6fb3", "#d9622b", "#3a9a6e"
 # Of things side by side.
-COLORS = (_TRAIN, _VAL, _THIRD, "#8e5bb0", "#c9a227", "#4aa8b5", "#b5476b", "#6b7d3a", "#5c6b7a")
+COLORS = (_TRAIN, _VAL, _THIRD, "#8e5bb0", "#a37f12", "#2b8a97", "#b5476b", "#6b7d3a", "#5c6b7a")
 _DPI = 120
 # With more classes the numbers in a confusion matrix would be too small to read.
 _MOST_NUMBERED = 30

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,9 @@ def tradeoff(points: Sequence[Point], panels: Sequence[str], note: str, out: Pat
     figure = new_figure(6.6 * len(panels), 5.2)
     times = [point.milliseconds for point in points]
     largest = max((point.megabytes or 0.0 for point in points), default=0.0)
+    # A label has its point's color: in a crowd it may stand nearer to another one.
+    scored = [point.name for point in points if point.scores]
+    colors = dict(zip(scored, itertools.cycle(COLORS), strict=False))
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         plain_axes(axes)
         axes.set_title(f"{panel}: mean IoU (%)", loc="left", color=INK, fontweight="bold")
@@ -62,12 +65,14 @@ def tradeoff(points: Sequence[Point], panels: Sequence[str], note: str, out: Pat
             _logarithmic(axes, times)
         axes.margins(0.22, 0.18)
         shown = [point for point in points if panel in point.scores]
-        for number, point in enumerate(shown):
+        for point in shown:
             axes.scatter(
                 point.milliseconds,
                 point.scores[panel],
                 s=_area(point, largest),
-                color=COLORS[number % len(COLORS)],
+                color=colors[point.name],
+                # Small ones over large ones.
+                zorder=3 - (point.megabytes or 0.0) / (largest or 1.0),
                 alpha=0.75,
                 edgecolor="white",
                 linewidth=1,
@@ -79,7 +84,7 @@ def tradeoff(points: Sequence[Point], panels: Sequence[str], note: str, out: Pat
     # The layout decides where the points are, and so where their labels find room.
     figure.draw_without_rendering()
     for axes, panel in zip(figure.axes, panels, strict=True):
-        _label(axes, points, panel, largest)
+        _label(axes, points, panel, largest, colors)
     save(figure, out)
 
 
@@ -97,7 +102,13 @@ def _logarithmic(axes: Axes, times: Sequence[float]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _label(axes: Axes, points: Sequence[Point], panel: str, largest: float) -> None:
+def _label(
+    axes: Axes,
+    points: Sequence[Point],
+    panel: str,
+    largest: float,
+    colors: Mapping[str, str],
+) -> None:
     """Writes each name where it covers no other label and no point."""
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox
@@ -124,11 +135,12 @@ def _label(axes: Axes, points: Sequence[Point], panel: str, largest: float) -> N
             ha="center",
             va="center",
             fontsize=8,
-            color=INK if point.scores else QUIET,
+            color=colors.get(point.name, QUIET),
+            fontweight="bold",
             linespacing=1.1,
             arrowprops={
                 "arrowstyle": "-",
-                "color": QUIET,
+                "color": colors.get(point.name, QUIET),
                 "linewidth": 0.6,
                 "shrinkB": radius / pixels,
             },

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+RUN = "out/good/seed0"
 TEXT = """
 [training]
 data = "synthetic:8"
@@ -62,29 +63,48 @@ def processes_with(word):
     return [line for line in lines if word in line]
 
 
-@pytest.mark.slow
-def test_a_killed_comparison_goes_on_and_a_bad_row_loses_itself_only(tmp_path):
-    (tmp_path / "mine.toml").write_text(TEXT, "utf-8")
-    last = tmp_path / "out" / "good" / "seed0" / "last.keras"
-    with started(tmp_path) as process:
+# Three tests, each of which waits for less than the 300 seconds that a test may take.
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """The folder of a comparison that was killed in its first training; the state at that time."""
+    folder = tmp_path_factory.mktemp("compared")
+    (folder / "mine.toml").write_text(TEXT, "utf-8")
+    last = folder / RUN / "last.keras"
+    with started(folder) as process:
         deadline = time.monotonic() + 120
         while not last.is_file() and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert last.is_file()
+        was_training = processes_with(f"--output {folder / RUN}")
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
-    # Its training went with it: two at work on one run would spoil it.
     deadline = time.monotonic() + 10
-    while processes_with(str(tmp_path)) and time.monotonic() < deadline:
+    while processes_with(str(folder)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not processes_with(str(tmp_path))
-    assert not (last.parent / "scores.json").is_file()
+    left = processes_with(str(folder))
+    return folder, was_training, left, sorted(path.name for path in (folder / RUN).iterdir())
 
-    code, out, said = finished(tmp_path)
+
+@pytest.fixture(scope="module")
+def resumed(killed):
+    return killed[0], *finished(killed[0])
+
+
+def test_a_killed_comparison_takes_its_training_with_it(killed):
+    _, was_training, left, files = killed
+    # Two at work on one run would spoil it.
+    assert was_training and not left
+    assert "last.keras" in files and "scores.json" not in files
+
+
+def test_it_goes_on_and_a_bad_row_loses_itself_only(resumed):
+    folder, code, out, said = resumed
     assert code == 1
     assert "resuming" in said and "after epoch" in said
     assert "bad: seed 0: training: `options` must be ones that segnet_mini has" in out
-    content = json.loads((tmp_path / "out" / "comparison.json").read_text("utf-8"))
+    content = json.loads((folder / "out" / "comparison.json").read_text("utf-8"))
     rows = {row["name"]: row for row in content["rows"]}
     assert list(rows) == ["good", "bad"]
     assert rows["bad"]["scores"] == {} and len(rows["bad"]["notes"]) == 1
@@ -96,14 +116,16 @@ def test_a_killed_comparison_goes_on_and_a_bad_row_loses_itself_only(tmp_path):
         assert file["ms"] > 0 and file["arena_bytes"] > 0 and file["ratio"] == 1
     assert set(row["scores"]) == {"val", "test"}
     assert row["scores"]["test"]["int8_drop"] is not None
-    assert (tmp_path / "out" / "comparison.png").stat().st_size > 10_000
-    assert (tmp_path / "out" / "comparison.md").read_text("utf-8").count("\n| ") == 3
+    assert (folder / "out" / "comparison.png").stat().st_size > 10_000
+    assert (folder / "out" / "comparison.md").read_text("utf-8").count("\n| ") == 3
     # The run is one that `segnet-tf evaluate` and the others take.
-    assert (last.parent / "best.keras").is_file() and (last.parent / "config.json").is_file()
+    assert {"best.keras", "config.json", "log.csv"} <= set(os.listdir(folder / RUN))
 
-    code, again, said = finished(tmp_path, "--only", "good")
-    assert code == 0
-    assert not said
+
+def test_what_is_there_is_shown_at_once(resumed):
+    folder, _, out, _ = resumed
+    code, again, said = finished(folder, "--only", "good")
+    assert code == 0 and not said
     assert [line for line in again.splitlines() if line.startswith("good")] == [
         line for line in out.splitlines() if line.startswith("good")
     ]
