@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Recomputes the statistics, scores the model before and after, and writes it."""
     command.check_report(arguments)
-    output = _output(arguments)
+    output = command.model_output(arguments, NAME)
     start_tensorflow()
     import tensorflow as tf
 
@@ -146,20 +146,3 @@ def _record_file(
     file = output.with_suffix(".json")
     check_file(file, arguments.overwrite)
     return file
-
-
-def _output(arguments: argparse.Namespace) -> Path:
-    """The file to write; UserError if it may not be written."""
-    folder = Path(arguments.model)
-    if arguments.output is None and not folder.is_dir():
-        raise UserError(
-            "`--output` must name the .keras file to write, unless `--model` is a run folder. "
-            f"Received: no --output for {arguments.model}. Pass --output FILE.keras."
-        )
-    output = folder / NAME if arguments.output is None else Path(arguments.output)
-    if output.suffix != ".keras":
-        raise UserError(
-            f"`output` must be a .keras file. Received: {output}. Write for example {NAME}."
-        )
-    check_file(output, arguments.overwrite)
-    return output

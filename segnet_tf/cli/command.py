@@ -14,6 +14,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol
 
 from segnet_tf.errors import UserError
@@ -131,6 +132,27 @@ def add_report_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup
 def check_report(arguments: argparse.Namespace) -> None:
     """Raises UserError if the file of `--json` may not or cannot be written."""
     check_file(arguments.json, arguments.overwrite, "--json")
+
+
+def model_output(arguments: argparse.Namespace, name: str) -> Path:
+    """The `.keras` file to write: that of `--output`, or `name` in the run folder of `--model`.
+
+    Raises:
+        UserError: there is neither, or it may not be written.
+    """
+    folder = Path(arguments.model)
+    if arguments.output is None and not folder.is_dir():
+        raise UserError(
+            "`--output` must name the .keras file to write, unless `--model` is a run folder. "
+            f"Received: no --output for {arguments.model}. Pass --output FILE.keras."
+        )
+    output = folder / name if arguments.output is None else Path(arguments.output)
+    if output.suffix != ".keras":
+        raise UserError(
+            f"`output` must be a .keras file. Received: {output}. Write for example {name}."
+        )
+    check_file(output, arguments.overwrite)
+    return output
 
 
 def add_reading_options(group: argparse._ArgumentGroup) -> None:

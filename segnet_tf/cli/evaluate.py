@@ -7,7 +7,11 @@ import sys
 from collections.abc import Callable
 
 from segnet_tf.cli import command
+from segnet_tf.cli.crf_option import add_crf_option, open_model
+from segnet_tf.errors import UserError
+from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.json_files import write_json
+from segnet_tf.system.outputs import check_file
 from segnet_tf.system.progress import ProgressLine
 from segnet_tf.system.tensorflow_start import start_tensorflow
 
@@ -18,8 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describes the command and adds its options."""
     parser.description = "Score a model on a split: IoU and accuracy by class, boundary F1."
     parser.epilog = (
-        "example:\n"
-        "  segnet-tf evaluate --model runs/mine --data path/to/camvid --split test --json test.json"
+        "examples:\n"
+        "  segnet-tf evaluate --model runs/mine --data path/to/camvid --split test "
+        "--json test.json\n"
+        "  segnet-tf evaluate --model runs/mine --data path/to/camvid --calibration-picture ece.png"
     )
     what = parser.add_argument_group("model and data")
     what.add_argument("--model", required=True, metavar="MODEL", help=MODEL)
@@ -31,10 +37,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command.add_reading_options(what)
     how = parser.add_argument_group("prediction")
     add_prediction_options(how)
+    add_crf_option(how)
     how.add_argument(
         "--batch-size", type=command.positive, default=1, metavar="N", help="images at once (1)"
     )
-    command.add_report_options(parser.add_argument_group("report"))
+    report = parser.add_argument_group("report")
+    add = report.add_argument
+    add(
+        "--calibration",
+        action="store_true",
+        help="also say how far the probabilities can be trusted: ECE, NLL, what finds the errors",
+    )
+    add("--calibration-picture", metavar="PNG", help="draw that (and measure it)")
+    command.add_report_options(report)
 
 
 def add_prediction_options(group: argparse._ArgumentGroup) -> None:
@@ -63,14 +78,22 @@ def say(progress: ProgressLine) -> Callable[[str], None]:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluates and prints the table."""
     command.check_report(arguments)
+    picture = arguments.calibration_picture
+    if picture is not None and not picture.lower().endswith(".png"):
+        raise UserError(
+            f"`--calibration-picture` must be a .png file. Received: {picture}. "
+            "Write for example calibration.png."
+        )
+    check_file(picture, arguments.overwrite, "--calibration-picture")
     start_tensorflow()
+    from segnet_tf import plots
+    from segnet_tf.inference import calibration_table
     from segnet_tf.inference.evaluation import evaluate, table
     from segnet_tf.inference.image_scale import scene_size
-    from segnet_tf.inference.predictors import open_predictor
     from segnet_tf.runs.splits import reading_of, run_split
 
     # The model first: a wrong one shows at once, a large split takes its time.
-    predictor = open_predictor(arguments.model)
+    predictor = open_model(arguments)
     is_synthetic = arguments.data.startswith("synthetic")
     size = scene_size(predictor.scale, arguments.size) if is_synthetic else None
     samples = run_split(
@@ -89,9 +112,15 @@ def run(arguments: argparse.Namespace) -> int:
             batch_size=arguments.batch_size,
             size=arguments.size,
             flip=arguments.flip,
+            calibration=arguments.calibration or picture is not None,
             progress=progress,
             say=say(progress),
         )
     print(table(found.summary))
+    if "calibration" in found.summary:
+        print(f"\n{calibration_table.text(found.summary['calibration'])}")
+    if picture is not None:
+        with replacing(picture) as aside:
+            plots.calibration(found.summary["calibration"], aside)
     write_json(arguments.json, found.summary)
     return 0

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from segnet_tf.cli import (
     calibrate_bn,
+    calibrate_temperature,
     check_data,
     command,
     compare,
@@ -15,6 +16,7 @@ from segnet_tf.cli import (
     pack,
     predict,
     train,
+    tune_crf,
     verify,
 )
 from segnet_tf.version import __version__
@@ -30,6 +32,8 @@ COMMANDS: tuple[tuple[str, str, command.Command], ...] = (
     ("models", "the networks, and what each of them costs", models),
     ("compare", "networks trained and measured alike, in one table", compare),
     ("calibrate-bn", "batch statistics anew, over the training images", calibrate_bn),
+    ("calibrate-temperature", "probabilities as sure as they should be", calibrate_temperature),
+    ("tune-crf", "the CRF that suits a model best", tune_crf),
     ("pack", "a model at half its size, to hand on", pack),
 )
 

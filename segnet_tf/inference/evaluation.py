@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import keras
 import numpy as np
@@ -16,8 +16,10 @@ from segnet_tf.data.pipeline import evaluation_dataset
 from segnet_tf.errors import UserError
 from segnet_tf.inference.image_scale import Asked, Notes
 from segnet_tf.inference.predictors import Predictor, open_predictor
+from segnet_tf.inference.uncertainty import one_pass
 from segnet_tf.metrics import SegmentationScores, scores
 from segnet_tf.metrics.boundary import BoundaryF1
+from segnet_tf.metrics.calibration import Calibration, CalibrationSummary
 from segnet_tf.runs.records import require_same_order, versions
 
 TOLERANCE = 0.0075
@@ -27,7 +29,7 @@ class Summary(TypedDict):
     """The scores of a split, as JSON types and as fractions.
 
     A class that is in neither truth nor prediction has `None`. `protocol` says what was measured
-    and how.
+    and how. `calibration` is there if it was asked for.
     """
 
     mean_iou: float
@@ -38,6 +40,7 @@ class Summary(TypedDict):
     per_class_accuracy: dict[str, float | None]
     images: int
     protocol: dict[str, object]
+    calibration: NotRequired[CalibrationSummary]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +63,7 @@ def evaluate(
     batch_size: int = 1,
     size: Asked = None,
     flip: bool = False,
+    calibration: bool = False,
     progress: Callable[[int, int], None] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Evaluation:
@@ -74,24 +78,33 @@ def evaluate(
             logits are resized back to the labels. None for the scale of its training, see
             `ImageScale`.
         flip: average with the output for the mirrored image.
+        calibration: also measure how far the probabilities can be trusted.
         progress: called with (images done, images).
         say: called with each line on the scale that the user must know, before it takes its time.
 
     Raises:
-        UserError: another number of classes, a size the model cannot take.
+        UserError: another number of classes, a size the model cannot take, calibration of a model
+            that gives no distribution over the classes.
     """
     predictor = open_predictor(model)
     ids = len(samples.classes)
     predictor.check_classes(ids)
     require_same_order(predictor.record, samples.classes, samples.source)
     samples = samples.in_channels(predictor.image_channels)
+    # Where calibration is measured, the source gives the labels too: the model runs once.
+    source = one_pass(predictor, size=size, flip=flip) if calibration else None
+    trust = Calibration(samples.classes.names)
     region, boundary = SegmentationScores(ids), BoundaryF1(ids, tolerance=TOLERANCE)
     done, note, rescaled = 0, Notes(say), False
     for images, labels in evaluation_dataset(samples, batch_size=batch_size):
         own = tuple(images.shape[1:3])
         rescaled |= predictor.scale.seen(own, size) != own
         note(predictor.scale.note(own, size))
-        predicted = predictor.labels(images.numpy(), size=size, flip=flip)
+        distribution = None if source is None else source(images.numpy())
+        if distribution is None:
+            predicted = predictor.labels(images.numpy(), size=size, flip=flip)
+        else:
+            predicted = distribution.labels
         if predicted.max() >= ids:
             raise UserError(
                 f"`model` must have the {ids} classes of the data. "
@@ -102,6 +115,10 @@ def evaluate(
         logits = tf.one_hot(predicted, ids)
         region.update_state(labels, logits)
         boundary.update_state(labels, logits)
+        if distribution is not None:
+            trust.update(
+                labels.numpy(), predicted, distribution.probabilities, distribution.uncertainty
+            )
         done += len(predicted)
         if progress:
             progress(done, len(samples))
@@ -117,6 +134,8 @@ def evaluate(
         "images": len(samples),
         "protocol": _protocol(predictor, samples, predictor.scale.describe(size, rescaled), flip),
     }
+    if calibration:
+        summary["calibration"] = trust.summary()
     return Evaluation(summary, region.matrix())
 
 
@@ -136,6 +155,7 @@ def _protocol(
         "mean": "over the classes in truth or prediction, one confusion matrix for the split",
         "boundary_tolerance": f"{TOLERANCE} of the image's diagonal, rounded up to whole pixels",
         "flip": flip,
+        **({} if predictor.crf is None else {"crf": predictor.crf.to_json()}),
         "training_images": record["training_images"] if record else None,
         "seed": config.get("seed"),
         "versions": versions(),

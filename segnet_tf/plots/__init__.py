@@ -1,4 +1,4 @@
-"""Pictures of runs and data: curves, confusion matrix, predictions, pairs, overlays, legend.
+"""Pictures of runs and data: curves, confusion matrix, calibration, predictions, overlays.
 
     segnet_tf.plots.curves("runs/mine/log.csv", "curves.png")
     painted = segnet_tf.plots.overlay(image, mask, samples.classes)
@@ -17,13 +17,15 @@ from segnet_tf.system.lazy import lazy_names
 if TYPE_CHECKING:
     from segnet_tf.plots.charts import confusion, curves
     from segnet_tf.plots.pictures import legend, overlay, pairs, predictions
+    from segnet_tf.plots.reliability import calibration
 
-__all__ = ["confusion", "curves", "legend", "overlay", "pairs", "predictions"]
+__all__ = ["calibration", "confusion", "curves", "legend", "overlay", "pairs", "predictions"]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "calibration": "segnet_tf.plots.reliability",
             "confusion": "segnet_tf.plots.charts",
             "curves": "segnet_tf.plots.charts",
             "legend": "segnet_tf.plots.pictures",

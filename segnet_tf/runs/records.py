@@ -20,12 +20,18 @@ from segnet_tf.version import __version__
 ImageSize = tuple[int, int]
 Bounds = tuple[ImageSize, ImageSize]
 
+# The parameters of a CRF behind the model, as `segnet-tf tune-crf` finds them.
+CRF_FILE = "crf.json"
+
 RUN_FILES = (
     "config.json",
     "log.csv",
     "last.keras",
     "best.keras",
     "calibrated.keras",
+    "temperature.keras",
+    "temperature.json",
+    CRF_FILE,
     "curves.png",
     "confusion.png",
     "predictions.png",
@@ -51,6 +57,7 @@ class RunRecord(TypedDict):
     """The content of a run's `config.json`: the configuration, and what it was resolved to.
 
     `image_sizes` are those of whole images, before crop and zoom; older runs lack them.
+    `temperature` is there in the record of a file whose logits were divided by it.
     """
 
     config: dict[str, Any]
@@ -62,6 +69,7 @@ class RunRecord(TypedDict):
     classes: list[ClassEntry]
     class_weights: list[float] | None
     image_sizes: NotRequired[ImageSizes]
+    temperature: NotRequired[float]
     versions: dict[str, str]
 
 
@@ -126,6 +134,24 @@ def read_run(model: str | Path) -> RunRecord | None:
         return packed
     in_run = any((path.parent / name).is_file() for name in ("best.keras", "last.keras"))
     return _read(path.parent / "config.json") if in_run else None
+
+
+def temperature_of(model: str | Path) -> float:
+    """By what the logits of a `.keras` file have been divided already, 1 for a model as trained.
+
+    Raises:
+        UserError: the JSON file beside it has another thing than a number there.
+    """
+    beside = Path(model).with_suffix(".json")
+    if Path(model).is_dir() or not beside.is_file():
+        return 1.0
+    found = read_json(beside).get("temperature", 1.0)
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 < found < math.inf:
+        raise UserError(
+            f"`temperature` in {beside} must be a number above 0. Received: {found!r}. "
+            "Take the file that was written with the model."
+        )
+    return float(found)
 
 
 def _read(file: Path) -> RunRecord | None:
