@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 import tiny_models
-from rivals import memory, networks, torch_runner
+from rivals import mask_rcnn, memory, networks, torch_runner
 
+from segnet_tf.comparison import figures
 from segnet_tf.errors import UserError
 from segnet_tf.export.conversion import masks
-from segnet_tf.export.runtimes import arena, interleaved
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 
@@ -104,42 +104,6 @@ def test_seeded_weights_leave_the_activations_alive():
     assert (deepest(image).numpy() > 0).mean() > 0.1
 
 
-def test_every_network_leads_as_often():
-    order = []
-    runners = {name: lambda name=name: order.append(name) or 1.0 for name in "abc"}
-    times = interleaved.rounds(runners, 0)
-    assert order[:9] == list("abcbcacab")
-    assert {len(values) for values in times.values()} == {interleaved.LEAST_ROUNDS}
-
-
-def test_a_ratio_is_of_rounds_not_of_medians():
-    # The machine was ten times slower for two rounds, which both felt.
-    assert interleaved.ratio([2, 20, 20, 2, 4], [1, 10, 10, 1, 1]) == 2
-
-
-def test_the_arena_is_at_least_what_lives_at_one_time(model):
-    content = networks.exported(model, tiny_models.SIZE, "float32")
-    graph = flatbuffer.read(content)
-    sizes = [
-        4 * np.prod(graph.tensors[op.outputs[0]].shape)
-        + sum(4 * np.prod(graph.tensors[i].shape) for i in op.inputs if graph.maker(i))
-        for op in graph.ops
-        if op.name == "CONV_2D"
-    ]
-    everything = sum(4 * np.prod(graph.tensors[i].shape) for op in graph.ops for i in op.outputs)
-    assert max(sizes) <= arena.peak_live(content) <= arena.peak_arena(content) < everything
-
-
-def test_live_tensors_are_counted_from_maker_to_last_reader():
-    image = keras.Input((4, 4, 3))
-    x = keras.layers.MaxPooling2D(2)(image)  # 2x2x3
-    y = keras.layers.Conv2D(5, 1)(x)  # 2x2x5, while x lives on
-    z = keras.layers.Concatenate()([keras.layers.Conv2D(2, 1)(x), y])  # 2x2x2 and 2x2x7
-    content = networks.exported(keras.Model(image, z), (4, 4), "float32")
-    # The input all along, the three that the concatenation touches.
-    assert arena.peak_live(content) == 4 * (48 + 4 * (5 + 2 + 7))
-
-
 def test_the_subprocess_has_no_tensorflow_in_it(model, tmp_path):
     path = tmp_path / "a.tflite"
     path.write_bytes(networks.exported(model, tiny_models.SIZE, "float32"))
@@ -217,3 +181,51 @@ def test_bad_input_is_one_line(arguments, words, capsys, tmp_path):
     assert error.startswith("export_bench: ") and error.count("\n") == 1
     assert words in error
     assert not report.exists()
+
+
+def test_a_rival_that_is_none_is_one_line(capsys, tmp_path):
+    rival = tmp_path / "rival.tflite"
+    rival.write_bytes(b"nothing at all")
+    report = tmp_path / "out.json"
+    assert export_bench.main(["--rival", str(rival), "--json", str(report)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "`rival` must be a whole .tflite file" in error
+    plain = tmp_path / "plain.tflite"  # the name of a row that is always there
+    assert export_bench.main(["--rival", str(plain), "--json", str(report)]) == 2
+    assert "another name" in capsys.readouterr().err
+    assert not report.exists()
+
+
+def test_mask_rcnn_says_what_is_missing(capsys, monkeypatch):
+    monkeypatch.setattr(mask_rcnn.importlib.util, "find_spec", lambda name: None)
+    assert export_bench.main(["--mask-rcnn"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "no torch and no torchvision" in error
+    assert "pip install" in error
+
+
+@pytest.mark.torch
+def test_mask_rcnn_is_a_row_of_the_comparison(tmp_path):
+    row = mask_rcnn.measure((64, 96), runs=1)
+    # torchvision states 44.4 million parameters: https://pytorch.org/vision/stable/models.html
+    assert row["parameters"] == 44_401_393
+    assert row["files"]["float32"]["ms"] > 0 and row["macs"] > 1e9
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps({"extra_rows": [row]}), "utf-8")
+    (found,) = figures.extra_rows(path)
+    assert found.name == mask_rcnn.NAME and "peak memory" in found.notes[0]
+
+
+@pytest.mark.slow
+def test_a_rival_is_timed_in_the_table_of_its_format(tiny, tmp_path, capsys):
+    content = networks.exported(tiny_models.two_stages(), tiny_models.SIZE, "int8")
+    rival = tmp_path / "other.tflite"
+    rival.write_bytes(content)
+    report = tmp_path / "out.json"
+    arguments = ["--size", "32x64", "--seconds", "0.01", "--no-torch", "--json", str(report)]
+    assert export_bench.main([*arguments, "--rival", str(rival)]) == 0
+    found = json.loads(report.read_text())
+    assert found["int8"]["other"]["threads_1"]["ms"] > 0 and "other" not in found["float32"]
+    assert found["int8"]["other"]["file_bytes"] == len(content)
+    assert found["rivals"]["other"]["size"] == list(tiny_models.SIZE)
+    assert "other: 32x48, int8" in capsys.readouterr().out
