@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         training,
     )
     from segnet_tf.export import Package
-    from segnet_tf.inference.predictors import predict
+    from segnet_tf.inference.predict_arrays import predict
     from segnet_tf.runs.checkpoints import load_model
 
     export: Package
@@ -66,7 +66,7 @@ __all__ = [
 _WHERE = {name: f"{__name__}.{name}" for name in __all__} | {
     "__version__": "segnet_tf.version",
     "load_model": "segnet_tf.runs.checkpoints",
-    "predict": "segnet_tf.inference.predictors",
+    "predict": "segnet_tf.inference.predict_arrays",
 }
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and so a misspelt name

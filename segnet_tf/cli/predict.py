@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from segnet_tf.cli import command
+from segnet_tf.cli.crf_option import add_crf_option, open_model
 from segnet_tf.cli.evaluate import MODEL, add_prediction_options, say
 from segnet_tf.errors import UserError
 from segnet_tf.system.progress import ProgressLine
@@ -33,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit", type=command.positive, metavar="N", help="the first N images or frames only"
     )
     what.add_argument("--image-range", type=int, metavar="WHITE", help=command.IMAGE_RANGE)
-    add_prediction_options(parser.add_argument_group("prediction"))
+    how = parser.add_argument_group("prediction")
+    add_prediction_options(how)
+    add_crf_option(how)
     where = parser.add_argument_group("output")
     where.add_argument(
         "--output", required=True, metavar="DIR", help="folder for masks, overlays and legend"
@@ -52,10 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _images(arguments: argparse.Namespace) -> int:
     from segnet_tf.inference.image_files import find_images, predict_files
     from segnet_tf.inference.image_scale import scene_size
-    from segnet_tf.inference.predictors import open_predictor
     from segnet_tf.runs.splits import reading_of
 
-    predictor = open_predictor(arguments.model)
+    predictor = open_model(arguments)
     source, output = Path(arguments.input), Path(arguments.output)
     if output.exists() and source.exists() and source.samefile(output):
         raise UserError(
@@ -84,11 +86,12 @@ def _images(arguments: argparse.Namespace) -> int:
 
 def _video(arguments: argparse.Namespace) -> int:
     from segnet_tf.inference.video import predict_video, warnings_of
-    from segnet_tf.inference.video_reader import is_camera
+    from segnet_tf.inference.video_reader import import_av, is_camera
 
+    import_av()  # first: without it nothing else matters
     with ProgressLine("predicting", "frames") as progress:
         report = predict_video(
-            arguments.model,
+            open_model(arguments),
             arguments.input,
             arguments.output,
             size=arguments.size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import tensorflow as tf
 
 from segnet_tf.errors import UserError
 from segnet_tf.export.tflite_file.interpreter import check_survives
+from segnet_tf.inference.crf import CRFParameters, import_densecrf, refine
 from segnet_tf.inference.image_scale import Asked, ImageScale, trained_sizes
 from segnet_tf.inference.tflite_model import TFLiteModel
 from segnet_tf.models import output_kind
 from segnet_tf.models.input_size import channel_words, check_shapes, too_small
 from segnet_tf.runs.checkpoints import load_model, read_record, resolve
-from segnet_tf.runs.records import RunRecord
+from segnet_tf.runs.records import RunRecord, run_classes
 
 
 class Predictor:
@@ -33,6 +35,7 @@ class Predictor:
         image_channels: of the images that it takes: 3 for RGB, 1 for grey.
         input_size: `(height, width)` in pixels that the model is fixed to; None takes any.
         scale: at which size it sees an image.
+        crf: what refines its probabilities, see `with_crf`; None for nothing.
 
     Raises:
         UserError: a Keras model that is not one from an image to a map.
@@ -59,6 +62,7 @@ class Predictor:
             self.image_channels, channels = int(image[3] or 0), found[-1]
         self.channels: int | None = None if self.output.kind == "labels" else channels
         self.scale = ImageScale(self.input_size, None if self.input_size else trained_sizes(record))
+        self.crf: CRFParameters | None = None
 
     def check_classes(self, count: int) -> None:
         """Raises UserError unless the model tells `count` classes apart."""
@@ -86,9 +90,55 @@ class Predictor:
                 depth of its network.
         """
         own_size = images.shape[1:3]
-        if not flip:
+        if not flip and self.crf is None:
             return self.labels_of(self.values(images, size), own_size)
-        return winners(self.mirrored_mean(images, size), own_size, 0.5)
+        return winners(self.probabilities(images, size=size, flip=flip), own_size, 0.5)
+
+    def probabilities(
+        self, images: np.ndarray, *, size: Asked = None, flip: bool = False
+    ) -> np.ndarray:
+        """Probabilities at the images' own size, refined by the CRF if there is one.
+
+        Takes what `labels` takes. Not for a model that gives labels.
+
+        Returns:
+            float32 `(batch, H, W, channels)`.
+        """
+        own_size = images.shape[1:3]
+        if flip:
+            found = resized(self.mirrored_mean(images, size), own_size)
+        else:
+            values = self.values(images, size)
+            if self.output.kind == "logits":
+                found = self.probabilities_of(resized(values, own_size))
+            else:
+                found = resized(self.probabilities_of(values), own_size)
+        if self.crf is None:
+            return found
+        pairs = zip(found, images, strict=True)
+        return np.stack([refine(each, image, self.crf) for each, image in pairs])
+
+    def with_crf(self, parameters: CRFParameters) -> Predictor:
+        """The same model with a fully connected CRF behind it, see `crf.refine`.
+
+        Raises:
+            UserError: a model that gives labels, parameters that were tuned for other classes, or
+                the optional package pydensecrf2 is missing.
+        """
+        import_densecrf()
+        if self.channels is None:
+            raise UserError(
+                "`crf` needs a model that gives logits or probabilities to refine. "
+                f"Received: {self.name}, which gives labels. Leave out the CRF (--crf)."
+            )
+        labels = self.model.labels if isinstance(self.model, TFLiteModel) else None
+        known = [] if labels is None else [tuple(labels)]
+        if self.record is not None:
+            known.append(run_classes(self.record).names)
+        parameters.check_classes(max(self.channels, 2), known, self.name)
+        refined = copy.copy(self)
+        refined.crf = parameters
+        return refined
 
     def mirrored_mean(self, images: np.ndarray, size: Asked = None) -> np.ndarray:
         """Probabilities at the model's own size, averaged with those for the mirrored images."""
@@ -162,54 +212,6 @@ def winners(values: np.ndarray, size: tuple[int, int], threshold: float) -> np.n
     if values.shape[-1] == 1:
         return (values[..., 0] > threshold).astype(np.int32)
     return np.argmax(values, axis=-1).astype(np.int32)
-
-
-def predict(
-    model: keras.Model | str | Path,
-    image: np.ndarray,
-    *,
-    size: Asked = None,
-    flip: bool = False,
-) -> np.ndarray:
-    """Predicts the class of every pixel.
-
-    Args:
-        model: a `keras.Model` that gives logits or probabilities, a run folder, a `.keras` or
-            `.tflite` file or `"weights:NAME"`. What is not in memory yet is loaded in each call: to
-            predict many images, load the model once, or pass them as a batch.
-        image: RGB 0..255, uint8 or float, `(height, width, 3)`, or a batch
-            `(batch, height, width, 3)`. For a model of other images their channels in place of 3;
-            a grey image may be `(height, width)`.
-        size: `(height, width)` to resize the images to for the model, or "own" for their own
-            size; None for the size that the model is fixed to, or else the scale of its training:
-            the image keeps its aspect and gets the area that training saw. A model that was not
-            loaded by `segnet_tf.load_model` does not know it, and sees images at their own size.
-        flip: average with the output for the mirrored image, which takes twice as long.
-
-    Returns:
-        int32 class ids of the image's own size: `(height, width)`, or for a batch
-        `(batch, height, width)`. With one logit or probability 1 is foreground.
-
-    Raises:
-        UserError: no such model, no such image, or a size that does not fit the model.
-    """
-    images = np.asarray(image)
-    numeric = np.issubdtype(images.dtype, np.integer) or np.issubdtype(images.dtype, np.floating)
-    predictor = open_predictor(model)
-    count = predictor.image_channels
-    if count == 1 and images.ndim == 2:
-        images = images[..., None]
-    if images.ndim not in (3, 4) or images.shape[-1] != count or not images.size or not numeric:
-        kind, mode = {1: ("grey", "L"), 3: ("RGB", "RGB")}.get(count, (f"{count} channels", "RGBA"))
-        raise UserError(
-            f"`image` must be {kind} 0..255 of shape (height, width, {count}) or "
-            f"(batch, height, width, {count}). "
-            f"Received: shape {np.shape(image)}, dtype {images.dtype}. "
-            f"Pass np.asarray(PIL.Image.open(path).convert({mode!r})), for example."
-        )
-    batch = images if images.ndim == 4 else images[None]
-    labels = predictor.labels(batch.astype(np.float32), size=size, flip=flip)
-    return labels if images.ndim == 4 else labels[0]
 
 
 def open_predictor(model: str | Path | keras.Model | Predictor) -> Predictor:

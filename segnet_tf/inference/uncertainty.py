@@ -58,8 +58,8 @@ def one_pass(predictor: Predictor, *, size: Asked = None, flip: bool = False) ->
 
     def source(images: np.ndarray) -> Distribution:
         own_size = images.shape[1:3]
-        if flip:
-            found = resized(predictor.mirrored_mean(images, size), own_size)
+        if flip or predictor.crf is not None:
+            found = predictor.probabilities(images, size=size, flip=flip)
             labels = winners(found, own_size, 0.5)
         else:
             values = predictor.values(images, size)

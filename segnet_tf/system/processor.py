@@ -27,3 +27,10 @@ def description(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     except OSError:
         name = None
     return f"{name[1].strip() if name else platform.machine()}, {os.cpu_count()} cores"
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, where the system says which, or else all."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -93,7 +93,7 @@ def follow(command: list[str], *, env: dict[str, str] | None = None) -> Finished
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        preexec_fn=end_with_parent,
     ) as process:
         assert process.stderr is not None
         try:
@@ -108,6 +108,7 @@ def follow(command: list[str], *, env: dict[str, str] | None = None) -> Finished
     return Finished(process.returncode, "".join(lines))
 
 
-def _end_with_parent() -> None:
-    """Asks the kernel to kill this process when the one that started it ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def end_with_parent() -> None:
+    """Asks the kernel to kill this process when the one that started it ends; Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import textwrap
 from pathlib import Path
@@ -13,6 +12,7 @@ from segnet_tf.config import TrainConfig
 from segnet_tf.data.layouts import find_layout
 from segnet_tf.data.pipeline import steps_per_epoch
 from segnet_tf.runs.records import Bounds
+from segnet_tf.system.processor import usable_cores
 from segnet_tf.system.progress import WIDTH
 from segnet_tf.training.preparation import Data, Survey
 
@@ -48,7 +48,7 @@ def print_overview(
         ("model", f"{config.model}, {model.count_params():,} parameters"),
         ("images", f"{crop}, {config.batch_size} a step"),
         ("steps", f"{config.epochs} epochs of {steps} steps, validated every {every}"),
-        ("precision", f"{config.mixed_precision}, {_threads()} threads"),
+        ("precision", f"{config.mixed_precision}, {usable_cores()} threads"),
         ("folder", str(folder)),
     ]
     for name, text in rows:
@@ -83,10 +83,3 @@ def _classes(data: Data, survey: Survey | None) -> str:
         for name, share in zip(names, survey.census.shares, strict=True)
     )
     return f"{len(names)}: {', '.join(shares)}; void {100 * survey.census.void_share:.1f} %"
-
-
-def _threads() -> int:
-    # TensorFlow takes as many as there are, where the system says which may be used.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
