@@ -88,9 +88,8 @@ print(json.dumps(found))
 
 def test_keras_alone_loads_every_class(folder):
     found = fresh(f"{ORDERS['keras first']}\n{LOAD}", folder)
-    assert set(models.NAMES) <= set(found)
     assert {"MaxPoolingWithArgmax2D", "MaxUnpooling2D", "ChannelPadding"} <= set(found["enet"])
-    assert "CropOrPad2D" in found["unet"]
+    assert set(models.NAMES) <= set(found) and "CropOrPad2D" in found["unet"]
     assert {"AdaptiveAveragePooling2D", "BilinearResizing2D"} <= set(found["pspnet"])
     assert "LocalResponseNormalization" in found["segnet_basic"]
     assert "FusedBatchNormalization" in found["norms"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -108,6 +109,10 @@ def conv_bn(
         x
     )
     return keras.layers.ReLU(name=f"{name}_relu{index}")(x) if relu else x
+
+
+# Without the bias, which batch normalization makes idle.
+unbiased_conv_bn = functools.partial(conv_bn, use_bias=False, momentum=SMALL_BATCHES)
 
 
 def encoder_decoder(

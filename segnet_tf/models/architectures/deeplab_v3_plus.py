@@ -79,8 +79,8 @@ def deeplab_v3_plus(
     x = _pyramid(maps[output_stride], channels, rates, separable)
     if dropout:
         x = keras.layers.Dropout(dropout, name="pyramid_dropout")(x)
-    fine = blocks.conv_bn(
-        maps[FINE], scaled(FINE_FILTERS, width), name="decoder_fine", index=1, kernel_size=1, **_BN
+    fine = blocks.unbiased_conv_bn(
+        maps[FINE], scaled(FINE_FILTERS, width), name="decoder_fine", index=1, kernel_size=1
     )
     x = BilinearResizing2D(name="decoder_up")(x, fine)
     x = keras.layers.Concatenate(name="decoder_join")([fine, x])
@@ -90,21 +90,18 @@ def deeplab_v3_plus(
     return keras.Model(inputs, blocks.enlarge(logits, inputs), name=name)
 
 
-_BN = {"use_bias": False, "momentum": blocks.SMALL_BATCHES}
-
-
 def _pyramid(
     x: keras.KerasTensor, filters: int, rates: Sequence[int], separable: bool
 ) -> keras.KerasTensor:
     """Atrous spatial pyramid pooling: views of several sizes, the whole image among them."""
-    branches = [blocks.conv_bn(x, filters, name="pyramid_point", index=1, kernel_size=1, **_BN)]
+    branches = [blocks.unbiased_conv_bn(x, filters, name="pyramid_point", index=1, kernel_size=1)]
     for index, rate in enumerate(rates, start=1):
         branches.append(_conv(x, filters, rate, separable, "pyramid_atrous", index))
     mean = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pyramid_mean")(x)
-    mean = blocks.conv_bn(mean, filters, name="pyramid_image", index=1, kernel_size=1, **_BN)
+    mean = blocks.unbiased_conv_bn(mean, filters, name="pyramid_image", index=1, kernel_size=1)
     branches.append(BilinearResizing2D(name="pyramid_image_up")(mean, x))
     x = keras.layers.Concatenate(name="pyramid_join")(branches)
-    return blocks.conv_bn(x, filters, name="pyramid_project", index=1, kernel_size=1, **_BN)
+    return blocks.unbiased_conv_bn(x, filters, name="pyramid_project", index=1, kernel_size=1)
 
 
 def _conv(
@@ -112,7 +109,7 @@ def _conv(
 ) -> keras.KerasTensor:
     """A 3x3 convolution, or a depthwise 3x3 and a 1x1, each with normalization and ReLU."""
     if not separable:
-        return blocks.conv_bn(x, filters, name=name, index=index, dilation=dilation, **_BN)
+        return blocks.unbiased_conv_bn(x, filters, name=name, index=index, dilation=dilation)
     x = keras.layers.DepthwiseConv2D(
         3,
         padding="same",
@@ -124,4 +121,4 @@ def _conv(
         momentum=blocks.SMALL_BATCHES, epsilon=1e-5, name=f"{name}_depthwise_bn{index}"
     )(x)
     x = keras.layers.ReLU(name=f"{name}_depthwise_relu{index}")(x)
-    return blocks.conv_bn(x, filters, name=name, index=index, kernel_size=1, **_BN)
+    return blocks.unbiased_conv_bn(x, filters, name=name, index=index, kernel_size=1)

@@ -69,25 +69,13 @@ def pspnet(
     for count in bins:
         level = AdaptiveAveragePooling2D(count, name=f"pyramid{count}_pool")(x)
         # Together the levels have as many channels as the map that they are joined with.
-        level = blocks.conv_bn(
-            level,
-            max(1, x.shape[-1] // len(bins)),
-            name=f"pyramid{count}",
-            index=1,
-            kernel_size=1,
-            use_bias=False,
-            momentum=blocks.SMALL_BATCHES,
+        narrow = max(1, x.shape[-1] // len(bins))
+        level = blocks.unbiased_conv_bn(
+            level, narrow, name=f"pyramid{count}", index=1, kernel_size=1
         )
         levels.append(BilinearResizing2D(name=f"pyramid{count}_up")(level, x))
     x = keras.layers.Concatenate(name="pyramid_join")(levels)
-    x = blocks.conv_bn(
-        x,
-        scaled(filters, width),
-        name="head",
-        index=1,
-        use_bias=False,
-        momentum=blocks.SMALL_BATCHES,
-    )
+    x = blocks.unbiased_conv_bn(x, scaled(filters, width), name="head", index=1)
     if dropout:
         x = keras.layers.Dropout(dropout, name="head_dropout")(x)
     logits = blocks.classifier(x, num_classes)

@@ -70,14 +70,7 @@ def unet(
         if skip is not None:
             x = keras.layers.Concatenate(name=f"{decoder}_join")([skip, x])
         for index in (1, 2):
-            x = blocks.conv_bn(
-                x,
-                filters,
-                name=decoder,
-                index=index,
-                use_bias=False,
-                momentum=blocks.SMALL_BATCHES,
-            )
+            x = blocks.unbiased_conv_bn(x, filters, name=decoder, index=index)
     return keras.Model(inputs, blocks.classifier(x, num_classes), name=name)
 
 

@@ -85,12 +85,5 @@ def unet_plus_plus(
 
 def _convs(x: keras.KerasTensor, filters: int, node: str) -> keras.KerasTensor:
     for index in (1, 2):
-        x = blocks.conv_bn(
-            x,
-            filters,
-            name=node,
-            index=index,
-            use_bias=False,
-            momentum=blocks.SMALL_BATCHES,
-        )
+        x = blocks.unbiased_conv_bn(x, filters, name=node, index=index)
     return x
