@@ -10,15 +10,14 @@ from segnet_tf.plots.charts import COLORS, GRID, INK, QUIET, Path, new_figure, p
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_BAR, _GAP = COLORS[0], COLORS[1]
+_RIGHT, _SAID = COLORS[0], COLORS[1]
 
 
 def calibration(found: CalibrationSummary, out: Path) -> None:
     """Draws the reliability diagram, and the accuracy of the pixels that are kept.
 
-    Left: a bar for each bin of confidence, as high as the accuracy in it, with the gap to the mean
-    confidence; where the two are equal the bar ends on the diagonal. Below it the share of the
-    pixels. Right: the accuracy of the surest pixels against their share, a line for each
+    Left: a bar for each bin of confidence, as high as the accuracy in it, and a line at the mean
+    confidence in it, where the bar should end. Below it the share of the pixels. Right: the accuracy of the surest pixels against their share, a line for each
     uncertainty.
 
     Args:
@@ -54,21 +53,12 @@ def _diagram(axes: Axes, found: CalibrationSummary) -> None:
     lefts = [each["lower"] for each in bins]
     widths = [each["upper"] - each["lower"] for each in bins]
     heights = [100 * (each["accuracy"] or 0.0) for each in bins]
-    gaps = [
-        100 * (each["confidence"] or 0.0) - top for each, top in zip(bins, heights, strict=True)
-    ]
-    axes.bar(lefts, heights, widths, align="edge", edgecolor="white", color=_BAR, label="accuracy")
+    said = [100 * (each["confidence"] or 0.0) for each in bins]
     axes.bar(
-        lefts,
-        gaps,
-        widths,
-        bottom=heights,
-        align="edge",
-        edgecolor="white",
-        color=_GAP,
-        alpha=0.35,
-        label="gap to confidence",
+        lefts, heights, widths, align="edge", edgecolor="white", color=_RIGHT, label="accuracy"
     )
+    rights = [each["upper"] for each in bins]
+    axes.hlines(said, lefts, rights, color=_SAID, linewidth=2.5, label="mean confidence")
     axes.plot([0, 1], [0, 100], color=QUIET, linewidth=1, linestyle="--")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 100)

@@ -17,7 +17,7 @@ from segnet_tf.errors import UserError
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
     *("check-data", "train", "evaluate", "predict", "export", "verify"),
-    *("models", "compare", "calibrate-bn", "pack"),
+    *("models", "compare", "calibrate-bn", "calibrate-temperature", "pack"),
 )
 SECONDS = 1.0
 
