@@ -58,9 +58,10 @@ def measure_file(content: bytes) -> dict[str, Any]:
         path = Path(folder, "network.tflite")
         path.write_bytes(content)
         process = memory.peak_process(path)
+        arena_bytes = arena.arena_apart(path)
     return {
         "live_bytes": arena.peak_live(content),
-        "arena_bytes": arena.peak_arena(content),
+        "arena_bytes": arena_bytes,
         "process_bytes": process,
         "file_bytes": len(content),
         "partitions": cpu.partitions(content).count,
@@ -129,7 +130,7 @@ def row_text(name: str, row: dict[str, Any]) -> str:
         ("process_bytes", 10),
         ("file_bytes", 7),
     ):
-        cells.append(f"{row[key] / MB:{width}.2f}" if key in row else "-".rjust(width))
+        cells.append(f"{row[key] / MB:{width}.2f}" if row.get(key) else "-".rjust(width))
     cells.append(f"{row.get('partitions', '-'):>10}")
     return "  ".join(cells)
 

@@ -15,6 +15,8 @@ from segnet_tf.comparison.runner import Failures
 from segnet_tf.errors import UserError
 from segnet_tf.system.json_files import read_json
 
+_LEAST_ARENA = "its arena is the least that its tensors need: the reference kernels cannot run it"
+
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
@@ -129,7 +131,9 @@ def gather(
     for rival in rivals:
         size = None if rival.size == own_size else rival.size
         files = _files(speed.get(rival.name))
-        rows.append(Figures(rival.name, rival.parameters, rival.macs, size, files))
+        found = speed.get(rival.name, {}).values()
+        notes = (_LEAST_ARENA,) if any(file["arena_bytes"] is None for file in found) else ()
+        rows.append(Figures(rival.name, rival.parameters, rival.macs, size, files, notes=notes))
     return rows
 
 
@@ -160,7 +164,12 @@ def extra_rows(path: str | Path) -> list[Figures]:
 
 def _files(found: dict[str, Any] | None) -> dict[str, FileFigures]:
     return {
-        form: FileFigures(file["ms"], file["ratio"], file["arena_bytes"], file["file_bytes"])
+        form: FileFigures(
+            file["ms"],
+            file["ratio"],
+            file["live_bytes"] if file["arena_bytes"] is None else file["arena_bytes"],
+            file["file_bytes"],
+        )
         for form, file in (found or {}).items()
     }
 

@@ -46,7 +46,11 @@ class SpeedJob:
         return cls(Path(content["output"]), files, content["seconds"])
 
     def measurement(self) -> Measurement:
-        """The result: row -> format -> `ms`, `ratio`, `rounds`, `arena_bytes`, `file_bytes`."""
+        """The result: row -> format -> `ms`, `ratio`, `rounds` and bytes.
+
+        `arena_bytes` is None for a file that the reference kernels cannot run; `live_bytes` is the
+        least that any planner needs.
+        """
         key = {
             "files": [(row, form, file_key(path)) for row, form, path in self.files],
             "seconds": self.seconds,
@@ -60,21 +64,24 @@ def measure(job: SpeedJob) -> None:
     """Runs all files in turn, so that other work on the machine slows down all of them alike."""
     from segnet_tf.export.runtimes import arena, interleaved
 
-    contents = {(row, form): path.read_bytes() for row, form, path in job.files}
+    paths = {(row, form): path for row, form, path in job.files}
+    contents = {file: path.read_bytes() for file, path in paths.items()}
     runners = {
         f"{row}/{form}": interleaved.runner(content, THREADS)
         for (row, form), content in contents.items()
     }
     times = interleaved.rounds(runners, job.seconds)
     result: dict[str, dict[str, Any]] = {}
-    for (row, form), content in contents.items():
+    for (row, form), path in paths.items():
+        content = contents[row, form]
         first = next(row for row, other in contents if other == form)
         values = times[f"{row}/{form}"]
         result.setdefault(row, {})[form] = {
             "ms": 1000 * statistics.median(values),
             "ratio": interleaved.ratio(values, times[f"{first}/{form}"]),
             "rounds": len(values),
-            "arena_bytes": arena.peak_arena(content),
+            "arena_bytes": arena.arena_apart(path),
+            "live_bytes": arena.peak_live(content),
             "file_bytes": len(content),
         }
     job.measurement().store(result)

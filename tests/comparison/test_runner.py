@@ -12,6 +12,7 @@ import tiny_run
 from segnet_tf.comparison import figures, measurements, runner
 from segnet_tf.comparison.configuration import Comparison, Row, run_folder
 from segnet_tf.comparison.measurements import Job, Measurement
+from segnet_tf.comparison.rivals import Rival
 from segnet_tf.comparison.speed import SpeedJob
 from segnet_tf.config import TrainConfig
 from segnet_tf.errors import UserError
@@ -85,7 +86,7 @@ class Pretender:
         measurements.cost(job).store({"parameters": 10, "macs": 20})
 
 
-SPEED = {"ms": 2.0, "ratio": 1.0, "rounds": 10, "arena_bytes": 5, "file_bytes": 6}
+SPEED = {"ms": 2.0, "ratio": 1.0, "rounds": 10, "arena_bytes": 5, "live_bytes": 4, "file_bytes": 6}
 
 
 @pytest.fixture
@@ -186,6 +187,16 @@ def test_figures_are_means_over_the_seeds(jobs, tmp_path):
     assert a.scores["val"].int8_drop.mean == pytest.approx(0.01)
     assert a.files["int8"].ms == 2.0 and a.files["int8"].arena_bytes == 5
     assert b.files == {} and b.scores["test"].int8_drop is None and len(b.notes) == 2
+
+
+def test_a_rival_that_the_reference_kernels_cannot_run_has_the_least_arena(jobs, tmp_path):
+    rival = Rival("other", tmp_path / "other.tflite", "int8", (30, 40), 7, 8)
+    speed = {"other": {"int8": SPEED | {"arena_bytes": None}}}
+    *_, row = figures.gather(jobs, [rival], speed, {})
+    assert row.files["int8"].arena_bytes == 4 and "reference kernels" in row.notes[0]
+    *_, row = figures.gather(jobs, [rival], {"other": {"int8": SPEED}}, {})
+    assert row.files["int8"].arena_bytes == 5 and row.notes == ()
+    assert (row.size, row.parameters, row.macs) == ((30, 40), 7, 8)
 
 
 def test_a_result_is_of_its_key_only(tmp_path):

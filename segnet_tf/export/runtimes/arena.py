@@ -1,11 +1,18 @@
-"""Memory of a .tflite file's tensors: as the reference kernels plan it, and the least possible."""
+"""Memory of a .tflite file's tensors: as the reference kernels plan it, and the least possible.
+
+`python -m segnet_tf.export.runtimes.arena FILE` prints the arena's bytes on stderr.
+"""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 import numpy as np
 
 from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
+from segnet_tf.system import places, subprocesses
 
 
 def peak_arena(content: bytes) -> int:
@@ -52,3 +59,24 @@ def peak_live(content: bytes) -> int:
         peak = max(peak, sum(sizes[tensor] for tensor in living))
         living = {tensor for tensor in living if last[tensor] > index}
     return peak
+
+
+def arena_apart(path: str | Path, seconds: float = 300) -> int | None:
+    """`peak_arena` of a file of other people, measured in a subprocess.
+
+    Returns:
+        `None` if the reference kernels cannot run the file: some that XNNPACK runs abort the
+        process, such as ai-edge-quantizer's int8 files of YOLO26.
+    """
+    finished = subprocesses.run(
+        [sys.executable, "-m", "segnet_tf.export.runtimes.arena", str(Path(path).resolve())],
+        seconds=seconds,
+        how="on the reference kernels",
+        advice="Leave it out.",
+        cwd=places.IMPORT_ROOT,
+    )
+    return None if finished.code else int(finished.last_line)
+
+
+if __name__ == "__main__":
+    print(peak_arena(Path(sys.argv[1]).read_bytes()), file=sys.stderr)

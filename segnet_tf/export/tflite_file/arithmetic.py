@@ -32,11 +32,15 @@ def parameters(graph: Graph) -> int:
         if op.name not in _WEIGHTS:
             continue
         for tensor in op.inputs:
-            constant = graph.constant(tensor) if tensor >= 0 else None
             # The size that a transpose convolution gives is an int32 constant of shape (4,).
-            is_size = op.name == "TRANSPOSE_CONV" and tensor == op.inputs[0]
-            if constant is not None and not is_size:
-                used[constant.index] = math.prod(constant.shape)
+            if tensor < 0 or (op.name == "TRANSPOSE_CONV" and tensor == op.inputs[0]):
+                continue
+            maker = graph.maker(tensor)
+            if maker is not None and maker.name == "DEQUANTIZE":
+                tensor, maker = maker.inputs[0], graph.maker(maker.inputs[0])
+            # Not by the numbers themselves, which some files keep behind the flatbuffer.
+            if maker is None and tensor not in graph.inputs:
+                used[tensor] = math.prod(graph.tensors[tensor].shape)
     return sum(used.values())
 
 

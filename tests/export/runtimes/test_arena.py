@@ -32,3 +32,13 @@ def test_live_tensors_are_counted_from_maker_to_last_reader():
     content = networks.exported(keras.Model(image, z), (4, 4), "float32")
     # The input all along, the three that the concatenation touches.
     assert arena.peak_live(content) == 4 * (48 + 4 * (5 + 2 + 7))
+
+
+def test_a_file_that_the_kernels_refuse_has_no_arena(tmp_path):
+    image = keras.Input((4, 4, 3))
+    model = keras.Model(image, keras.layers.Conv2D(5, 1)(image))
+    path = tmp_path / "a.tflite"
+    path.write_bytes(networks.exported(model, (4, 4), "float32"))
+    assert arena.arena_apart(path) == arena.peak_arena(path.read_bytes())
+    path.write_bytes(b"nothing at all")
+    assert arena.arena_apart(path) is None
