@@ -75,7 +75,9 @@ def doubling():
     keras.utils.set_random_seed(0)
     image = keras.Input((*SIZE, 3))
     x = keras.layers.Rescaling(1 / 128, -1.0)(image)
-    x = keras.layers.Conv2DTranspose(4, 3, 2, padding="same", name="up")(x)
+    x = keras.layers.Conv2DTranspose(
+        4, 3, 2, padding="same", bias_initializer="random_normal", name="up"
+    )(x)
     norm = keras.layers.BatchNormalization(name="bn")
     x = keras.layers.ReLU(name="relu")(norm(x))
     rng = np.random.default_rng(0)
