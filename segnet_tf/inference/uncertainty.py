@@ -40,12 +40,11 @@ Source = Callable[[np.ndarray], Distribution]
 
 
 def one_pass(predictor: Predictor, *, size: Asked = None, flip: bool = False) -> Source:
-    """The source that runs a model once, as `Predictor.labels` does, with the same labels.
+    """The source that does what `Predictor.labels` does, with the same labels.
 
     Args:
-        predictor: of a model that gives logits or probabilities. Where its output has another size
-            than the images, logits are resized and then made probabilities; probabilities are
-            resized.
+        predictor: of a model that gives logits or probabilities, with a CRF or without; see
+            `Predictor.probabilities`.
         size, flip: as `Predictor.labels` takes them.
 
     Returns:
@@ -58,17 +57,14 @@ def one_pass(predictor: Predictor, *, size: Asked = None, flip: bool = False) ->
 
     def source(images: np.ndarray) -> Distribution:
         own_size = images.shape[1:3]
-        if flip or predictor.crf is not None:
+        if predictor.output.kind == "logits" and not flip and predictor.crf is None:
+            # A softmax may round two logits to one number: the class is that of the logits.
+            logits = resized(predictor.values(images, size), own_size)
+            labels = predictor.labels_of(logits, own_size)
+            found = predictor.probabilities_of(logits)
+        else:
             found = predictor.probabilities(images, size=size, flip=flip)
             labels = winners(found, own_size, 0.5)
-        else:
-            values = predictor.values(images, size)
-            if predictor.output.kind == "logits":
-                values = resized(values, own_size)
-                found = predictor.probabilities_of(values)
-            else:
-                found = resized(predictor.probabilities_of(values), own_size)
-            labels = predictor.labels_of(values, own_size)
         probabilities = of_each_class(found)
         return Distribution(
             labels, probabilities, {"predictive_entropy": predictive_entropy(probabilities)}

@@ -12,6 +12,7 @@ from PIL import Image
 from segnet_tf.cli.main import main
 from segnet_tf.data import VOID, Classes, Samples
 from segnet_tf.errors import UserError
+from segnet_tf.inference.crf import CRFParameters
 from segnet_tf.inference.evaluation import evaluate
 from segnet_tf.inference.predictors import Predictor
 from segnet_tf.inference.uncertainty import one_pass, predictive_entropy
@@ -102,6 +103,18 @@ def test_logits_are_resized_before_the_softmax():
 def test_entropy_by_hand():
     p = np.array([[1, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]], np.float32)
     np.testing.assert_allclose(predictive_entropy(p), [0, np.log(4), np.log(2)], rtol=1e-6)
+
+
+def test_a_crf_is_measured_as_it_is_scored():
+    pytest.importorskip("pydensecrf.densecrf", reason="needs pip install pydensecrf2")
+    predictor = Predictor(network(), "m").with_crf(CRFParameters(1, 2, 2, 5, 20, iterations=5))
+    without = evaluate(predictor, samples_of(THREE))
+    found = evaluate(predictor, samples_of(THREE), calibration=True)
+    np.testing.assert_array_equal(found.matrix, without.matrix)
+    p = [predictor.probabilities(samples_of(THREE).read(i)[0][None] * 1.0) for i in range(2)]
+    truth = [samples_of(THREE).read(i)[1] for i in range(2)]
+    sure = np.concatenate([each[0][t != VOID].max(-1) for each, t in zip(p, truth, strict=True)])
+    assert found.summary["calibration"]["confidence"] == pytest.approx(sure.mean(), rel=1e-5)
 
 
 class Ids(layers.Layer):
