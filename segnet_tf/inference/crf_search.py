@@ -12,7 +12,7 @@ from segnet_tf.inference.crf import CRFParameters
 # The score of parameters on so many images; more is better.
 Score = Callable[[CRFParameters, int], float]
 
-# Both papers find that the Gaussian's width matters least: it is left to the steps.
+# Kraehenbuehl and Koltun find that the Gaussian's width hardly matters: it is left to the steps.
 GRID = {
     "gaussian_weight": (1.0, 3.0),
     "bilateral_weight": (2.0, 6.0),

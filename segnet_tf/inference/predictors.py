@@ -113,9 +113,13 @@ class Predictor:
                 found = self.probabilities_of(resized(values, own_size))
             else:
                 found = resized(self.probabilities_of(values), own_size)
+        return self.refined(found, images)
+
+    def refined(self, probabilities: np.ndarray, images: np.ndarray) -> np.ndarray:
+        """Probabilities at the images' own size, through the CRF if there is one."""
         if self.crf is None:
-            return found
-        pairs = zip(found, images, strict=True)
+            return probabilities
+        pairs = zip(probabilities, images, strict=True)
         return np.stack([refine(each, image, self.crf) for each, image in pairs])
 
     def with_crf(self, parameters: CRFParameters) -> Predictor:
