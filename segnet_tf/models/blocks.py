@@ -16,6 +16,7 @@ from segnet_tf.layers import (
     MaxPoolingWithArgmax2D,
     MaxUnpooling2D,
 )
+from segnet_tf.models.dropout import NO_DROPOUT, Dropouts
 from segnet_tf.models.input_size import check_input_shape
 
 Stages = Sequence[Sequence[int]]
@@ -122,6 +123,7 @@ def encoder_decoder(
     *,
     pool_padding: str = "valid",
     decoder_relu: bool = True,
+    dropouts: Dropouts = NO_DROPOUT,
     **conv: Any,
 ) -> keras.KerasTensor:
     """SegNet's body: the encoder's argmax goes to the decoder stage of the same depth.
@@ -132,6 +134,8 @@ def encoder_decoder(
         decoder: the same, from the bottom up.
         pool_padding: `"valid"` (floor) or `"same"` (ceil).
         decoder_relu: whether the decoder's convolutions end in ReLU.
+        dropouts: follow the pooled map of an encoder's stage, whose argmax stays what it is, and
+            the last convolution of a decoder's.
         **conv: passed on to `conv_bn`.
 
     Returns:
@@ -144,12 +148,14 @@ def encoder_decoder(
         before = x
         x, argmax = MaxPoolingWithArgmax2D(padding=pool_padding, name=f"encoder{depth}_pool")(x)
         indices.append((argmax, before))
+        x = dropouts(x, f"encoder{depth}")
     for depth, widths in zip(range(len(encoder), 0, -1), decoder, strict=True):
         argmax, before = indices[depth - 1]
         x = MaxUnpooling2D(name=f"decoder{depth}_unpool")(x, argmax, output_size=before)
         for index, width in enumerate(widths, start=1):
             name = f"decoder{depth}"
             x = conv_bn(x, width, name=name, index=index, relu=decoder_relu, **conv)
+        x = dropouts(x, f"decoder{depth}")
     return x
 
 

@@ -42,7 +42,8 @@ def test_one_network(tmp_path, capsys):
     assert sum(layer["macs"] for layer in mini["layers"]) == mini["macs"]
     # The classifier's input and output.
     assert mini["peak_activation_bytes"] == 4 * PIXELS * (4 + 5)
-    assert [option["name"] for option in mini["options"]] == ["normalization", "widths"]
+    options = [option["name"] for option in mini["options"]]
+    assert options == ["normalization", "widths", "bayesian", "dropout"]
     assert (mini["name"], mini["classes"]) == ("segnet_mini", 5)
     assert main(["models", *TINY, "--json", str(report)]) == 2
     assert "--overwrite" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import keras
 from segnet_tf.errors import UserError
 from segnet_tf.layers import ChannelPadding, CropOrPad2D, MaxPoolingWithArgmax2D, MaxUnpooling2D
 from segnet_tf.models import blocks
+from segnet_tf.models.dropout import dropouts
 
 DEPTH = 3
 INITIAL_WIDTH = 16
@@ -37,6 +38,8 @@ def enet(
     normalization: str = "signed",
     prelu: str = "channel",
     width: float = 1.0,
+    bayesian: bool = False,
+    dropout: float = 0.5,
     name: str = "enet",
 ) -> keras.Model:
     """ENet, 0.36 million parameters.
@@ -58,6 +61,9 @@ def enet(
         prelu: `"channel"` for a slope a channel, `"shared"` for one a layer; in the encoder, as
             the decoder has ReLU.
         width: factor on all channels, which stay multiples of 4.
+        bayesian: dropout between the deepest stages, see `segnet_tf.models.dropout`, beside the
+            paper's own of whole channels in each bottleneck, which is there in any case.
+        dropout: share of the values that it sets to 0.
 
     Returns:
         A model from RGB 0..255 `(batch, height, width, channels)` to logits
@@ -74,6 +80,7 @@ def enet(
         raise UserError(f"`prelu` must be one of {sorted(PRELU_AXES)}. Received: prelu={prelu!r}.")
     if not width > 0:
         raise UserError(f"`width` must be a positive number. Received: width={width!r}.")
+    drop = dropouts("enet", bayesian, dropout)
     classes = blocks.checked_classes(num_classes)
     image = blocks.image_input(input_shape, DEPTH)
     first = _scaled(INITIAL_WIDTH, width)
@@ -94,6 +101,7 @@ def enet(
             indices.append((argmax, before))
         for number, kind in enumerate(kinds, start=int(halves)):
             x = make.regular(x, kind, f"encoder{stage}_bottleneck{number}")
+        x = drop(x, f"encoder{stage}")
     make = _Bottlenecks(None, DECODER_DROPOUT)
     for stage, channels, count in DECODER:
         argmax, before = indices.pop()
@@ -101,6 +109,7 @@ def enet(
         x = make.doubling(x, _scaled(channels, width), argmax, before, f"{name_}0")
         for number in range(1, count + 1):
             x = make.regular(x, 1, f"{name_}{number}")
+        x = drop(x, f"decoder{stage}")
     return keras.Model(image, _full_convolution(x, image, classes), name=name)
 
 

@@ -6,6 +6,7 @@ import keras
 
 from segnet_tf.errors import UserError
 from segnet_tf.models import blocks
+from segnet_tf.models.dropout import dropouts
 
 ENCODER_CONVS = (2, 2, 3, 3, 3)
 WIDTHS = (64, 128, 256, 512, 512)
@@ -19,6 +20,8 @@ def segnet(
     layout: str = "torch",
     normalization: str = "vgg",
     widths: tuple[int, int, int, int, int] = WIDTHS,
+    bayesian: bool = False,
+    dropout: float = 0.5,
     name: str = "segnet",
 ) -> keras.Model:
     """SegNet, 29 million parameters at full width.
@@ -31,6 +34,8 @@ def segnet(
             stage changes the width, and the very last one, 3x3, is the classifier.
         normalization: what is done to RGB 0..255; `"vgg"` fits the ImageNet weights.
         widths: channels of the five stages; narrower copies serve tests and small data.
+        bayesian: dropout in the deepest stages, see `segnet_tf.models.dropout`.
+        dropout: share of the values that it sets to 0.
 
     Returns:
         A model from RGB 0..255 `(batch, height, width, 3)` to logits
@@ -53,6 +58,12 @@ def segnet(
 
     inputs = blocks.image_input(input_shape, DEPTH)
     x = blocks.normalize(inputs, normalization)
-    x = blocks.encoder_decoder(x, encoder, decoder, pool_padding="same" if caffe else "valid")
+    x = blocks.encoder_decoder(
+        x,
+        encoder,
+        decoder,
+        pool_padding="same" if caffe else "valid",
+        dropouts=dropouts("segnet", bayesian, dropout),
+    )
     logits = blocks.classifier(x, num_classes, kernel_size=3 if caffe else 1)
     return keras.Model(inputs, logits, name=name)

@@ -6,6 +6,7 @@ import keras
 
 from segnet_tf.layers import LocalResponseNormalization
 from segnet_tf.models import blocks
+from segnet_tf.models.dropout import dropouts
 
 WIDTHS = (64, 64, 64, 64)
 DEPTH = len(WIDTHS)
@@ -17,6 +18,8 @@ def segnet_basic(
     *,
     normalization: str = "lrn",
     widths: tuple[int, int, int, int] = WIDTHS,
+    bayesian: bool = False,
+    dropout: float = 0.5,
     name: str = "segnet_basic",
 ) -> keras.Model:
     """SegNet-Basic, 1.4 million parameters; its decoder has no ReLU.
@@ -27,6 +30,8 @@ def segnet_basic(
         normalization: `"lrn"`, the authors' own (float export only), or a name in
             `blocks.NORMALIZATIONS`, of which `"signed"` suits int8.
         widths: channels of the four stages.
+        bayesian: dropout in the deepest stages, see `segnet_tf.models.dropout`.
+        dropout: share of the values that it sets to 0.
 
     Returns:
         A model from RGB 0..255 `(batch, height, width, 3)` to logits
@@ -44,6 +49,12 @@ def segnet_basic(
     encoder = [(width,) for width in widths]
     decoder = [(width,) for width in (widths[0], *widths[:-1])][::-1]
     x = blocks.encoder_decoder(
-        x, encoder, decoder, pool_padding="same", decoder_relu=False, kernel_size=7
+        x,
+        encoder,
+        decoder,
+        pool_padding="same",
+        decoder_relu=False,
+        dropouts=dropouts("segnet_basic", bayesian, dropout),
+        kernel_size=7,
     )
     return keras.Model(inputs, blocks.classifier(x, num_classes), name=name)

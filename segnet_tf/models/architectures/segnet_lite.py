@@ -7,6 +7,7 @@ import keras
 from segnet_tf.errors import UserError
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 from segnet_tf.models import blocks
+from segnet_tf.models.dropout import Dropouts, dropouts
 from segnet_tf.models.encoders import lite0
 
 DEPTH = 5
@@ -27,6 +28,8 @@ def segnet_lite(
     *,
     decoder_widths: tuple[int, ...] = DECODER_WIDTHS,
     unpool_groups: tuple[int, ...] = UNPOOL_GROUPS,
+    bayesian: bool = False,
+    dropout: float = 0.5,
     name: str = "segnet_lite",
 ) -> keras.Model:
     """A SegNet on a pretrained mobile encoder, 3.3 million parameters.
@@ -42,6 +45,8 @@ def segnet_lite(
         input_shape: `(height, width, 3)`; `None` sides take any size.
         decoder_widths: channels of the decoder's stages, from the bottom up.
         unpool_groups: values that each pooling index places in those stages, 1 in SegNet.
+        bayesian: dropout in the deepest stages, see `segnet_tf.models.dropout`.
+        dropout: share of the values that it sets to 0.
 
     Returns:
         A model from RGB 0..255 `(batch, height, width, 3)` to logits
@@ -56,13 +61,14 @@ def segnet_lite(
                 f"`{option}` must hold {DEPTH} numbers, one a stage from the bottom up. "
                 f"Received: {option}={tuple(values)}."
             )
+    drop = dropouts("segnet_lite", bayesian, dropout)
     inputs = blocks.image_input(input_shape, DEPTH)
     x = blocks.normalize(inputs, "lite")
     x = lite0.conv(x, lite0.STEM, 3, "encoder_stem")
-    x, indices = _pool(x, [])
+    x, indices = _pool(x, [], drop)
     for number, (kernel, expansion, channels, halves) in enumerate(lite0.BLOCKS):
         if halves:
-            x, indices = _pool(x, indices)
+            x, indices = _pool(x, indices, drop)
         x = lite0.inverted_residual(x, kernel, expansion, channels, f"encoder_block{number}")
     stages = zip(decoder_widths, unpool_groups, range(DEPTH, 0, -1), strict=True)
     for width, groups, depth in stages:
@@ -70,10 +76,13 @@ def segnet_lite(
         # Linear as the map that was pooled: a ReLU would forget half of these few channels.
         x = lite0.conv(x, groups * before.shape[-1], 1, f"decoder{depth}_project", relu=False)
         x = MaxUnpooling2D(name=f"decoder{depth}_unpool")(x, argmax, output_size=before)
-        x = lite0.conv(x, width, 3, f"decoder{depth}")
+        x = drop(lite0.conv(x, width, 3, f"decoder{depth}"), f"decoder{depth}")
     return keras.Model(inputs, blocks.classifier(x, num_classes), name=name)
 
 
-def _pool(x: keras.KerasTensor, indices: Indices) -> tuple[keras.KerasTensor, Indices]:
-    pooled, argmax = MaxPoolingWithArgmax2D(name=f"encoder{len(indices) + 1}_pool")(x)
-    return pooled, [*indices, (argmax, x)]
+def _pool(
+    x: keras.KerasTensor, indices: Indices, drop: Dropouts
+) -> tuple[keras.KerasTensor, Indices]:
+    stage = f"encoder{len(indices) + 1}"
+    pooled, argmax = MaxPoolingWithArgmax2D(name=f"{stage}_pool")(x)
+    return drop(pooled, stage), [*indices, (argmax, x)]

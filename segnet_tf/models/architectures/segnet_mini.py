@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 
 from segnet_tf.models import blocks
+from segnet_tf.models.dropout import dropouts
 
 WIDTHS = (24, 32, 48, 64, 96)
 DEPTH = len(WIDTHS)
@@ -16,6 +17,8 @@ def segnet_mini(
     *,
     normalization: str = "signed",
     widths: tuple[int, ...] = WIDTHS,
+    bayesian: bool = False,
+    dropout: float = 0.5,
     name: str = "segnet_mini",
 ) -> keras.Model:
     """Five stages of two 3x3 convolutions each, 0.45 million parameters.
@@ -25,6 +28,8 @@ def segnet_mini(
         input_shape: `(height, width, 3)`; `None` sides take any size.
         normalization: a name in `blocks.NORMALIZATIONS`.
         widths: channels of the stages, from the image down.
+        bayesian: dropout in the deepest stages, see `segnet_tf.models.dropout`.
+        dropout: share of the values that it sets to 0.
 
     Returns:
         A model from RGB 0..255 `(batch, height, width, 3)` to logits
@@ -39,6 +44,7 @@ def segnet_mini(
         x,
         encoder,
         decoder,
+        dropouts=dropouts("segnet_mini", bayesian, dropout),
         # Batch normalization makes the bias idle.
         use_bias=False,
         momentum=blocks.SMALL_BATCHES,
