@@ -17,8 +17,8 @@ def calibration(found: CalibrationSummary, out: Path) -> None:
     """Draws the reliability diagram, and the accuracy of the pixels that are kept.
 
     Left: a bar for each bin of confidence, as high as the accuracy in it, and a line at the mean
-    confidence in it, where the bar should end. Below it the share of the pixels. Right: the accuracy of the surest pixels against their share, a line for each
-    uncertainty.
+    confidence in it, where the bar should end. Below it the share of the pixels. Right: the
+    accuracy of the surest pixels against their share, a line for each uncertainty.
 
     Args:
         found: the measures of a split.
