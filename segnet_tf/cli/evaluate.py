@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from segnet_tf.cli import command
 from segnet_tf.cli.crf_option import add_crf_option, open_model
+from segnet_tf.cli.samples_option import add_samples_options, check_samples, samples_of
 from segnet_tf.errors import UserError
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.json_files import write_json
@@ -25,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "examples:\n"
         "  segnet-tf evaluate --model runs/mine --data path/to/camvid --split test "
         "--json test.json\n"
-        "  segnet-tf evaluate --model runs/mine --data path/to/camvid --calibration-picture ece.png"
+        "  segnet-tf evaluate --model runs/mine --data path/to/camvid "
+        "--calibration-picture ece.png\n"
+        "  segnet-tf evaluate --model runs/bayesian --data path/to/camvid --mc-samples 40"
     )
     what = parser.add_argument_group("model and data")
     what.add_argument("--model", required=True, metavar="MODEL", help=MODEL)
@@ -38,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("prediction")
     add_prediction_options(how)
     add_crf_option(how)
+    add_samples_options(how)
     how.add_argument(
         "--batch-size", type=command.positive, default=1, metavar="N", help="images at once (1)"
     )
@@ -78,6 +82,7 @@ def say(progress: ProgressLine) -> Callable[[str], None]:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluates and prints the table."""
     command.check_report(arguments)
+    check_samples(arguments)
     picture = arguments.calibration_picture
     if picture is not None and not picture.lower().endswith(".png"):
         raise UserError(
@@ -105,7 +110,8 @@ def run(arguments: argparse.Namespace) -> int:
         size=size,
         **reading_of(vars(arguments)),
     )
-    with ProgressLine("evaluating") as progress:
+    mc_samples, seed = samples_of(arguments)
+    with ProgressLine("evaluating", "images" if mc_samples is None else "samples") as progress:
         found = evaluate(
             predictor,
             samples,
@@ -113,6 +119,8 @@ def run(arguments: argparse.Namespace) -> int:
             size=arguments.size,
             flip=arguments.flip,
             calibration=arguments.calibration or picture is not None,
+            mc_samples=mc_samples,
+            seed=seed,
             progress=progress,
             say=say(progress),
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from segnet_tf.cli import command
 from segnet_tf.cli.crf_option import add_crf_option, open_model
 from segnet_tf.cli.evaluate import MODEL, add_prediction_options, say
+from segnet_tf.cli.samples_option import add_samples_options, check_samples, samples_of
 from segnet_tf.errors import UserError
 from segnet_tf.system.progress import ProgressLine
 from segnet_tf.system.tensorflow_start import start_tensorflow
@@ -20,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "examples:\n"
         "  segnet-tf predict --model runs/mine --input photos/ --output masks/\n"
-        "  segnet-tf predict --model weights:segnet_lite_camvid --input drive.mp4 --output out/"
+        "  segnet-tf predict --model weights:segnet_lite_camvid --input drive.mp4 --output out/\n"
+        "  segnet-tf predict --model runs/bayesian --mc-samples 40 --input photos/ --output out/"
     )
     what = parser.add_argument_group("model and images")
     what.add_argument("--model", required=True, metavar="MODEL", help=MODEL)
@@ -37,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("prediction")
     add_prediction_options(how)
     add_crf_option(how)
+    add_samples_options(how)
     where = parser.add_argument_group("output")
     where.add_argument(
         "--output", required=True, metavar="DIR", help="folder for masks, overlays and legend"
@@ -46,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Predicts images, or a video where `--input` is one."""
+    check_samples(arguments)
     start_tensorflow()
     from segnet_tf.inference.video import is_video
 
@@ -53,7 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _images(arguments: argparse.Namespace) -> int:
-    from segnet_tf.inference.image_files import find_images, predict_files
+    from segnet_tf.inference.image_files import predict_files
+    from segnet_tf.inference.image_inputs import find_images
     from segnet_tf.inference.image_scale import scene_size
     from segnet_tf.runs.splits import reading_of
 
@@ -69,13 +74,16 @@ def _images(arguments: argparse.Namespace) -> int:
         predictor.record["config"] if predictor.record else {}
     ).get("image_range")
     images = find_images(arguments.input, arguments.limit, size, predictor.image_channels, white)
-    with ProgressLine("predicting") as progress:
+    samples, seed = samples_of(arguments)
+    with ProgressLine("predicting", "images" if samples is None else "samples") as progress:
         written = predict_files(
             predictor,
             images,
             output,
             size=arguments.size,
             flip=arguments.flip,
+            mc_samples=samples,
+            seed=seed,
             overwrite=arguments.overwrite,
             progress=progress,
             say=say(progress),
@@ -85,6 +93,11 @@ def _images(arguments: argparse.Namespace) -> int:
 
 
 def _video(arguments: argparse.Namespace) -> int:
+    if arguments.mc_samples is not None:
+        raise UserError(
+            "`--mc-samples` must come with images, not with a video or camera. "
+            f"Received: --input {arguments.input}. Predict its frames as images."
+        )
     from segnet_tf.inference.video import predict_video, warnings_of
     from segnet_tf.inference.video_reader import import_av, is_camera
 

@@ -16,11 +16,12 @@ from segnet_tf.data.pipeline import evaluation_dataset
 from segnet_tf.errors import UserError
 from segnet_tf.inference.image_scale import Asked, Notes
 from segnet_tf.inference.predictors import Predictor, open_predictor
-from segnet_tf.inference.uncertainty import one_pass
+from segnet_tf.inference.uncertainty import many_passes, one_pass
 from segnet_tf.metrics import SegmentationScores, scores
 from segnet_tf.metrics.boundary import BoundaryF1
 from segnet_tf.metrics.calibration import Calibration, CalibrationSummary
 from segnet_tf.runs.records import require_same_order, versions
+from segnet_tf.system.progress import counter
 
 TOLERANCE = 0.0075
 
@@ -64,6 +65,8 @@ def evaluate(
     size: Asked = None,
     flip: bool = False,
     calibration: bool = False,
+    mc_samples: int | None = None,
+    seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Evaluation:
@@ -79,12 +82,15 @@ def evaluate(
             `ImageScale`.
         flip: average with the output for the mirrored image.
         calibration: also measure how far the probabilities can be trusted.
-        progress: called with (images done, images).
+        mc_samples: score the mean of so many samples with dropout alive, with calibration, see
+            `uncertainty.sample`; None for one pass.
+        seed: of the samples.
+        progress: called with (images done, images), or samples where there are some.
         say: called with each line on the scale that the user must know, before it takes its time.
 
     Raises:
         UserError: another number of classes, a size the model cannot take, calibration of a model
-            that gives no distribution over the classes.
+            that gives no distribution over the classes, samples of a model without dropout.
     """
     predictor = open_predictor(model)
     ids = len(samples.classes)
@@ -92,7 +98,13 @@ def evaluate(
     require_same_order(predictor.record, samples.classes, samples.source)
     samples = samples.in_channels(predictor.image_channels)
     # Where calibration is measured, the source gives the labels too: the model runs once.
-    source = one_pass(predictor, size=size, flip=flip) if calibration else None
+    source = None
+    if mc_samples is not None:
+        tick = counter(progress, len(samples) * mc_samples)
+        source = many_passes(predictor, mc_samples, seed, size=size, flip=flip, tick=tick)
+        calibration, progress = True, None
+    elif calibration:
+        source = one_pass(predictor, size=size, flip=flip)
     trust = Calibration(samples.classes.names)
     region, boundary = SegmentationScores(ids), BoundaryF1(ids, tolerance=TOLERANCE)
     done, note, rescaled = 0, Notes(say), False
@@ -134,6 +146,8 @@ def evaluate(
         "images": len(samples),
         "protocol": _protocol(predictor, samples, predictor.scale.describe(size, rescaled), flip),
     }
+    if mc_samples is not None:
+        summary["protocol"] |= {"mc_samples": mc_samples, "mc_seed": seed}
     if calibration:
         summary["calibration"] = trust.summary()
     return Evaluation(summary, region.matrix())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -12,23 +10,20 @@ import numpy as np
 from PIL import Image
 
 from segnet_tf import plots
-from segnet_tf.data import Classes, Samples, camvid
+from segnet_tf.data import Classes, camvid
 from segnet_tf.data.classes import default_colors
-from segnet_tf.data.images import IMAGE_SUFFIXES, as_rgb, read_image, require_image_range
-from segnet_tf.data.scenes import synthetic
+from segnet_tf.data.images import as_rgb
 from segnet_tf.errors import UserError
+from segnet_tf.inference import uncertainty_files
+from segnet_tf.inference.image_inputs import Named, find_images
 from segnet_tf.inference.image_scale import Asked, Notes, scene_size
 from segnet_tf.inference.predictors import Predictor, open_predictor
+from segnet_tf.inference.uncertainty import many_passes
 from segnet_tf.runs.records import run_classes
 from segnet_tf.runs.splits import reading_of
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.outputs import check_folder, make_folder
-
-# What Pillow reads too, beside the suffixes that data sets have.
-_SUFFIXES = (*IMAGE_SUFFIXES, ".gif", ".jfif", ".ppm", ".pgm", ".avif")
-_SYNTHETIC_SCENES = 8
-
-Named = tuple[str, Callable[[], np.ndarray]]
+from segnet_tf.system.progress import counter
 
 
 def predict_files(
@@ -38,13 +33,17 @@ def predict_files(
     *,
     size: Asked = None,
     flip: bool = False,
+    mc_samples: int | None = None,
+    seed: int = 0,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Writes NAME_mask.png, NAME_overlay.png for each image, and legend.png.
 
-    A mask is a palette PNG of the image's size whose pixels are class ids.
+    A mask is a palette PNG of the image's size whose pixels are class ids. With samples, what they
+    say of each pixel is written too, see `uncertainty_files.write`, and the overlay's color fades
+    where they are unsure.
 
     Args:
         model: a run folder, a `.keras` or `.tflite` file, "weights:NAME", a `keras.Model`, or an
@@ -55,8 +54,11 @@ def predict_files(
         size: `(height, width)` in pixels that images are resized to for the model, or "own";
             None for the scale of its training, see `ImageScale`.
         flip: average with the output for the mirrored image.
+        mc_samples: predict the mean of so many samples with dropout alive, see
+            `uncertainty.sample`; None for one pass.
+        seed: of the samples.
         overwrite: replace existing files.
-        progress: called with (images done, images).
+        progress: called with (images done, images), or samples where there are some.
         say: called with each line on the scale that the user must know, before it takes its time.
 
     Returns:
@@ -77,7 +79,13 @@ def predict_files(
         )
     classes = find_classes(predictor)
     folder = Path(output)
-    check_folder(folder, _files_of([name for name, _ in images]), overwrite)
+    source = None
+    if mc_samples is not None:
+        tick = counter(progress, len(images) * mc_samples)
+        source = many_passes(predictor, mc_samples, seed, size=size, flip=flip, tick=tick)
+        progress = None
+    names = [name for name, _ in images]
+    check_folder(folder, _files_of(names, source is not None), overwrite)
     note = Notes(say)
     written: list[Path] = []
     faults: list[UserError] = []
@@ -85,19 +93,29 @@ def predict_files(
         try:
             image = read()
             note(predictor.scale.note(image.shape[:2], size))
-            labels = label_map(predictor, classes, image, size=size, flip=flip)
+            found = None
+            if source is None:
+                labels = label_map(predictor, classes, image, size=size, flip=flip)
+                painted = plots.overlay(as_rgb(image), labels, classes)
+            else:
+                found = source(image[None].astype(np.float32))
+                labels = found.labels[0]
+                entropy = found.uncertainty["predictive_entropy"][0]
+                painted = plots.unsure_overlay(as_rgb(image), labels, classes, entropy)
         except UserError as fault:
             faults.append(fault)
         else:
             make_folder(folder)
             for ending, picture in (
                 ("mask", _mask(labels, classes)),
-                ("overlay", Image.fromarray(plots.overlay(as_rgb(image), labels, classes))),
+                ("overlay", Image.fromarray(painted)),
             ):
                 path = folder / f"{name}_{ending}.png"
                 with replacing(path) as aside:
                     picture.save(aside)
                 written.append(path)
+            if found is not None:
+                written += uncertainty_files.write(folder, name, found)
         if progress:
             progress(done, len(images))
     if written:
@@ -111,61 +129,6 @@ def predict_files(
         texts = dict.fromkeys(str(fault) for fault in faults)
         raise UserError(f"{len(faults)} images: " + " ".join(texts))
     return written
-
-
-def find_images(
-    images: str | Path,
-    limit: int | None = None,
-    size: tuple[int, int] | None = None,
-    channels: int = 3,
-    image_range: int | None = None,
-) -> list[Named]:
-    """Names and readers of images, in order of the name.
-
-    Args:
-        images: an image file, a folder of them, or "synthetic".
-        limit: the first so many only.
-        size: `(height, width)` of synthetic scenes in pixels.
-        channels: of the images, as the model takes them; see `read_image`.
-        image_range: the value that is white in images of more than 8 bits.
-
-    Raises:
-        UserError: there are no such files, the folder holds no image, or images of 16 bits are
-            nearly black without an `image_range`.
-    """
-    if images == "synthetic":
-        scenes = synthetic.samples(
-            "test", size=size or synthetic.SIZE, count=limit or _SYNTHETIC_SCENES
-        )
-        scenes = scenes.in_channels(channels)
-        return [(stem, partial(_scene, scenes, i)) for i, stem in enumerate(scenes.stems)]
-    path = Path(images)
-    read = partial(read_image, image_range=image_range, channels=channels)
-    if path.is_file():
-        require_image_range([path], image_range)
-        return [(path.stem, partial(read, path))]
-    if not path.is_dir():
-        raise UserError(
-            "`images` (--input) must be an image, a folder of images or synthetic. "
-            f"Received: {images}, which does not exist. Correct the path."
-        )
-    files = sorted(
-        file
-        for file in path.iterdir()
-        if file.suffix.lower() in _SUFFIXES and file.is_file() and not file.name.startswith(".")
-    )
-    if not files:
-        raise UserError(
-            f"`images` (--input) must hold images ({', '.join(_SUFFIXES)}). Received: {images}, "
-            "which holds none. Choose the folder that does."
-        )
-    require_image_range(files, image_range)
-    stems = [file.stem for file in files]
-    return [
-        # a.png and a.jpg must not write the same mask.
-        (file.stem if stems.count(file.stem) == 1 else file.name, partial(read, file))
-        for file in itertools.islice(files, limit)
-    ]
 
 
 def label_map(
@@ -188,10 +151,6 @@ def label_map(
             f"Received: class {labels.max()} from {predictor.name}. Export it again."
         )
     return labels
-
-
-def _scene(samples: Samples, index: int) -> np.ndarray:
-    return samples.read(index)[0]
 
 
 def find_classes(predictor: Predictor) -> Classes:
@@ -225,10 +184,12 @@ def find_classes(predictor: Predictor) -> Classes:
     return Classes(tuple(f"class {i}" for i in range(count)), default_colors(count))
 
 
-def _files_of(names: Sequence[str]) -> Iterator[str]:
+def _files_of(names: Sequence[str], with_uncertainty: bool) -> Iterator[str]:
     for name in names:
         yield f"{name}_mask.png"
         yield f"{name}_overlay.png"
+        if with_uncertainty:
+            yield from uncertainty_files.names_of(name)
     yield "legend.png"
 
 

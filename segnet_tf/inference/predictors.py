@@ -157,6 +157,10 @@ class Predictor:
 
     def values(self, images: np.ndarray, size: Asked = None) -> np.ndarray:
         """What the model gives for images, as `labels` takes them; at the model's own size."""
+        return self._run(self.seen(images, size))
+
+    def seen(self, images: np.ndarray, size: Asked = None) -> np.ndarray:
+        """The images, as `labels` takes them, at the size at which the model sees them."""
         seen = self.scale.seen(tuple(images.shape[1:3]), size)
         if images.shape[-1] != self.image_channels:
             raise UserError(
@@ -179,7 +183,7 @@ class Predictor:
                 "Pass the pixels as they are in the file.",
                 stacklevel=2,
             )
-        return self._run(resized(images, seen))
+        return resized(images, seen)
 
     def labels_of(self, values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """int32 `(batch, *size)` out of what `values` gave; maps are resized, not class ids."""

@@ -42,7 +42,7 @@ def alive_bytes(
     steps: Sequence[Step], image: keras.KerasTensor, outputs: Sequence[keras.KerasTensor]
 ) -> list[int]:
     """The bytes of all maps that are kept during each step."""
-    last = {id(tensor): at for at, step in enumerate(steps) for tensor in _read(step)}
+    last = {id(tensor): at for at, step in enumerate(steps) for tensor in values_read(step)}
     last.update((id(tensor), len(steps)) for tensor in outputs)
     # Tensors that share memory, under the first of them.
     sharing = {id(image): [id(image)]}
@@ -71,7 +71,7 @@ def alive_bytes(
     return found
 
 
-def _read(step: Step) -> list[keras.KerasTensor]:
+def values_read(step: Step) -> list[keras.KerasTensor]:
     """The tensors whose values a call reads."""
     if not isinstance(step.operation, OWN_LAYERS):
         return step.tensors()

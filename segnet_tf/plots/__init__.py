@@ -1,4 +1,4 @@
-"""Pictures of runs and data: curves, confusion matrix, calibration, predictions, overlays.
+"""Pictures of runs and data: curves, confusion matrix, calibration, predictions, uncertainty.
 
     segnet_tf.plots.curves("runs/mine/log.csv", "curves.png")
     painted = segnet_tf.plots.overlay(image, mask, samples.classes)
@@ -18,8 +18,19 @@ if TYPE_CHECKING:
     from segnet_tf.plots.charts import confusion, curves
     from segnet_tf.plots.pictures import legend, overlay, pairs, predictions
     from segnet_tf.plots.reliability import calibration
+    from segnet_tf.plots.uncertainty import uncertainty_map, unsure_overlay
 
-__all__ = ["calibration", "confusion", "curves", "legend", "overlay", "pairs", "predictions"]
+__all__ = [
+    "calibration",
+    "confusion",
+    "curves",
+    "legend",
+    "overlay",
+    "pairs",
+    "predictions",
+    "uncertainty_map",
+    "unsure_overlay",
+]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
@@ -32,5 +43,7 @@ if not TYPE_CHECKING:
             "overlay": "segnet_tf.plots.pictures",
             "pairs": "segnet_tf.plots.pictures",
             "predictions": "segnet_tf.plots.pictures",
+            "uncertainty_map": "segnet_tf.plots.uncertainty",
+            "unsure_overlay": "segnet_tf.plots.uncertainty",
         },
     )

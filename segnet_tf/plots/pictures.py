@@ -94,14 +94,14 @@ def pairs(found: Sequence[tuple[str, np.ndarray, np.ndarray]], classes: Classes,
 
 
 def overlay(
-    image: np.ndarray, labels: np.ndarray, classes: Classes, alpha: float = 0.5
+    image: np.ndarray, labels: np.ndarray, classes: Classes, alpha: float | np.ndarray = 0.5
 ) -> np.ndarray:
     """Lays the class colors over an image; void pixels stay as they are.
 
     Args:
         image: RGB 0..255, `(H, W, 3)`.
         labels: class ids, `(H, W)`, 255 = void.
-        alpha: share of the color, 0 to 1.
+        alpha: share of the color, 0 to 1; also one a pixel, `(H, W)`.
 
     Returns:
         uint8 `(H, W, 3)`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -84,6 +84,22 @@ def counted(items: Iterable[Item], total: int, label: str, unit: str = "images")
         for done, item in enumerate(items, start=1):
             yield item
             progress(done, total)
+
+
+def counter(
+    progress: Callable[[int, int], None] | None, total: int
+) -> Callable[[int], None] | None:
+    """What calls `progress` with (done, total), from a call with how many have come to be done."""
+    if progress is None:
+        return None
+    done = 0
+
+    def add(more: int) -> None:
+        nonlocal done
+        done += more
+        progress(done, total)
+
+    return add
 
 
 def clock(seconds: float) -> str:

@@ -1,7 +1,8 @@
-"""How much memory this process has taken. Imports almost nothing: imports take memory too."""
+"""How much memory there is and is taken. Imports almost nothing: imports take memory too."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -11,3 +12,8 @@ def resident_peak() -> int:
     status = Path("/proc/self/status").read_text("ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
     return 1024 * int(line.split()[1])
+
+
+def physical_memory() -> int:
+    """Bytes of the machine's memory, taken or not."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

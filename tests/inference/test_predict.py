@@ -14,7 +14,7 @@ from PIL import Image
 
 from segnet_tf.cli.main import main
 from segnet_tf.data.camvid import CLASSES
-from segnet_tf.inference.image_files import find_images
+from segnet_tf.inference.image_inputs import find_images
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,35 @@
+"""The options `--mc-samples` and `--seed` of `evaluate` and `predict`."""
+
+from __future__ import annotations
+
+import argparse
+
+from segnet_tf.cli import command
+from segnet_tf.errors import UserError
+
+
+def add_samples_options(group: argparse._ArgumentGroup) -> None:
+    """Adds `--mc-samples` and `--seed`."""
+    group.add_argument(
+        "--mc-samples",
+        type=command.positive,
+        metavar="N",
+        help="the mean of N samples with dropout alive, and where they are unsure; 40 is usual",
+    )
+    group.add_argument(
+        "--seed", type=int, metavar="N", help="of the samples' dropout (0): the same, the same maps"
+    )
+
+
+def check_samples(arguments: argparse.Namespace) -> None:
+    """Raises UserError where the options do not fit together; before anything takes its time."""
+    if arguments.mc_samples is None and arguments.seed is not None:
+        raise UserError(
+            f"`--seed` must come with --mc-samples. Received: --seed {arguments.seed} alone. "
+            "Leave it out: one pass without samples is the same each time."
+        )
+
+
+def samples_of(arguments: argparse.Namespace) -> tuple[int | None, int]:
+    """Number of samples, None for one pass, and the seed."""
+    return arguments.mc_samples, arguments.seed or 0
