@@ -127,9 +127,16 @@ class _Parts:
     def __init__(self, parts: Split, predictor: Predictor):
         self.split = parts
         self.predictor = predictor
-        self.trunk = tf.function(self._trunk)
-        # One graph for every batch of samples: the last one is smaller.
-        self.sampled = tf.function(self._sampled, reduce_retracing=True)
+        # Traced here and once: the last batch of samples is smaller, and TensorFlow warns of
+        # functions that are traced again and again, also of different ones at one line.
+        image = tf.TensorSpec(parts.image.shape, tf.float32)
+        self.trunk = tf.function(self._trunk).get_concrete_function(image)
+        maps = tf.nest.map_structure(
+            lambda found: tf.TensorSpec(found.shape, found.dtype), self.trunk.structured_outputs
+        )
+        self.sampled = tf.function(self._sampled).get_concrete_function(
+            *maps, tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)
+        )
 
     def _trunk(self, image: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
         parts = self.split
