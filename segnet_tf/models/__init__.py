@@ -64,11 +64,11 @@ def build(
         weights: `None` for random ones; `"camvid"` for those that come with the package
             (11 classes, see weights/README.md), of which a model of others or of other channels
             takes the layers that fit, and says which do not; `"imagenet"` for a pretrained encoder
-            (`segnet`: VGG16's convolutions; `segnet_lite`: EfficientNet-Lite0); a `.weights.h5` or
-            `.keras` file of the same architecture; for `segnet` another `.h5` file, VGG16's as
-            Keras stores it, or a `.pth` as `load_torch_state_dict` takes it; for `segnet_lite` a
-            `.pth`, EfficientNet-Lite0's.
-        **options: the architecture's own, e.g. `layout="caffe"`.
+            (VGG16's convolutions for `segnet` and `encoder="vgg"`, EfficientNet-Lite0 for
+            `segnet_lite` and `encoder="lite0"`); a `.weights.h5` or `.keras` file of the same
+            architecture; for `segnet` another `.h5` file, VGG16's as Keras stores it; a `.pth`,
+            as `load_torch_state_dict` takes it or EfficientNet-Lite0's, for the same encoders.
+        **options: the architecture's own, e.g. `layout="caffe"` or `encoder="lite0"`.
 
     Returns:
         An uncompiled `keras.Model` from 0..255 `(batch, height, width, channels)` to logits

@@ -1,4 +1,4 @@
-"""What SegNet, SegNet-Basic and SegNet-Mini are made of: one loop over a table of widths."""
+"""What the networks are made of: input, convolutions, SegNet's body, upsampling, classifier."""
 
 from __future__ import annotations
 
@@ -202,6 +202,12 @@ def classifier(
     """
     filters = checked_classes(num_classes)
     return keras.layers.Conv2D(filters, kernel_size, padding="same", dtype="float32", name=name)(x)
+
+
+def check_flag(option: str, value: object) -> None:
+    """Raises UserError unless an option is True or False: "off" would count as True."""
+    if not isinstance(value, bool):
+        raise UserError(f"`{option}` must be True or False. Received: {option}={value!r}.")
 
 
 def checked_classes(num_classes: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
@@ -66,12 +66,13 @@ def check_size(model: keras.Model, size: tuple[int, int], argument: str) -> None
 def check_input_shape(input_shape: Sequence[int | None], depth: int) -> None:
     """Raises UserError unless it is of an image, whose sides survive `depth` halvings."""
     smallest = 2**depth
-    *sides, channels = input_shape or (None,)
+    shape = tuple(input_shape) if isinstance(input_shape, Iterable) else ()
+    *sides, channels = shape or (None,)
     whole = all(isinstance(side, (int, np.integer)) for side in sides if side is not None)
     if len(sides) != 2 or not whole or not isinstance(channels, (int, np.integer)) or channels < 1:
         raise UserError(
             "`input_shape` must be (height, width, channels) in whole numbers, where None stands "
-            f"for any height or width. Received: input_shape={tuple(input_shape)}. "
+            f"for any height or width. Received: input_shape={input_shape!r}. "
             "Use (360, 480, 3) for RGB, (360, 480, 1) for grey images."
         )
     if any(side is not None and side < smallest for side in sides):

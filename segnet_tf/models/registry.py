@@ -34,7 +34,8 @@ class Architecture:
 
     Attributes:
         function: builds it: `function(num_classes, input_shape, **options)`.
-        depth: how many times it halves the image; each side needs at least `2**depth` pixels.
+        depth: how many times it halves the image with its default options; each side needs at
+            least `2**depth` pixels.
         paper: where it comes from.
         pretrained: encoder weights from elsewhere: `"imagenet"`, or how a file's name ends, e.g.
             `".pth"` -> a function that copies `weights` of that kind into a model.

@@ -8,9 +8,7 @@ import keras
 import tensorflow as tf
 
 from segnet_tf.layers import BilinearResizing2D
-
-# The layer of `unet_plus_plus` that averages the logits of its classifiers.
-MEAN = "mean_logits"
+from segnet_tf.models.architectures.unet_plus_plus import MEAN
 
 Tensors = list[tf.Tensor]
 

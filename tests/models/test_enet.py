@@ -111,7 +111,8 @@ def test_any_size_gives_logits_of_that_size():
     ("options", "said"),
     [
         ({"prelu": "pixel"}, r"`prelu` must be one of \['channel', 'shared'\]. Received: prelu="),
-        ({"width": 0}, "`width` must be a positive number. Received: width=0"),
+        ({"width": 0}, "`width` must be a factor .* Received: width=0"),
+        ({"width": float("inf")}, "`width` must be a factor .* Received: width=inf"),
         ({"input_shape": (64, 64, 4), "width": 0.25}, "`width` must leave the first convolution"),
         ({"input_shape": (7, 64, 3)}, "sides of at least 8 pixels"),
         ({"num_classes": 0}, "`num_classes` must be a positive integer"),

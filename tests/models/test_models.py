@@ -137,6 +137,7 @@ def test_weights_of_a_file_come_back(tmp_path):
         (("segnet", 0), {}, "`num_classes` must be a positive integer"),
         (("segnet", 3, (16, 480, 3)), {}, "at least 32 pixels"),
         (("segnet", 3, (64, 64, 0)), {}, "`input_shape` must be"),
+        (("segnet", 3, 64, 96), {}, "`input_shape` must be .* Received: input_shape=64"),
         (("segnet", 3), {"layout": "keras"}, "`layout` must be"),
         (("segnet_mini", 3), {"normalization": "sum"}, "`normalization` must be one of"),
         (

@@ -10,7 +10,7 @@ from segnet_tf.errors import UserError
 from segnet_tf.layers import BilinearResizing2D
 from segnet_tf.models import blocks
 from segnet_tf.models.encoders import encoder_of
-from segnet_tf.models.encoders.encoder import scaled
+from segnet_tf.models.encoders.encoder import check_filters, scaled
 
 # The paper's, at an output stride of 16. At 8 it doubles them.
 RATES = (6, 12, 18)
@@ -60,14 +60,16 @@ def deeplab_v3_plus(
         `(batch, height, width, num_classes)`.
 
     Raises:
-        UserError: an unknown encoder, an output stride that it does not reach, widths or rates
-            that do not fit.
+        UserError: an unknown encoder, an output stride that it does not reach, widths, rates or
+            filters that do not fit, a `separable` that is neither True nor False.
 
     Reference:
         Chen et al., 2018, https://arxiv.org/abs/1802.02611
     """
     body = encoder_of(encoder, width, widths)
     body.check_output_stride(output_stride)
+    check_filters(filters)
+    blocks.check_flag("separable", separable)
     if rates is None:
         rates = [rate * 16 // output_stride for rate in RATES]
     if not rates or not all(isinstance(rate, int) and rate > 0 for rate in rates):

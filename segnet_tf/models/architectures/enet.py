@@ -10,6 +10,7 @@ from segnet_tf.errors import UserError
 from segnet_tf.layers import ChannelPadding, CropOrPad2D, MaxPoolingWithArgmax2D, MaxUnpooling2D
 from segnet_tf.models import blocks
 from segnet_tf.models.dropout import dropouts
+from segnet_tf.models.encoders.encoder import check_width
 
 DEPTH = 3
 INITIAL_WIDTH = 16
@@ -49,7 +50,8 @@ def enet(
 
     - Inside, a bottleneck has a quarter of the channels that go in, also where it halves or
       doubles the map. (The authors' Torch code takes a quarter of those that come out.)
-    - An activation follows the last convolution of a bottleneck, too, before the sum.
+    - An activation follows the last convolution of a bottleneck, too, before the sum; not where
+      it doubles the map.
     - In a bottleneck that doubles the map, the transposed convolution is 2x2.
 
     An odd side is halved upwards, 45 to 23. On the way back the 46 rows are cut to 45.
@@ -70,16 +72,15 @@ def enet(
         `(batch, height, width, num_classes)`.
 
     Raises:
-        UserError: an unknown `prelu`, or a `width` that leaves the first convolution no channels
-            beside the pooled image's.
+        UserError: an unknown `prelu`, or a `width` that is no factor or leaves the first
+            convolution no channels beside the pooled image's.
 
     Reference:
         Paszke et al., 2016, https://arxiv.org/abs/1606.02147
     """
     if prelu not in PRELU_AXES:
         raise UserError(f"`prelu` must be one of {sorted(PRELU_AXES)}. Received: prelu={prelu!r}.")
-    if not width > 0:
-        raise UserError(f"`width` must be a positive number. Received: width={width!r}.")
+    check_width(width)
     drop = dropouts("enet", bayesian, dropout)
     classes = blocks.checked_classes(num_classes)
     image = blocks.image_input(input_shape, DEPTH)
@@ -93,8 +94,8 @@ def enet(
     x = blocks.normalize(image, normalization)
     x = _initial(x, first, _Bottlenecks(prelu))
     indices = []
-    for stage, channels, dropout, halves, kinds in ENCODER:
-        make = _Bottlenecks(prelu, dropout)
+    for stage, channels, rate, halves, kinds in ENCODER:
+        make = _Bottlenecks(prelu, rate)
         if halves:
             before = x
             x, argmax = make.halving(x, _scaled(channels, width), f"encoder{stage}_bottleneck0")

@@ -10,7 +10,7 @@ from segnet_tf.errors import UserError
 from segnet_tf.layers import AdaptiveAveragePooling2D, BilinearResizing2D
 from segnet_tf.models import blocks
 from segnet_tf.models.encoders import encoder_of
-from segnet_tf.models.encoders.encoder import scaled
+from segnet_tf.models.encoders.encoder import check_filters, scaled
 
 # Windows along each side of the pyramid's levels.
 BINS = (1, 2, 3, 6)
@@ -34,6 +34,8 @@ def pspnet(
 ) -> keras.Model:
     """PSPNet: pyramid pooling at an eighth of the image, and no decoder.
 
+    The paper's second loss, on a map inside ResNet, is left out.
+
     Args:
         num_classes: logits a pixel; 1 is binary.
         input_shape: `(height, width, 3)`; `None` sides take any size.
@@ -52,14 +54,15 @@ def pspnet(
         `(batch, height, width, num_classes)`.
 
     Raises:
-        UserError: an unknown encoder, an output stride that it does not reach, widths or bins
-            that do not fit.
+        UserError: an unknown encoder, an output stride that it does not reach, widths, bins or
+            filters that do not fit.
 
     Reference:
         Zhao et al., 2017, https://arxiv.org/abs/1612.01105
     """
     body = encoder_of(encoder, width, widths)
     body.check_output_stride(output_stride)
+    check_filters(filters)
     if not bins or not all(isinstance(count, int) and count > 0 for count in bins):
         raise UserError(f"`bins` must be positive whole numbers. Received: bins={tuple(bins)}.")
     inputs = blocks.image_input(input_shape, body.depth)

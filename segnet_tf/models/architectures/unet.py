@@ -9,6 +9,7 @@ import keras
 from segnet_tf.errors import UserError
 from segnet_tf.models import blocks
 from segnet_tf.models.encoders import encoder_of
+from segnet_tf.models.encoders.encoder import scaled
 
 # Of the decoder's stages for encoder="lite0", from the bottom up: those of `segnet_lite`.
 LITE_DECODER = (128, 96, 64, 48, 16)
@@ -28,8 +29,9 @@ def unet(
 ) -> keras.Model:
     """U-Net, 31 million parameters at full width.
 
-    As the paper's but for two habits of today: convolutions are padded, so that a map is as large
-    as the one it is joined with, and batch normalization follows each.
+    As the paper's but for three habits of today: convolutions are padded, so that a map is as
+    large as the one it is joined with; batch normalization follows each; and the encoder does not
+    end in dropout.
 
     Args:
         num_classes: logits a pixel; 1 is binary.
@@ -89,4 +91,4 @@ def _decoder_widths(
             f"`decoder_widths` must hold {len(joined)} positive whole numbers, one a stage from "
             f"the bottom up. Received: decoder_widths={widths}."
         )
-    return [max(1, round(channels * width)) for channels in widths]
+    return [scaled(channels, width) for channels in widths]

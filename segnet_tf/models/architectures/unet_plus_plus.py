@@ -13,6 +13,8 @@ from segnet_tf.models.encoders.encoder import scaled
 
 # Channels of the stages in the paper's own encoder, half of U-Net's.
 WIDTHS = (32, 64, 128, 256, 512)
+# The layer that averages the logits of the classifiers.
+MEAN = "mean_logits"
 
 
 def unet_plus_plus(
@@ -40,9 +42,10 @@ def unet_plus_plus(
         widths: channels of the encoder's stages before that factor, from the image down; `None`
             for the paper's with `"plain"`, else for the encoder's own.
         upsampling: `"transpose"`: 2x2 transposed convolutions, the paper's; or `"bilinear"`.
-        deep_supervision: the paper's: a classifier on each node of the finest row but the first.
-            The output is the mean of their logits, and `segnet-tf train` gives each a loss of
-            its own. Without it the last node alone is classified.
+        deep_supervision: the paper's: a classifier on each node of the finest row but the first,
+            to each of which `segnet-tf train` gives a loss of its own. The output is the mean of
+            their logits; the paper's is that of their probabilities. Without it the last node
+            alone is classified.
         normalization: a name in `blocks.NORMALIZATIONS`; `None` for the encoder's own.
 
     Returns:
@@ -50,11 +53,13 @@ def unet_plus_plus(
         `(batch, height, width, num_classes)`.
 
     Raises:
-        UserError: an unknown encoder or upsampling, widths that do not fit.
+        UserError: an unknown encoder or upsampling, widths that do not fit, a `deep_supervision`
+            that is neither True nor False.
 
     Reference:
         Zhou et al., 2018, https://arxiv.org/abs/1807.10165
     """
+    blocks.check_flag("deep_supervision", deep_supervision)
     body = encoder_of(encoder, width, WIDTHS if encoder == "plain" and widths is None else widths)
     inputs = blocks.image_input(input_shape, body.depth)
     x = blocks.normalize(inputs, normalization or body.normalization)
@@ -75,7 +80,7 @@ def unet_plus_plus(
             blocks.classifier(node, num_classes, name=f"classifier{column}")
             for column, node in enumerate(rows[0][1:], start=1)
         ]
-        logits = keras.layers.Average(dtype="float32", name="mean_logits")(heads)
+        logits = keras.layers.Average(dtype="float32", name=MEAN)(heads)
     else:
         logits = blocks.classifier(rows[0][-1], num_classes)
     if body.finest > 1:

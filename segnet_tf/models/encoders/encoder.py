@@ -40,7 +40,7 @@ class Encoder:
     def check_output_stride(self, output_stride: int) -> None:
         """Raises UserError unless `maps` can be asked for that output stride."""
         strides = [stride for stride in (8, 16, 32) if stride <= self.deepest]
-        if output_stride not in strides:
+        if not isinstance(output_stride, int) or output_stride not in strides:
             raise UserError(
                 f"`output_stride` must be one of {', '.join(map(str, strides))} with this encoder. "
                 f"Received: output_stride={output_stride!r}."
@@ -88,11 +88,7 @@ def encoder_of(encoder: str, width: float = 1.0, widths: Sequence[int] | None = 
         raise UserError(
             f"`encoder` must be one of {', '.join(NAMES)}. Received: encoder={encoder!r}."
         )
-    if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width < 100:
-        raise UserError(
-            "`width` must be a factor on the channels, above 0, e.g. 0.25. "
-            f"Received: width={width!r}."
-        )
+    check_width(width)
     normalization, finest, deepest, own, function = _TABLE[encoder]
     if widths is None:
         widths = own
@@ -109,6 +105,23 @@ def encoder_of(encoder: str, width: float = 1.0, widths: Sequence[int] | None = 
         )
     channels = tuple(scaled(channels, width) for channels in widths)
     return Encoder(normalization, finest, deepest, channels, function)
+
+
+def check_width(width: object) -> None:
+    """Raises UserError unless `width` can be a factor on channels."""
+    if isinstance(width, bool) or not isinstance(width, (int, float)) or not 0 < width < 100:
+        raise UserError(
+            "`width` must be a factor on the channels, above 0 and below 100, e.g. 0.25. "
+            f"Received: width={width!r}."
+        )
+
+
+def check_filters(filters: object) -> None:
+    """Raises UserError unless `filters` can be a number of channels."""
+    if isinstance(filters, bool) or not isinstance(filters, int) or filters < 1:
+        raise UserError(
+            f"`filters` must be a positive whole number. Received: filters={filters!r}."
+        )
 
 
 def scaled(channels: int, width: float) -> int:
