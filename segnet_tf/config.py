@@ -6,6 +6,7 @@ import dataclasses
 import math
 import operator
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,8 @@ class TrainConfig:
             machine has. A run's own record names what that was.
         val_every: validate after every so many epochs, and after the last one.
         initial_weights: a `.keras` file, a run folder or "weights:NAME" to start from, or
-            "imagenet" for a pretrained encoder (`segnet`, `segnet_lite`).
+            "imagenet" for a pretrained encoder (`segnet`, `segnet_lite`, and what has
+            `encoder="vgg"` or `"lite0"`).
         seed: decides the initial weights, the order of the images and the augmentation.
         tensorboard: write TensorBoard logs into the run folder.
 
@@ -131,6 +133,7 @@ class TrainConfig:
         self._check()
 
     def _check(self) -> None:
+        check_model_options(self.model_options)
         for name, choices in (
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
@@ -212,6 +215,16 @@ def read_config(name: str | Path, recipes: Path = RECIPES) -> dict[str, Any]:
         raise UserError(f"`{path}` must be a readable TOML file. Received: {error}.") from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"`{path}` must be valid TOML. Received: {error}.") from error
+
+
+def check_model_options(options: Iterable[str]) -> None:
+    """Raises UserError for what every architecture is given by an option of its own."""
+    for name in ("num_classes", "input_shape", "weights"):
+        if name in options:
+            raise UserError(
+                f"`model_options` must be those of one architecture. Received: {name}. Leave it "
+                "out: num_classes, size and initial_weights are options of the training."
+            )
 
 
 def _whole(name: str, value: Any) -> Any:

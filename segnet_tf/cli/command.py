@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol
 
+from segnet_tf.config import check_model_options
 from segnet_tf.errors import UserError
 from segnet_tf.system.outputs import check_file
 
@@ -178,7 +179,7 @@ def model_options(pairs: Sequence[str] | None) -> dict[str, Any]:
         pairs: each KEY=VALUE; `None` for no option.
 
     Raises:
-        UserError: a pair has another form.
+        UserError: a pair has another form, or is no option of an architecture.
     """
     options: dict[str, Any] = {}
     for pair in pairs or ():
@@ -192,6 +193,7 @@ def model_options(pairs: Sequence[str] | None) -> dict[str, Any]:
             options[key] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             options[key] = {"true": True, "false": False, "none": None}.get(value.lower(), value)
+    check_model_options(options)
     return options
 
 

@@ -103,6 +103,7 @@ def test_a_model_of_ones_own(tmp_path, capsys):
         (["segnte"], "`name` must be one of the networks here. Received: name='segnte'. Did you"),
         (["segnet_mini", "--model-option", "widhts=3"], "Received: widhts. Did you mean widths?"),
         (["segnet_mini", "--model-option", "widths=3"], "must have values that segnet_mini takes"),
+        (["enet", "--model-option", "num_classes=3"], "Received: num_classes. Leave it out"),
         (["segnet_mini", "--model-option", "widths"], "must be KEY=VALUE. Received: widths"),
         (["segnet_mini", "--size", "16x480"], "sides of at least 32 pixels"),
         (["segnet_mini", "--size", "360"], "must be HEIGHTxWIDTH"),

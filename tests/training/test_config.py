@@ -22,6 +22,10 @@ from segnet_tf.errors import UserError
             {"decay": "l2"},
             "`decay` must be decoupled unless `optimizer` is sgd. Received: decay=l2",
         ),
+        (
+            {"model_options": {"num_classes": 3}},
+            "`model_options` must be those of one architecture. Received: num_classes",
+        ),
         ({"ema": 1.0}, "`ema` must be at least 0 and below 1"),
         ({"warmup": 30.0}, "`warmup` must be below the 30 epochs"),
         ({"crop": (0, 4)}, "`crop` must be a height and a width"),
