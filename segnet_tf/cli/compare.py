@@ -87,9 +87,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     output = Path(arguments.output)
     make_folder(output)
-    extra = figures.extra_rows(arguments.extra_rows) if arguments.extra_rows else []
-    names = [row.name for row in comparison.rows] + [row.name for row in extra]
-    others = rivals.open_rivals(arguments.rival, names)
+    names = [row.name for row in comparison.rows]
+    extra = figures.extra_rows(arguments.extra_rows, names) if arguments.extra_rows else []
+    others = rivals.open_rivals(arguments.rival, [*names, *(row.name for row in extra)])
     jobs = runner.make_jobs(comparison, arguments.seeds, arguments.data, output, arguments.size)
     failures = runner.run_all(jobs)
     speed, failure = runner.time_files(jobs, others, output, arguments.seconds)

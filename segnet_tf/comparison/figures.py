@@ -137,11 +137,16 @@ def gather(
     return rows
 
 
-def extra_rows(path: str | Path) -> list[Figures]:
+def extra_rows(path: str | Path, taken: Sequence[str] = ()) -> list[Figures]:
     """Rows that another program measured: `extra_rows` of a JSON file, fields as in `Figures`.
 
+    Args:
+        path: of the file. Its rows have no `scores`, which are of this comparison's splits.
+        taken: names of the table's other rows.
+
     Raises:
-        UserError: no such file, no such rows, or a field that the table does not have.
+        UserError: no such file, no such rows, a field that the table does not have or a value of
+            another type, or two rows of one name.
     """
     rows = read_json(path).get("extra_rows")
     try:
@@ -149,7 +154,7 @@ def extra_rows(path: str | Path) -> list[Figures]:
         for row in rows or ():
             files = {form: FileFigures(**file) for form, file in row.get("files", {}).items()}
             notes = tuple(row.get("notes", ()))
-            found.append(Figures(**row | {"files": files, "notes": notes}))
+            found.append(_checked(Figures(**row | {"files": files, "notes": notes})))
     except (TypeError, AttributeError) as error:
         raise UserError(
             f"`extra_rows` must have the fields of the table. Received: {path}: {error}."
@@ -159,7 +164,29 @@ def extra_rows(path: str | Path) -> list[Figures]:
             f"`extra_rows` must be a JSON file with extra_rows in it. Received: {path} without. "
             "Write it with benchmarks/export_bench.py --mask-rcnn --json FILE, for example."
         )
+    names = [*taken, *(row.name for row in found)]
+    for row in found:
+        if names.count(row.name) > 1:
+            raise UserError(
+                "`extra_rows` must have other names than the table's other rows. "
+                f"Received: {path}, and {row.name} twice. Rename the row."
+            )
     return found
+
+
+def _checked(row: Figures) -> Figures:
+    """The row; TypeError if the table could not show it, which is hours of training later."""
+    if row.scores:
+        raise TypeError("scores, which are of a comparison's own splits")
+    if not isinstance(row.name, str) or (row.size is not None and len(row.size) != 2):
+        raise TypeError(f"name={row.name!r}, size={row.size!r}")
+    numbers = [row.parameters, row.macs, row.step_seconds, row.step_bytes]
+    for file in row.files.values():
+        numbers += dataclasses.astuple(file)
+    for number in numbers:
+        if number is not None and not isinstance(number, (int, float)):
+            raise TypeError(f"{number!r} for a number in the row {row.name}")
+    return row
 
 
 def _files(found: dict[str, Any] | None) -> dict[str, FileFigures]:

@@ -19,7 +19,7 @@ JSON, MARKDOWN, PICTURE = "comparison.json", "comparison.md", "comparison.png"
 
 
 def write(output: Path, jobs: Sequence[Job], rows: Sequence[Figures]) -> str:
-    """Writes the table as JSON and Markdown, and the picture if any row has a score and a time.
+    """Writes the table as JSON and Markdown, and the picture.
 
     Returns:
         The table as text.

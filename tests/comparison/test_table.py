@@ -85,11 +85,17 @@ def test_rows_of_another_program(tmp_path):
         ({"extra_rows": [{"name": "a", "files": {"int8": 3}}]}, "fields of the table"),
         ({"extra_rows": ["a"]}, "fields of the table"),
         ({"extra_rows": 5}, "fields of the table"),
+        ({"extra_rows": [{"name": 3}]}, "fields of the table"),
+        ({"extra_rows": [{"name": "a", "macs": "many"}]}, "'many' for a number in the row a"),
+        ({"extra_rows": [{"name": "a", "size": 480}]}, "fields of the table"),
+        ({"extra_rows": [{"name": "a", "scores": {"val": 0.5}}]}, "scores, which are of"),
+        ({"extra_rows": [{"name": "a"}, {"name": "a"}]}, "a twice"),
+        ({"extra_rows": [{"name": "taken"}]}, "taken twice"),
     ],
 )
 def test_rows_that_are_none(content, words, tmp_path):
     path = tmp_path / "bench.json"
     path.write_text(json.dumps(content), "utf-8")
     with pytest.raises(UserError, match=words) as error:
-        extra_rows(path)
+        extra_rows(path, ["taken"])
     assert "\n" not in str(error.value)
