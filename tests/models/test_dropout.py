@@ -17,14 +17,14 @@ NARROW = {
     "segnet_mini": {"widths": (2, 2, 3, 3, 4)},
     "enet": {"width": 0.5},
 }
-SIX = ["encoder3_pool", "encoder4_pool", "encoder5_pool"]
+POOLS = ["encoder3_pool", "encoder4_pool", "encoder5_pool"]
 # Network -> what each dropout follows, in the order of the network; in the paper's words: pool3,
 # pool4, pool5 and the last convolution of the decoder's stages 5, 4 and 3.
 AFTER = {
-    "segnet": [*SIX, "decoder5_relu3", "decoder4_relu3", "decoder3_relu3"],
+    "segnet": [*POOLS, "decoder5_relu3", "decoder4_relu3", "decoder3_relu3"],
     "segnet_basic": ["encoder3_pool", "encoder4_pool", "decoder4_bn1", "decoder3_bn1"],
-    "segnet_lite": [*SIX, "decoder5_relu", "decoder4_relu", "decoder3_relu"],
-    "segnet_mini": [*SIX, "decoder5_relu2", "decoder4_relu2", "decoder3_relu2"],
+    "segnet_lite": [*POOLS[1:], "decoder5_relu", "decoder4_relu"],
+    "segnet_mini": [*POOLS[1:], "decoder5_relu2", "decoder4_relu2"],
     "enet": ["encoder2_bottleneck8_prelu", "encoder3_bottleneck7_prelu"]
     + ["decoder4_bottleneck2_relu"],
 }
