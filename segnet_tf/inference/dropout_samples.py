@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from segnet_tf.errors import UserError
 from segnet_tf.inference.predictors import Predictor
-from segnet_tf.models.stochastic import Split, dropped, run, split
+from segnet_tf.models.stochastic import Split, dropped, require_dropout, run, split
 from segnet_tf.system.resident import physical_memory
 
 # Of the maps of a batch of samples. Larger batches are no faster on a CPU.
@@ -53,7 +53,7 @@ class DropoutSampler:
         predictor: of a Keras model that gives logits or probabilities.
 
     Raises:
-        UserError: a `.tflite` file, which has no dropout.
+        UserError: a `.tflite` file or another model without dropout.
     """
 
     def __init__(self, predictor: Predictor):
@@ -63,6 +63,7 @@ class DropoutSampler:
                 f"Received: {predictor.name}, a .tflite file, in which dropout is gone. "
                 "Give the run or .keras file that it was exported from."
             )
+        require_dropout(predictor.model)
         self.predictor = predictor
         self._parts: dict[tuple[int, int], _Parts] = {}
 
@@ -129,12 +130,14 @@ class _Parts:
         self.predictor = predictor
         # Traced here and once: the last batch of samples is smaller, and TensorFlow warns of
         # functions that are traced again and again, also of different ones at one line.
+        # No autograph: Keras traces its layers without it, too.
+        function = functools.partial(tf.function, autograph=False)
         image = tf.TensorSpec(parts.image.shape, tf.float32)
-        self.trunk = tf.function(self._trunk).get_concrete_function(image)
+        self.trunk = function(self._trunk).get_concrete_function(image)
         maps = tf.nest.map_structure(
             lambda found: tf.TensorSpec(found.shape, found.dtype), self.trunk.structured_outputs
         )
-        self.sampled = tf.function(self._sampled).get_concrete_function(
+        self.sampled = function(self._sampled).get_concrete_function(
             *maps, tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int64)
         )
 

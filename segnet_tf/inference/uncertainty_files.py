@@ -62,9 +62,9 @@ def _save(path: Path, values: np.ndarray) -> None:
 def _largest(name: str, classes: int) -> float:
     """The lightest color's number, the same for all images of a model.
 
-    Entropy: that of knowing nothing. The others reach their limits, that entropy and the variance
-    of samples that split between two classes for certain, nowhere in practice: half of it.
+    Entropy: that of knowing nothing. The others stay far from their limits, that entropy and
+    `0.5 / classes` for samples that split between two classes for certain: a part of those.
     """
     if name == "predictive_entropy":
         return math.log(classes)
-    return math.log(classes) / 2 if name == "mutual_information" else 0.25 / classes
+    return math.log(classes) / 4 if name == "mutual_information" else 0.25 / classes

@@ -53,6 +53,7 @@ def split(model: keras.Model, size: tuple[int, int]) -> Split:
     Raises:
         UserError: a subclassed model, one without dropout, or a size that is too small for it.
     """
+    require_dropout(model)
     image = keras.KerasTensor((1, *size, model.input_shape[-1]))
     try:
         steps, (output,) = trace(model, [image])
@@ -66,13 +67,6 @@ def split(model: keras.Model, size: tuple[int, int]) -> Split:
             sampled.append(step)
         else:
             trunk.append(step)
-    dropouts = tuple(filter(is_alive, sampled))
-    if not dropouts:
-        raise UserError(
-            "`model` must have Dropout or SpatialDropout2D layers to sample. "
-            f"Received: {model.name} without any. Build and train it with bayesian=True "
-            "(--model-option bayesian=true), or leave out the samples (--mc-samples)."
-        )
     read = {id(tensor) for step in sampled for tensor in values_read(step)}
     outside = {
         id(tensor): tensor
@@ -87,9 +81,19 @@ def split(model: keras.Model, size: tuple[int, int]) -> Split:
         tuple(tensor for key, tensor in outside.items() if key in read),
         tuple(tensor for key, tensor in outside.items() if key not in read),
         output,
-        dropouts,
+        tuple(filter(is_alive, sampled)),
         max(alive_bytes(steps, image, [output])),
     )
+
+
+def require_dropout(model: keras.Model) -> None:
+    """Raises UserError unless a model has a layer that sampling switches on."""
+    if not any(isinstance(layer, keras.layers.Dropout) for layer in model._flatten_layers()):
+        raise UserError(
+            "`model` must have Dropout or SpatialDropout2D layers to sample. "
+            f"Received: {model.name} without any. Build and train it with bayesian=True "
+            "(--model-option bayesian=true), or leave out the samples (--mc-samples)."
+        )
 
 
 def is_alive(step: Step) -> bool:

@@ -13,6 +13,7 @@ from PIL import Image
 from segnet_tf.cli.main import main
 from segnet_tf.data import Classes, Samples
 from segnet_tf.errors import UserError
+from segnet_tf.inference.crf import CRFParameters, refine
 from segnet_tf.inference.evaluation import evaluate
 from segnet_tf.inference.predictors import open_predictor
 from segnet_tf.inference.uncertainty import many_passes, sample
@@ -238,6 +239,19 @@ def test_evaluate_scores_the_mean_and_measures_each_uncertainty(file):
     json.dumps(found)
     with pytest.raises(UserError, match="`flip` must be left out"):
         many_passes(predictor, 6, flip=True)
+
+
+def test_a_crf_refines_the_mean_and_the_maps_stay_those_of_the_samples(file):
+    pytest.importorskip("pydensecrf.densecrf", reason="needs pip install pydensecrf2")
+    parameters = CRFParameters(3, 1, 6, 10, 60)
+    predictor = open_predictor(file).with_crf(parameters)
+    found = many_passes(predictor, 4)(IMAGES)
+    mean = sample(predictor, IMAGES, 4)
+    wanted = refine(mean.probabilities[1], IMAGES[1], parameters)
+    np.testing.assert_allclose(found.probabilities[1], wanted, atol=1e-6)
+    assert np.abs(wanted - mean.probabilities[1]).max() > 0.01
+    np.testing.assert_array_equal(found.labels[1], wanted.argmax(-1))
+    np.testing.assert_array_equal(found.uncertainty["variance"], mean.variance)
 
 
 @pytest.mark.parametrize(
