@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
+import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -133,6 +134,13 @@ class TrainConfig:
         self._check()
 
     def _check(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            texts = (str, os.PathLike) if field.type == "str" else (str, os.PathLike, type(None))
+            if field.type in ("str", "str | None") and not isinstance(value, texts):
+                _refuse(field.name, "must be text", value)
+        if not isinstance(self.model_options, dict):
+            _refuse("model_options", "must be a table of options", self.model_options)
         check_model_options(self.model_options)
         for name, choices in (
             ("optimizer", OPTIMIZERS),

@@ -145,7 +145,8 @@ def model_output(arguments: argparse.Namespace, name: str) -> Path:
     if arguments.output is None and not folder.is_dir():
         raise UserError(
             "`--output` must name the .keras file to write, unless `--model` is a run folder. "
-            f"Received: no --output for {arguments.model}. Pass --output FILE.keras."
+            f"Received: no --output for {arguments.model}, which is no folder. "
+            "Pass --output FILE.keras."
         )
     output = folder / name if arguments.output is None else Path(arguments.output)
     if output.suffix != ".keras":

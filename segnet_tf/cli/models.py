@@ -161,7 +161,7 @@ def list_text(rows: list[Row]) -> str:
     lines += _aligned(table, right=(1, 2, 3))
     lines += [
         "",
-        "parameters: all weights, with the statistics of batch normalizations; papers count without.",
+        "parameters: all weights, batch normalization's statistics too; papers leave them out.",
         "GMAC: billions of multiply-accumulates of convolutions. peak MB: the largest sum of maps",
         "that are kept at the same time, in float32. segnet-tf models NAME shows one of them.",
     ]

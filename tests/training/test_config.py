@@ -22,6 +22,9 @@ from segnet_tf.errors import UserError
             {"decay": "l2"},
             "`decay` must be decoupled unless `optimizer` is sgd. Received: decay=l2",
         ),
+        ({"val_split": 3}, "`val_split` must be text. Received: val_split=3"),
+        ({"model": None}, "`model` must be text. Received: model=None"),
+        ({"model_options": 3}, "`model_options` must be a table of options"),
         (
             {"model_options": {"num_classes": 3}},
             "`model_options` must be those of one architecture. Received: num_classes",
