@@ -11,7 +11,7 @@ from typing import Any
 from segnet_tf.cli import command
 from segnet_tf.errors import UserError
 from segnet_tf.export.compression import plan
-from segnet_tf.export.options import CALIBRATION_IMAGES, ExportOptions
+from segnet_tf.export.options import CALIBRATION_IMAGES, UNCERTAINTIES, ExportOptions
 from segnet_tf.export.tflite_file import formats
 from segnet_tf.system.json_files import write_json
 from segnet_tf.system.outputs import check_file
@@ -87,9 +87,20 @@ def _add_file(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--output-kind",
-        default="logits",
         choices=formats.OUTPUT_KINDS,
-        help="what the file computes for a pixel (logits)",
+        help="what the file computes for a pixel (logits; with an uncertainty probabilities)",
+    )
+    add(
+        "--mc-samples",
+        type=int,
+        metavar="N",
+        help="the mean of N passes with fixed dropout masks, and as a second output how unsure "
+        "each pixel is; the model must have dropout",
+    )
+    add(
+        "--uncertainty",
+        choices=UNCERTAINTIES,
+        help="a second output of a file without samples: the entropy of its probabilities",
     )
     add(
         "--unpool",
@@ -110,7 +121,8 @@ def _add_int8(group: argparse._ArgumentGroup) -> None:
         help="training images that the ranges are measured on (%(default)s)",
     )
     add("--ranges", metavar="FILE", help="take the ranges of this JSON report of an export")
-    add("--seed", type=int, default=0, metavar="N", help="of the choice of images (0)")
+    text = "of the choice of images, and of the masks of --mc-samples (0)"
+    add("--seed", type=int, default=0, metavar="N", help=text)
     add("--debug", action="store_true", help="list what each layer loses in int8")
 
 
@@ -182,6 +194,8 @@ def options_of(arguments: argparse.Namespace) -> ExportOptions:
         output_kind=arguments.output_kind,
         batch=arguments.batch,
         unpool=arguments.unpool,
+        mc_samples=arguments.mc_samples,
+        uncertainty=arguments.uncertainty,
         calibration_images=arguments.calibration_images,
         ranges=arguments.ranges,
         labels=arguments.labels,

@@ -11,9 +11,9 @@ import keras
 from segnet_tf.data import Samples
 from segnet_tf.errors import UserError
 from segnet_tf.export import sources, verifier
-from segnet_tf.export.checks import layer_errors
+from segnet_tf.export.checks import layer_errors, uncertainty
 from segnet_tf.export.checks.report import Report
-from segnet_tf.export.conversion import calibration, convert, graph
+from segnet_tf.export.conversion import calibration, convert, graph, sampling
 from segnet_tf.export.conversion.calibration import Ranges
 from segnet_tf.export.options import ExportFields, ExportOptions, options_of
 from segnet_tf.export.sources import OpenedData, Source
@@ -79,6 +79,9 @@ def export(
     names = source.labels(options.labels, samples if named else None)
     size = options.input_size or image_size(source, samples)
     check_size(source.model, size, "input_size")
+    if options.second_output is not None:
+        # What cannot be sampled is refused before anything is measured or trained.
+        sampling.distribution_of(source.model, size, options.second_output)
     trainer = _trainer(options, source, data, size, path)
     trained = trainer.shrunk() if trainer else source
     ranges, measured = None, None
@@ -88,7 +91,8 @@ def export(
         trained, ranges = trainer.trained_for_int8(trained, ranges)
     content = _converted(options, trained.model, size, ranges)
     activation = output_kind.of(source.model).activation
-    content = metadata.attach(content, options.output_kind, names, activation)
+    second = options.second_output
+    content = metadata.attach(content, options.output_kind, names, activation, second)
     with replacing(path) as aside:
         aside.write_bytes(content)
         report = _checked(aside, path, options, source, trained, data, samples, ranges)
@@ -141,7 +145,8 @@ def _ranges(
     Else they are out of a report, or those shipped with the weights.
     """
     file = options.ranges
-    if file is None and data is None:
+    # Shipped ranges were measured without dropout.
+    if file is None and data is None and options.mc_samples is None:
         file = source.shipped_ranges()
     if file is not None:
         return calibration.read_ranges(file), None
@@ -155,7 +160,12 @@ def _ranges(
     count = options.calibration_images
     images = calibration.calibration_images(train, count, size, options.seed)
     total = min(count, len(train))
-    ranges = calibration.measure_ranges(source.model, counted(images, total, "calibrating"))
+    images = counted(images, total, "calibrating")
+    if options.mc_samples is None or options.second_output is None:
+        ranges = calibration.measure_ranges(source.model, images)
+    else:
+        network = sampling.distribution_of(source.model, size, options.second_output)
+        ranges = calibration.ranges_of_network(network, images)
     return ranges, {"images": total, "data": f"{train.source} {train.split}"}
 
 
@@ -171,6 +181,7 @@ def _converted(
         output_kind=options.output_kind,
         batch=options.batch,
         unpool=options.unpool,
+        uncertainty=options.second_output,
     )
 
 
@@ -195,6 +206,10 @@ def _checked(
         unpool=options.unpool,
     )
     size = tuple(report.facts["input"]["shape"][1:3])
+    if options.second_output is not None:
+        alone = dataclasses.replace(options, mc_samples=None, uncertainty=None)
+        plain = _converted(alone, trained.model, size, ranges)
+        report = uncertainty.against_plain(report, plain, aside.read_bytes())
     if ranges is not None:
         report = report.added("ranges", ranges)
     if options.compression:

@@ -9,11 +9,11 @@ from numbers import Integral, Real
 from segnet_tf.errors import UserError
 from segnet_tf.export.compression.plan import Compression
 
-_WHOLE = ("batch", "calibration_images", "seed", "limit")
+_WHOLE = ("batch", "calibration_images", "seed", "limit", "mc_samples")
 _PATHS = ("output", "ranges", "labels", "checkpoints")
 _FLAGS = ("overwrite", "debug")
 # Where None means: not given.
-_OPTIONAL = ("limit", "input_size", "largest_drop", *_PATHS)
+_OPTIONAL = ("limit", "input_size", "largest_drop", "mc_samples", *_PATHS)
 
 
 def check(values: Mapping[str, object]) -> None:

@@ -6,18 +6,24 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 
 from segnet_tf.errors import UserError, did_you_mean
 from segnet_tf.export import option_values
 from segnet_tf.export.compression.plan import Compression
 from segnet_tf.export.tflite_file import formats
+from segnet_tf.export.tflite_file import uncertainty as uncertainties
 from segnet_tf.export.tflite_file.formats import Format, IoType, OutputKind, Unpool
+from segnet_tf.export.tflite_file.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
     from segnet_tf.data import Samples, arrays
 
 CALIBRATION_IMAGES = 64
+
+# What the second output says of a pixel.
+UncertaintyKind = Literal["entropy"]
+UNCERTAINTIES: tuple[UncertaintyKind, ...] = get_args(UncertaintyKind)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,17 +44,22 @@ class ExportOptions:
         input_size: `(height, width)` in pixels; `None` is the model's own, or else the data's.
         io: dtype of input and output: `"float32"`, or with int8 `"uint8"` or `"int8"`. A label map
             is int32 always.
-        output_kind: `"logits"`, `"probabilities"` (softmax or sigmoid) or `"labels"` (class ids).
+        output_kind: `"logits"`, `"probabilities"` (softmax or sigmoid) or `"labels"` (class ids);
+            by default logits, and probabilities for a file that gives its uncertainty too.
         batch: images at a time, which the file is fixed to.
         unpool: `"builtin"`, or in float32 and float16 `"custom"`: the pair of custom ops that GPU
             delegates and XNNPACK have, see `conversion.delegate_ops`.
+        mc_samples: passes with dropout whose mean the file gives, each with a fixed mask of its own
+            drawn from `seed`, and with it the uncertainty; `None` for one pass without dropout.
+        uncertainty: `"entropy"`, a second output: the entropy of each pixel's probabilities. A file
+            with samples always has it.
         calibration_images: how many training images are measured for the int8 ranges.
         ranges: JSON report of an earlier int8 export, whose ranges are taken instead of measured;
             `None` measures, or with shipped weights and no `data` takes the shipped ones.
         labels: file with the names of the classes, which go into the file; `None` takes the run's.
         limit: score on the first so many validation images only.
         largest_drop: mIoU, as a fraction, that the file may lose; `None` is verify's own limit.
-        seed: of the choice of calibration images, and of training for `compression`.
+        seed: of the choice of calibration images, of training for `compression`, of the masks.
         overwrite: replace an existing file.
         compression: what to train into the model first; nothing by default.
         checkpoints: what the files that keep those trainings are named after. They stay for the
@@ -65,9 +76,11 @@ class ExportOptions:
     output: str | Path | None = None
     input_size: tuple[int, int] | None = None
     io: IoType = "float32"
-    output_kind: OutputKind = "logits"
+    output_kind: OutputKind = None  # type: ignore[assignment]  # `__post_init__` says it
     batch: int = 1
     unpool: Unpool = "builtin"
+    mc_samples: int | None = None
+    uncertainty: UncertaintyKind | None = None
     calibration_images: int = CALIBRATION_IMAGES
     ranges: str | Path | None = None
     labels: str | Path | None = None
@@ -81,6 +94,9 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         option_values.check(vars(self))
+        if self.output_kind is None:
+            kind = "logits" if self.second_output is None else "probabilities"
+            object.__setattr__(self, "output_kind", kind)
         formats.check(self.format, self.io, self.output_kind, self.batch, self.unpool)
         object.__setattr__(self, "input_size", option_values.size_of(self.input_size))
         if self.calibration_images < 1 or self.seed < 0:
@@ -95,6 +111,45 @@ class ExportOptions:
                 "Received: nan. Leave it out for the usual limit."
             )
         self._check_int8_only()
+        self._check_uncertainty()
+
+    @property
+    def second_output(self) -> Uncertainty | None:
+        """What the file's second output is made of; `None` for one output."""
+        if self.mc_samples is not None:
+            return Uncertainty(self.mc_samples, self.seed)
+        return None if self.uncertainty is None else Uncertainty()
+
+    def _check_uncertainty(self) -> None:
+        """What a file with a second output cannot have."""
+        if self.uncertainty not in (None, *UNCERTAINTIES):
+            raise UserError(
+                f"`uncertainty` must be one of {', '.join(UNCERTAINTIES)}. "
+                f"Received: {self.uncertainty!r}. Leave it out for a file with one output."
+            )
+        most = uncertainties.LARGEST_SAMPLES
+        if self.mc_samples is not None and not 2 <= self.mc_samples <= most:
+            raise UserError(
+                f"`mc_samples` (--mc-samples) must be 2 to {most} passes with dropout. Received: "
+                f'{self.mc_samples}. For one pass without it give uncertainty="entropy" '
+                "(--uncertainty entropy)."
+            )
+        self._check_second_output()
+
+    def _check_second_output(self) -> None:
+        """What does not go together with a second output."""
+        if self.second_output is None:
+            return
+        samples = self.mc_samples is not None
+        for is_given, received, why in (
+            (self.output_kind == "logits", "output_kind='logits'", "is made of probabilities"),
+            (self.unpool == "custom", "unpool='custom'", "is made of builtin ops"),
+            (samples and self.compression, "compression", "needs dropout, which it takes out"),
+            (samples and self.debug, "debug=True", "has many tensors a layer"),
+        ):
+            if is_given:
+                name = "`mc_samples` (--mc-samples)" if samples else "`uncertainty` (--uncertainty)"
+                raise UserError(f"{name} {why}. Received: {received} with it. Leave out one.")
 
     def _check_int8_only(self) -> None:
         """What only an int8 file has, and what goes with it."""
@@ -128,6 +183,8 @@ class ExportFields(TypedDict, total=False):
     output_kind: OutputKind
     batch: int
     unpool: Unpool
+    mc_samples: int | None
+    uncertainty: UncertaintyKind | None
     calibration_images: int
     ranges: str | Path | None
     labels: str | Path | None

@@ -12,7 +12,7 @@ import numpy as np
 
 from segnet_tf.data import Samples
 from segnet_tf.errors import UserError
-from segnet_tf.export.checks import agreement, delegate_pairs, rules
+from segnet_tf.export.checks import agreement, delegate_pairs, rules, uncertainty
 from segnet_tf.export.checks.report import Report
 from segnet_tf.export.conversion import delegate_ops
 from segnet_tf.export.runtimes import cpu
@@ -87,17 +87,23 @@ def verify(
     failures += rules.int8_failures(graph) if file_format == "int8" else []
     interpreter.check_survives(path, argument="tflite")
     # Raises a UserError unless the file takes one image and gives one map.
-    kind = TFLiteModel(path).output.kind
+    file = TFLiteModel(path)
+    kind = file.output.kind
     failures += rules.activation_failures(said, kind, output_kind.of(model).activation)
     partitions = cpu.partitions(content)
-    failures += rules.partition_failures(partitions)
+    second = file.uncertainty
+    failures += rules.partition_failures(partitions, second is not None)
 
     images = agreement.model_images(graph, samples, MASK_IMAGES)
     check = _check_pairs if unpool == "custom" else _check_masks
+    reference: keras.Model | uncertainty.Distributions = model
+    if second is not None:
+        reference = uncertainty.Distributions(model, file.input_size, second)
+        pools = reference.pools
     exactness, found = check(content, graph, pools, images)
     failures += found
 
-    scores = agreement.compare(path, model, samples)
+    scores = agreement.compare(path, reference, samples)
     apart = scores["probability_difference"]
     if file_format == "float32" and scores["pixel_agreement"] < FLOAT32_AGREEMENT:
         failures.append(
@@ -132,7 +138,10 @@ def verify(
             "machine": platform.machine(),
         },
     }
-    return Report(facts, tuple(failures))
+    report = Report(facts, tuple(failures))
+    if isinstance(reference, uncertainty.Distributions):
+        return uncertainty.added(report, path, content, reference, samples, images)
+    return report
 
 
 def _check_masks(

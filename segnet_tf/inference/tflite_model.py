@@ -36,6 +36,7 @@ class TFLiteModel:
         channels: values a pixel, None for labels.
         image_channels: of the images that it takes: 3 for RGB, 1 for grey.
         labels: class names in the file, None if it has none.
+        uncertainty: what a second output says of each pixel, None for a file with one output.
 
     Call arguments:
         image: `(height, width, image_channels)`, RGB 0..255, any dtype.
@@ -54,11 +55,14 @@ class TFLiteModel:
         outputs = self._interpreter.get_output_details()
         said = metadata.read(Path(path).read_bytes(), str(path))
         self.labels = None if said is None else said.labels
+        self.uncertainty = None if said is None else said.uncertainty
         shape = tuple(inputs[0]["shape"])
         out = tuple(outputs[0]["shape"])
-        if len(inputs) != 1 or len(outputs) != 1 or len(shape) != 4:
+        expected = 1 if self.uncertainty is None else 2
+        if len(inputs) != 1 or len(outputs) != expected or len(shape) != 4:
             raise UserError(
-                "`model` must take images (batch, height, width, channels) and give one map each. "
+                "`model` must take images (batch, height, width, channels) and give one map each, "
+                "or two if its metadata says what the second one is. "
                 f"Received: {path} with {len(inputs)} inputs, the first {shape}, and "
                 f"{len(outputs)} outputs."
             )
@@ -67,7 +71,7 @@ class TFLiteModel:
                 "`model` must give maps (batch, height, width) or (batch, height, width, classes). "
                 f"Received: {path}, which gives {out} for {shape}."
             )
-        self._input, self._output = inputs[0], outputs[0]
+        self._input, self._output, self._outputs = inputs[0], outputs[0], outputs
         self.input_size = (int(shape[1]), int(shape[2]))
         self.image_channels = int(shape[3])
         self.batch = int(shape[0])
@@ -80,6 +84,9 @@ class TFLiteModel:
     def _find_kind(self) -> Kind:
         if len(self._output["shape"]) == 3:
             return "labels"
+        # Its last op makes the second output.
+        if self.uncertainty is not None:
+            return "probabilities"
         ops = [op["op_name"] for op in self._interpreter._get_ops_details()]
         last = next((name for name in reversed(ops) if name not in _WRAPPERS | _RESIZES), "")
         # An integer output without a scale can only be ids, whatever made them.
@@ -104,18 +111,31 @@ class TFLiteModel:
 
     def on_batch(self, images: np.ndarray) -> np.ndarray:
         """The outputs for `(count, height, width, channels)`, stacked, whatever the batch."""
-        if self.channels is None:
-            ids = self._stored(images)
-            return (ids[..., 0] if ids.ndim == 4 else ids).astype(np.int32)
-        return self._real_numbers(images)
+        return self._first(self._stored(images)[0])
 
-    def _real_numbers(self, images: np.ndarray) -> np.ndarray:
-        stored = self._stored(images)
+    def with_uncertainty(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What `on_batch` gives, and how unsure each pixel is, in one run.
+
+        Returns:
+            The outputs, and the entropy in nats, float32 `(count, h, w)`. Only for a file that has
+            an `uncertainty`.
+        """
+        first, second = self._stored(images)
+        real = dequantize(second, *self._outputs[1]["quantization"])
+        return self._first(first), real[..., 0].astype(np.float32)
+
+    def _first(self, stored: np.ndarray) -> np.ndarray:
+        if self.channels is None:
+            return (stored[..., 0] if stored.ndim == 4 else stored).astype(np.int32)
         return dequantize(stored, *self._output["quantization"]).astype(np.float32)
 
-    def _stored(self, images: np.ndarray) -> np.ndarray:
-        """The outputs in the file's own dtype."""
-        outputs = []
+    def _real_numbers(self, images: np.ndarray) -> np.ndarray:
+        (stored,) = self._stored(images)
+        return dequantize(stored, *self._output["quantization"]).astype(np.float32)
+
+    def _stored(self, images: np.ndarray) -> list[np.ndarray]:
+        """Each of the file's outputs, in its own dtype."""
+        outputs: list[list[np.ndarray]] = [[] for _ in self._outputs]
         for start in range(0, len(images), self.batch):
             part = images[start : start + self.batch]
             # The last images may not fill a batch: the last one is repeated, to be cut off again.
@@ -123,5 +143,6 @@ class TFLiteModel:
             codes = quantize(filled, self._input["dtype"], *self._input["quantization"])
             self._interpreter.set_tensor(self._input["index"], codes)
             self._interpreter.invoke()
-            outputs.append(self._interpreter.get_tensor(self._output["index"])[: len(part)])
-        return np.concatenate(outputs)
+            for found, detail in zip(outputs, self._outputs, strict=True):
+                found.append(self._interpreter.get_tensor(detail["index"])[: len(part)])
+        return [np.concatenate(found) for found in outputs]

@@ -7,6 +7,7 @@ import numpy as np
 
 from segnet_tf import models
 from segnet_tf.models import blocks
+from segnet_tf.models.dropout import Dropouts
 
 SIZE = (32, 48)
 ODD = (45, 61)
@@ -38,6 +39,16 @@ def two_stages(num_classes=5, size=SIZE, normalization="signed", padding="valid"
     image = keras.Input((*size, 3))
     x = blocks.normalize(image, normalization)
     x = blocks.encoder_decoder(x, ((4,), (6,)), ((4,), (4,)), pool_padding=padding)
+    return alive(keras.Model(image, blocks.classifier(x, num_classes)))
+
+
+def bayesian(num_classes=5, size=SIZE, rate=0.5) -> keras.Model:
+    """Two stages, with dropout behind both poolings and the deeper stage of the decoder."""
+    keras.utils.set_random_seed(1)
+    image = keras.Input((*size, 3))
+    x = blocks.normalize(image, "signed")
+    drop = Dropouts(rate, ("encoder1", "encoder2", "decoder2"))
+    x = blocks.encoder_decoder(x, ((4,), (6,)), ((4,), (4,)), dropouts=drop)
     return alive(keras.Model(image, blocks.classifier(x, num_classes)))
 
 

@@ -79,18 +79,18 @@ def model_images(graph: Graph, samples: Samples | None, count: int) -> list[np.n
     return list(stacked.reshape(-1, batch, height, width, channels))
 
 
-def compare(path: Path, model: keras.Model, samples: Samples | None) -> Scores:
+def compare(path: Path, model: keras.Model | Predictor, samples: Samples | None) -> Scores:
     """Pixel agreement, and the mIoU of both where there are labels.
 
     Args:
         path: of the .tflite file.
-        model: the Keras model it was made from.
+        model: the Keras model it was made from, or what predicts with it.
         samples: images and labels, or images alone, of which pixels are compared; `None` compares
             pixels on synthetic scenes.
     """
     tflite = TFLiteModel(path)
     file = Predictor(tflite, str(path))
-    keras_model = Predictor(model, model.name)
+    keras_model = model if isinstance(model, Predictor) else Predictor(model, model.name)
     # What the logits mean is the model's to say; a file without metadata cannot.
     file.output = dataclasses.replace(file.output, activation=keras_model.output.activation)
     size = tflite.input_size

@@ -22,6 +22,9 @@ _LABEL_OPS = {"ARG_MAX", "GREATER", "CAST"}
 # XNNPACK takes none of these at the end of a graph, nor a QUANTIZE between uint8 and int8. After an
 # int8 softmax, the op that converts it to float32 is therefore a second partition.
 _ENDS = _LABEL_OPS | {"RESHAPE", "SQUEEZE", "STRIDED_SLICE", "SOFTMAX", "QUANTIZE"}
+# Of an entropy in int8, behind the softmax. What reads them is one more partition: a MUL and the
+# CONV_2D that sums over the channels.
+_LOGARITHM = "LOG"
 _INTEGERS = {"int8", "int32"}
 
 
@@ -124,11 +127,19 @@ def int8_failures(graph: Graph) -> list[str]:
     return failures
 
 
-def partition_failures(partitions: cpu.Partitions) -> list[str]:
-    """Whether XNNPACK takes the graph as one partition, except for ops at its very end."""
-    left = [name for name in partitions.left_out if name not in _ENDS]
-    allowed = (1, 2) if "SOFTMAX" in partitions.left_out else (1,)
-    if partitions.count in allowed and not left:
+def partition_failures(partitions: cpu.Partitions, has_uncertainty: bool = False) -> list[str]:
+    """Whether XNNPACK takes the graph as one partition, except for ops at its very end.
+
+    Args:
+        partitions: of the file.
+        has_uncertainty: whether the end computes an entropy too.
+    """
+    ends = _ENDS | {_LOGARITHM} if has_uncertainty else _ENDS
+    left = [name for name in partitions.left_out if name not in ends]
+    most = 2 if "SOFTMAX" in partitions.left_out else 1
+    if has_uncertainty and _LOGARITHM in partitions.left_out:
+        most += 1
+    if 1 <= partitions.count <= most and not left:
         return []
     without = ", ".join(sorted(set(partitions.left_out))) or "any left out"
     return [

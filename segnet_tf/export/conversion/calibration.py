@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from segnet_tf.data.samples import Samples
 from segnet_tf.errors import UserError
-from segnet_tf.export.conversion import graph
+from segnet_tf.export.conversion import graph, sampling
 from segnet_tf.system.json_files import read_json
 
 Ranges = dict[str, tuple[float, float]]
@@ -107,24 +107,38 @@ def measure_ranges(model: keras.Model, images: Iterable[np.ndarray]) -> Ranges:
         UserError: a tensor is not finite.
     """
     # The file computes in float32 or int8, also after a training in mixed precision.
-    model = graph.network_of(model)
+    return ranges_of_network(graph.network_of(model), images)
+
+
+def ranges_of_network(model: keras.Model, images: Iterable[np.ndarray]) -> Ranges:
+    """`measure_ranges` of a network as it is.
+
+    A layer that is called more than once, once for each sample of its dropout, has one range: the
+    ends of its calls are averaged as those of the images are. What `sampling` adds has none: its
+    ranges follow from those before it.
+    """
+    added = {
+        layer.name
+        for layer in model.layers
+        if isinstance(layer, (sampling.FixedDropout, sampling.Distribution))
+    }
 
     @tf.function(autograph=False)  # AutoGraph would wrap a UserError in an error of many lines
     def ends(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        found = {}
+        found: dict[str, list[tf.Tensor]] = {}
 
         def observe(name: str, value: Any) -> Any:
-            if isinstance(value, tf.Tensor) and value.dtype.is_floating:
-                found[name] = _ends(value)
+            if isinstance(value, tf.Tensor) and value.dtype.is_floating and name not in added:
+                found.setdefault(name, []).append(_ends(value))
             return value
 
         graph.walk(model, image, {}, observe)
-        return found
+        return {name: tf.stack(spans) for name, spans in found.items()}
 
     seen: dict[str, list[np.ndarray]] = {}
     for image in images:
         for name, span in ends(tf.constant(image)).items():
-            seen.setdefault(name, []).append(span.numpy())
+            seen.setdefault(name, []).extend(span.numpy())
     return {name: _range(name, np.mean(spans, axis=0)) for name, spans in seen.items()}
 
 

@@ -6,15 +6,18 @@ import keras
 import tensorflow as tf
 
 from segnet_tf.errors import UserError
-from segnet_tf.export.conversion import delegate_ops, graph, order
+from segnet_tf.export.conversion import delegate_ops, graph, order, outputs, sampling
 from segnet_tf.export.conversion.calibration import Ranges
 from segnet_tf.export.conversion.layer_lowering import (
     BuiltinLowering,
     CustomLowering,
     LayerLowering,
 )
+from segnet_tf.export.conversion.outputs import Distributed
 from segnet_tf.export.tflite_file import formats
+from segnet_tf.export.tflite_file import uncertainty as uncertainties
 from segnet_tf.export.tflite_file.formats import Format, IoType, OutputKind, Unpool
+from segnet_tf.export.tflite_file.uncertainty import Uncertainty
 from segnet_tf.models import output_kind as output_kinds
 from segnet_tf.models.output_kind import Output
 
@@ -32,6 +35,7 @@ def convert(
     output_kind: OutputKind = "logits",
     batch: int = 1,
     unpool: Unpool = "builtin",
+    uncertainty: Uncertainty | None = None,
 ) -> bytes:
     """Writes `model` in TFLite ops, all builtin unless asked otherwise.
 
@@ -46,10 +50,13 @@ def convert(
         batch: images at a time.
         unpool: `"builtin"`, or in float32 and float16 `"custom"`: the delegates' own pair of
             `delegate_ops`.
+        uncertainty: what the file's second output is made of, `None` for one output. The first is
+            the mean of the samples then, and no logits.
 
     Returns:
         The .tflite file's content: input `(batch, height, width, channels)`, output
-        `(batch, height, width, classes)`, or `(batch, height, width)` for labels.
+        `(batch, height, width, classes)`, or `(batch, height, width)` for labels; and
+        `(batch, height, width, 1)` for the uncertainty.
 
     Raises:
         UserError: the options do not go together, or the model cannot be written so.
@@ -64,7 +71,10 @@ def convert(
     graph.functional_of(model)
     output = output_kinds.of(model)
     _check_output(model, output, output_kind, format)
-    model = graph.network_of(model)
+    if uncertainty is None:
+        model = graph.network_of(model)
+    else:
+        model = sampling.distribution_of(model, input_size, uncertainty)
     lowering: LayerLowering
     if unpool == "custom":
         delegate_ops.check_pools(delegate_ops.pools_of(model), model.name)
@@ -74,7 +84,14 @@ def convert(
         lowering = BuiltinLowering(ranges, largest_kernel)
 
     def forward(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {output_kind: _finish(lowering.lower(model, image), output, output_kind)}
+        found = lowering.lower(model, image)
+        if not isinstance(found, Distributed):
+            return {output_kind: outputs.finish(found, output, output_kind)}
+        probabilities = Output("probabilities", output.activation)
+        return {
+            output_kind: outputs.finish(found.probabilities, probabilities, output_kind),
+            uncertainties.OUTPUT: found.entropy,
+        }
 
     image = (batch, *input_size, model.input_shape[3])
     signature = tf.TensorSpec(image, tf.float32, name=graph.INPUT)
@@ -100,7 +117,10 @@ def convert(
     if unpool == "custom":
         converter.allow_custom_ops = True
         return delegate_ops.named(converter.convert())
-    return order.masks_first(converter.convert())
+    content = converter.convert()
+    if uncertainty is not None:
+        content = order.sample_by_sample(order.first_output(content, output_kind))
+    return order.masks_first(content)
 
 
 def _check_output(
@@ -128,17 +148,3 @@ def _check_output(
             "works on its probabilities or makes them in its own way. "
             'Pass output_kind="probabilities" (--output-kind probabilities).'
         )
-
-
-def _finish(values: tf.Tensor, output: Output, output_kind: OutputKind) -> tf.Tensor:
-    """What the file gives for a pixel, out of what the network gives."""
-    is_probability = output.kind == "probabilities" and output.maker is None
-    if is_probability and (output.scale, output.offset) != (1, 0):
-        values = (values - output.offset) / output.scale
-    if output_kind == "labels":
-        if values.shape[-1] == 1:
-            return tf.cast(values[..., 0] > (0.5 if is_probability else 0), tf.int32)
-        return tf.argmax(values, axis=-1, output_type=tf.int32)
-    if output_kind == "probabilities" and not is_probability:
-        return tf.sigmoid(values) if output.activation == "sigmoid" else tf.nn.softmax(values)
-    return values

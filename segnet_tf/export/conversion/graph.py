@@ -55,10 +55,14 @@ class LeftOut(keras.layers.Layer):
         return inputs
 
 
-def network_of(model: keras.Model) -> keras.Model:
+def network_of(model: keras.Model, *, copied: bool = False) -> keras.Model:
     """A copy of `model` that computes in float32, whatever precision it was trained in.
 
     The softmax or sigmoid that it ends in is left out, if it can be: then the copy gives logits.
+
+    Args:
+        model: as `walk` takes it.
+        copied: whether it is always a copy, also of a model that is such already.
     """
     functional_of(model)
     output = output_kind.of(model)
@@ -78,7 +82,7 @@ def network_of(model: keras.Model) -> keras.Model:
     is_float32 = all(
         layer.compute_dtype == "float32" for layer in model._flatten_layers(False, True)
     )
-    if is_float32 and output.maker is None:
+    if is_float32 and output.maker is None and not copied:
         return model
     twin = keras.models.clone_model(model, clone_function=copy, recursive=True)
     twin.set_weights(model.get_weights())

@@ -21,10 +21,13 @@ from segnet_tf.export.conversion import (
     graph,
     lowering,
     merging,
+    outputs,
     resizing,
 )
 from segnet_tf.export.conversion.calibration import IMAGE_RANGE, Ranges
 from segnet_tf.export.conversion.graph import Value, quantized
+from segnet_tf.export.conversion.outputs import Distributed
+from segnet_tf.export.conversion.sampling import Distribution, FixedDropout
 from segnet_tf.export.conversion.transposed import TransposedConvolution
 from segnet_tf.layers import (
     ChannelPadding,
@@ -47,7 +50,7 @@ class LayerLowering(abc.ABC):
         self.ranges = ranges
         self.followers: dict[str, str] = {}
 
-    def lower(self, model: keras.Model, image: tf.Tensor) -> tf.Tensor:
+    def lower(self, model: keras.Model, image: tf.Tensor) -> tf.Tensor | Distributed:
         """What `model` gives for `image`, computed by ops that TFLite has."""
         handlers: dict[type, graph.Handler] = {
             MaxPoolingWithArgmax2D: self.pool,
@@ -60,6 +63,8 @@ class LayerLowering(abc.ABC):
             keras.layers.Dropout: self.nothing,
             keras.layers.SpatialDropout2D: self.nothing,
             graph.LeftOut: self.nothing,
+            FixedDropout: outputs.drop,
+            Distribution: outputs.distribution,
             **resizing.HANDLERS,
             **averages.HANDLERS,
             **concatenations.HANDLERS,
@@ -69,9 +74,11 @@ class LayerLowering(abc.ABC):
         start = quantized(image, None if self.ranges is None else IMAGE_RANGE)
         return graph.bare(graph.walk(model, start, handlers, self.observe))
 
-    def observe(self, name: str, value: Value | TransposedConvolution | tf.Tensor) -> Value:
+    def observe(
+        self, name: str, value: Value | Distributed | TransposedConvolution | tf.Tensor
+    ) -> Value | Distributed:
         """Gives a layer's output its range, unless its handler has done so."""
-        if isinstance(value, Value):
+        if isinstance(value, (Value, Distributed)):
             return value
         found = self.range_of(name)
         tensor = value.write(found) if isinstance(value, TransposedConvolution) else value

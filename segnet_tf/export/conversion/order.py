@@ -14,8 +14,8 @@ from segnet_tf.export.conversion import masks
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.export.tflite_file.flatbuffer import Graph
 
-# vtable slot of `operators` in schema.fbs: table SubGraph, field 3.
-_OPERATORS = 4 + 2 * 3
+# vtable slots of `outputs` and `operators` in schema.fbs: table SubGraph, fields 2 and 3.
+_OUTPUTS, _OPERATORS = 4 + 2 * 2, 4 + 2 * 3
 
 
 def masks_first(content: bytes) -> bytes:
@@ -38,6 +38,45 @@ def masks_first(content: bytes) -> bytes:
                 waiting.remove(mask)
                 run(mask)
     return _permuted(content, order)
+
+
+def sample_by_sample(content: bytes) -> bytes:
+    """The same file, with each op as late as the op that reads it first allows.
+
+    A sum over samples then has all of a sample behind the sample before it, whose maps are gone by
+    then. The converter writes a layer of all samples, then the next layer.
+    """
+    graph = flatbuffer.read(content)
+    makers = {tensor: index for index, op in enumerate(graph.ops) for tensor in op.outputs}
+    order: list[int] = []
+    done: set[int] = set()
+    stack = [makers[tensor] for tensor in reversed(graph.outputs) if tensor in makers]
+    while stack:
+        index = stack[-1]
+        before = [makers[i] for i in graph.ops[index].inputs if i in makers]
+        waiting = [maker for maker in before if maker not in done]
+        if waiting:
+            stack += waiting[::-1]
+            continue
+        stack.pop()
+        if index not in done:
+            done.add(index)
+            order.append(index)
+    # Ops that lead to no output, if a file has them.
+    order += [index for index in range(len(graph.ops)) if index not in done]
+    return _permuted(content, order)
+
+
+def first_output(content: bytes, name: str) -> bytes:
+    """The same file, with the output of that name first: the converter has an order of its own."""
+    model = schema.Model.GetRootAs(content, 0)
+    subgraph, signature = model.Subgraphs(0), model.SignatureDefs(0)
+    named = [signature.Outputs(index) for index in range(signature.OutputsLength())]
+    (first,) = (entry.TensorIndex() for entry in named if entry.Name() == name.encode())
+    others = [tensor for tensor in subgraph.OutputsAsNumpy() if tensor != first]
+    start = subgraph._tab.Vector(number_types.UOffsetTFlags.py_type(subgraph._tab.Offset(_OUTPUTS)))
+    moved = np.array([first, *others], "<i4").tobytes()
+    return content[:start] + moved + content[start + len(moved) :]
 
 
 def _mask_ops(graph: Graph) -> set[int]:

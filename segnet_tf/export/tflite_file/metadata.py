@@ -19,7 +19,9 @@ from ai_edge_litert import schema_py_generated as schema
 from segnet_tf.data import class_file
 from segnet_tf.errors import UserError
 from segnet_tf.export.tflite_file import flatbuffer, metadata_tables
+from segnet_tf.export.tflite_file import uncertainty as entries
 from segnet_tf.export.tflite_file.labels import LABELS, read_labels
+from segnet_tf.export.tflite_file.uncertainty import Uncertainty
 from segnet_tf.version import __version__
 
 BUFFER = "TFLITE_METADATA"
@@ -45,6 +47,7 @@ class Metadata:
         input: name of the input.
         output: name of the output.
         description: of the model, for a person.
+        uncertainty: of the second output; `None` for a file with one.
     """
 
     labels: tuple[str, ...] | None
@@ -53,6 +56,7 @@ class Metadata:
     input: str | None = None
     output: str | None = None
     description: str | None = None
+    uncertainty: Uncertainty | None = None
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON types."""
@@ -64,6 +68,7 @@ def attach(
     output_kind: str,
     labels: Sequence[str] | None,
     activation: str | None = None,
+    uncertainty: Uncertainty | None = None,
 ) -> bytes:
     """Adds the metadata to a file that `convert.convert` made; the same bytes each time.
 
@@ -74,21 +79,24 @@ def attach(
         labels: as `check_labels` lets them pass, or `None`.
         activation: what makes probabilities of the logits; `None` is sigmoid for one logit, softmax
             for more.
+        uncertainty: what the second output is made of, if there is one.
 
     Raises:
         UserError: the file has metadata already.
     """
     if output_kind != "labels":
         with flatbuffer.damage_in_one_line():
-            if _buffer(content) is not None:
+            if _buffer(content, BUFFER) is not None:
                 raise UserError(
                     "`tflite` must be a file without metadata to get some. "
                     "Received: one that has it. Export it again."
                 )
             graph = flatbuffer.read(content)
-        tables = _model(graph, output_kind, labels, activation)
+        tables = _model(graph, output_kind, labels, activation, uncertainty)
         data = metadata_tables.write(tables, IDENTIFIER)
         content = metadata_tables.with_buffer(content, BUFFER, data)
+    if uncertainty is not None:
+        content = metadata_tables.with_buffer(content, entries.ENTRY, uncertainty.to_bytes())
     if labels is None:
         return content
     archive = io.BytesIO(content)
@@ -107,7 +115,11 @@ def labels_text(labels: Sequence[str]) -> str:
 
 
 def _model(
-    graph: flatbuffer.Graph, kind: str, labels: Sequence[str] | None, activation: str | None
+    graph: flatbuffer.Graph,
+    kind: str,
+    labels: Sequence[str] | None,
+    activation: str | None,
+    uncertainty: Uncertainty | None,
 ) -> dict[int, Any]:
     image, maps = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     height, width, image_channels = image.shape[1:4]
@@ -134,21 +146,25 @@ def _model(
     if labels is not None:
         file = {0: LABELS, 1: "The classes' names, in order of their ids.", 2: _AXIS_LABELS}
         described_output[6] = [file]
+    outputs = [described_output]
+    if uncertainty is not None:
+        what = f"Entropy of each pixel's probabilities in nats, samples: {uncertainty.samples}."
+        outputs.append({0: entries.OUTPUT, 1: what, 3: {0: _IMAGE, 1: {0: _GREY}}})
     options = {0: np.int8(ACTIVATIONS.index(activation)), 1: "1.0.0"}
     segmenter = metadata_tables.write(options, SEGMENTER_IDENTIFIER)
     return {
         0: "SegNet",
         1: f"Semantic segmentation of images. Exported by segnet_tf {__version__}.",
-        3: [{2: [described_input], 3: [described_output], 9: [{0: SEGMENTER, 1: segmenter}]}],
+        3: [{2: [described_input], 3: outputs, 9: [{0: SEGMENTER, 1: segmenter}]}],
         7: SCHEMA_VERSION,
     }
 
 
-def _buffer(content: bytes) -> bytes | None:
+def _buffer(content: bytes, name: str) -> bytes | None:
     model = schema.Model.GetRootAs(content, 0)
     for index in range(model.MetadataLength()):
         entry = model.Metadata(index)
-        if entry.Name() == BUFFER.encode():
+        if entry.Name() == name.encode():
             data = model.Buffers(entry.Buffer()).DataAsNumpy()
             return b"" if isinstance(data, int) else data.tobytes()
     return None
@@ -166,15 +182,18 @@ def read(content: bytes, name: str = "the file") -> Metadata | None:
     """
     labels = read_labels(content, name)
     with flatbuffer.damage_in_one_line():
-        data = _buffer(content)
+        entry = _buffer(content, entries.ENTRY)
+        uncertainty = None if entry is None else entries.from_bytes(entry, name)
+        data = _buffer(content, BUFFER)
         if data is None:
-            return None if labels is None else Metadata(labels)
+            is_silent = labels is None and uncertainty is None
+            return None if is_silent else Metadata(labels, uncertainty=uncertainty)
         if data[4:8] != IDENTIFIER:
             raise ValueError("metadata without its identifier")
         root = metadata_tables.Table(data)
         graphs = root.tables(3)
         if not graphs:
-            return Metadata(labels, description=root.text(1))
+            return Metadata(labels, description=root.text(1), uncertainty=uncertainty)
         inputs, outputs = graphs[0].tables(2), graphs[0].tables(3)
         return Metadata(
             labels,
@@ -183,6 +202,7 @@ def read(content: bytes, name: str = "the file") -> Metadata | None:
             inputs[0].text(0) if inputs else None,
             outputs[0].text(0) if outputs else None,
             root.text(1),
+            uncertainty,
         )
 
 
