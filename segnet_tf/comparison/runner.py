@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ from segnet_tf.comparison.rivals import Rival
 from segnet_tf.comparison.run_state import run_state
 from segnet_tf.comparison.speed import SpeedJob
 from segnet_tf.comparison.worker import REFUSED
+from segnet_tf.errors import UserError
 from segnet_tf.runs.splits import open_split, reading_of
 from segnet_tf.system import places, subprocesses
 from segnet_tf.system.json_files import write_json
@@ -71,10 +73,34 @@ def make_jobs(
     return jobs
 
 
-def follow_here(command: list[str]) -> Finished:
+def follow_here(command: list[str], *, shown: bool = True) -> Finished:
     """`subprocesses.follow` for modules of this copy of the package, wherever the user stands."""
     path = os.pathsep.join(filter(None, [str(places.IMPORT_ROOT), os.environ.get("PYTHONPATH")]))
-    return subprocesses.follow(command, env=os.environ | {"PYTHONPATH": path})
+    return subprocesses.follow(command, env=os.environ | {"PYTHONPATH": path}, shown=shown)
+
+
+_QUIETLY: Launch = functools.partial(follow_here, shown=False)
+
+
+def check_networks(jobs: Sequence[Job], launch: Launch = _QUIETLY) -> None:
+    """Builds each network that is to be trained from the start, before hours of the first rows.
+
+    Raises:
+        UserError: one cannot be built, starts from weights of another, or is too deep for `size`.
+    """
+    seed = jobs[0].config.seed
+    new = [
+        job for job in jobs if job.config.seed == seed and run_state(job.run, job.config) == "new"
+    ]
+    if not new:
+        return
+    say(f"checking {len(new)} networks")
+    finished = launch(
+        _python("segnet_tf.comparison.worker", "check", json.dumps([job.to_json() for job in new]))
+    )
+    # A crash is left to the row's own training: it loses that row only.
+    if finished.code == REFUSED:
+        raise UserError(_reason(finished))
 
 
 def run_all(jobs: Sequence[Job], launch: Launch = follow_here) -> Failures:

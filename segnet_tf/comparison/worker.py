@@ -1,7 +1,7 @@
 """The subprocess of a comparison that measures one run.
 
 `python -m segnet_tf.comparison.worker STEP JOB`, JOB in JSON, does one step: "measure" or
-"training_step". What is there already is not measured again.
+"training_step". What is there already is not measured again. "check" takes a list of jobs.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ def main(arguments: list[str]) -> int:
     start_tensorflow()
     try:
         # One of them only: what the other imports would count as memory of training.
+        if step == "check":
+            from segnet_tf.comparison.checking import check
+
+            check([Job.from_json(job) for job in json.loads(content)])
+            return 0
         if step == "measure":
             from segnet_tf.comparison.measuring import measure
         else:

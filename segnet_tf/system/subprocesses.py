@@ -76,7 +76,9 @@ def run(
     return Finished(finished.returncode, finished.stderr)
 
 
-def follow(command: list[str], *, env: dict[str, str] | None = None) -> Finished:
+def follow(
+    command: list[str], *, env: dict[str, str] | None = None, shown: bool = True
+) -> Finished:
     """Runs a program that may take hours: all that it says is shown on stderr while it says it.
 
     It is killed when this process ends, however that ends: `kill -9` of a long job must not leave
@@ -85,11 +87,12 @@ def follow(command: list[str], *, env: dict[str, str] | None = None) -> Finished
     Args:
         command: the program and its arguments.
         env: its whole environment; `None` for that of this process.
+        shown: False shows nothing; the result has the last lines all the same.
     """
     with subprocess.Popen(
         command,
         env=env,
-        stdout=2,
+        stdout=2 if shown else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
@@ -99,8 +102,9 @@ def follow(command: list[str], *, env: dict[str, str] | None = None) -> Finished
         try:
             lines: deque[str] = deque(maxlen=_LINES_KEPT)
             for line in process.stderr:
-                sys.stderr.write(line)
-                sys.stderr.flush()
+                if shown:
+                    sys.stderr.write(line)
+                    sys.stderr.flush()
                 lines.append(line)
         except BaseException:
             process.kill()

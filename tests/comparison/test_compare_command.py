@@ -31,7 +31,7 @@ model_options = { widths = [4, 4, 4, 4, 4] }
 [[models]]
 name = "bad"
 model = "segnet_mini"
-model_options = { butter = 1 }
+class_weights = "1,2"
 """
 
 
@@ -103,7 +103,7 @@ def test_it_goes_on_and_a_bad_row_loses_itself_only(resumed):
     folder, code, out, said = resumed
     assert code == 1
     assert "resuming" in said and "after epoch" in said
-    assert "bad: seed 0: training: `options` must be ones that segnet_mini has" in out
+    assert "bad: seed 0: training: `class_weights` must hold" in out
     content = json.loads((folder / "out" / "comparison.json").read_text("utf-8"))
     rows = {row["name"]: row for row in content["rows"]}
     assert list(rows) == ["good", "bad"]

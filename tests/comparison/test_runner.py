@@ -117,6 +117,27 @@ def test_what_is_done_is_not_done_again(jobs):
     assert again.did == [("a", "measure")]
 
 
+def test_networks_that_are_to_be_trained_are_checked_once_for_all_seeds(jobs):
+    asked = []
+
+    def launch(command):
+        assert command[2:4] == ["segnet_tf.comparison.worker", "check"]
+        asked.append([job["run"][-7:] for job in json.loads(command[4])])
+        return Finished(code, "a warning\nb: `x` must be y. Received: z.\n")
+
+    code = 2
+    with pytest.raises(UserError, match="^b: `x` must be y. Received: z$"):
+        runner.check_networks(jobs, launch)
+    code = -9
+    runner.check_networks(jobs, launch)
+    runner.run_all(jobs[:1], Pretender())
+    runner.check_networks(jobs, launch)
+    assert asked == [["a/seed0", "b/seed0"]] * 2 + [["b/seed0"]]
+    runner.run_all(jobs, Pretender())
+    runner.check_networks(jobs, launch)
+    assert len(asked) == 3
+
+
 def test_an_unfinished_run_is_resumed(jobs):
     runner.run_all(jobs, Pretender())
     (jobs[1].run / "scores.json").unlink()
