@@ -17,8 +17,7 @@ from segnet_tf.inference.crf import CRFParameters, refine
 from segnet_tf.inference.evaluation import evaluate
 from segnet_tf.inference.predictors import open_predictor
 from segnet_tf.inference.uncertainty import many_passes, sample
-from segnet_tf.models import build
-from segnet_tf.models.stochastic import keep_mask, split
+from segnet_tf.models.stochastic import keep_mask
 
 layers = keras.layers
 IMAGES = np.random.default_rng(1).uniform(0, 255, (2, 6, 8, 3)).astype(np.float32)
@@ -120,24 +119,6 @@ def test_without_a_rate_the_mean_is_the_plain_prediction_and_nothing_is_unsure()
     np.testing.assert_allclose(found.probabilities, wanted, atol=1e-6)
     assert found.mutual_information.max() < 1e-9 and found.variance.max() < 1e-9
     np.testing.assert_allclose(found.predictive_entropy, entropy(wanted), atol=1e-5)
-
-
-def test_the_trunk_is_all_before_the_first_dropout():
-    model = build("segnet_mini", 3, (None, None, 3), widths=(2, 2, 2, 3, 4), bayesian=True)
-    parts = split(model, (32, 64))
-    trunk = {step.operation.name for step in parts.trunk}
-    assert {name for name in trunk if "pool" in name} == {f"encoder{k}_pool" for k in (1, 2, 3, 4)}
-    assert not any(name.startswith(("encoder5", "decoder")) for name in trunk)
-    assert parts.sampled[0].operation.name == "encoder4_dropout"
-    # Large maps of the encoder are read for their size alone: they are not copied for each sample.
-    makers = {id(out): step.operation.name for step in parts.trunk for out in step.outputs}
-    crossing = [makers[id(tensor)] for tensor in parts.crossing]
-    pools = [f"encoder{k}_pool" for k in (1, 2, 3, 4)]
-    assert sorted(crossing) == [*pools, pools[-1]]
-    assert {makers[id(t)] for t in parts.sizes} == {f"encoder{k}_relu2" for k in (1, 2, 3, 4)}
-    images = np.random.default_rng(0).uniform(0, 255, (1, 33, 61, 3))
-    found = sample(model, images, 3)
-    assert found.probabilities.shape == (1, 33, 61, 3) and found.mutual_information.max() > 0
 
 
 def test_mixed_precision_and_other_sizes():
