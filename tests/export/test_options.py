@@ -13,6 +13,7 @@ from segnet_tf.errors import UserError
 from segnet_tf.export.compression.plan import Compression
 from segnet_tf.export.options import ExportFields, ExportOptions, options_of
 from segnet_tf.export.tflite_file import formats
+from segnet_tf.export.tflite_file.uncertainty import Uncertainty
 
 FLOATS = ("float32", "float16", "dynamic")
 REFUSED = {
@@ -33,6 +34,33 @@ REFUSED = {
     "ranges of other weights": (
         {"format": "int8", "ranges": "r.json", "compression": Compression(prune=0.5)},
         "`ranges` \\(--ranges\\) must not go with `compression`.*Received: r.json",
+    ),
+    "one sample": ({"format": "int8", "mc_samples": 1}, "must be 2 to 64 passes.*Received: 1"),
+    "too many samples": ({"format": "int8", "mc_samples": 65}, "must be 2 to 64 passes"),
+    "half a sample": ({"format": "int8", "mc_samples": 2.5}, "`mc_samples` must be a whole number"),
+    "no such uncertainty": (
+        {"format": "int8", "uncertainty": "variance"},
+        "`uncertainty` must be one of entropy. Received: 'variance'",
+    ),
+    "logits of samples": (
+        {"format": "int8", "mc_samples": 8, "output_kind": "logits"},
+        "--mc-samples\\) is made of probabilities. Received: output_kind='logits'",
+    ),
+    "entropy of logits": (
+        {"format": "float32", "uncertainty": "entropy", "output_kind": "logits"},
+        "--uncertainty\\) is made of probabilities. Received: output_kind='logits'",
+    ),
+    "custom samples": (
+        {"format": "float32", "mc_samples": 8, "unpool": "custom"},
+        "--mc-samples\\) is made of builtin ops. Received: unpool='custom'",
+    ),
+    "pruned samples": (
+        {"format": "int8", "mc_samples": 8, "compression": Compression(prune=0.5)},
+        "--mc-samples\\) needs dropout, which it takes out. Received: compression",
+    ),
+    "samples layer by layer": (
+        {"format": "int8", "mc_samples": 8, "debug": True},
+        "--mc-samples\\) has many tensors a layer. Received: debug=True",
     ),
     **{
         f"{name} in {format}": ({"format": format, **fields}, words)
@@ -97,9 +125,20 @@ def test_every_format_needs_nothing_else(format):
         dataclasses.replace(options, batch=-1)
 
 
+def test_an_uncertainty_is_given_with_probabilities_or_labels():
+    assert ExportOptions("int8").second_output is None
+    samples = ExportOptions("int8", mc_samples=8, seed=3)
+    assert samples.output_kind == "probabilities"
+    assert samples.second_output == Uncertainty(samples=8, seed=3)
+    labels = ExportOptions("float16", uncertainty="entropy", output_kind="labels")
+    assert labels.output_kind == "labels" and labels.second_output == Uncertainty(samples=1)
+
+
 @pytest.mark.parametrize(
     "fields",
     [
+        {"format": "int8", "mc_samples": 2, "uncertainty": "entropy", "ranges": "r.json"},
+        {"format": "int8", "uncertainty": "entropy", "compression": Compression(qat=1)},
         {"format": "int8", "io": "uint8", "debug": True, "ranges": "r.json"},
         {"format": "int8", "compression": Compression(qat=1, prune=0.5)},
         {"format": "float16", "unpool": "custom", "compression": Compression(prune=0.5)},
