@@ -55,6 +55,7 @@ async function offlineCopy() {
 
 function connect() {
   find('opacity').addEventListener('input', fade);
+  find('unsure').addEventListener('change', () => overlay.setFading(find('unsure').checked));
   find('show-all').addEventListener('click', () => legend.setAll(true));
   find('show-none').addEventListener('click', () => legend.setAll(false));
   find('use-sample').addEventListener('click', () => act(useSample));
@@ -133,6 +134,7 @@ async function compile(wish = find('accelerator').value) {
   if (!listed) find('model').add(new Option(name, name));
   find('model').value = name;
   screen.runsOn(size.runsOn);
+  find('unsure-row').hidden = !size.unsure;
   const threads = size.threads > 1 ? `, ${size.threads} threads` : '';
   screen.facts(`Sees ${size.width} × ${size.height} pixels${threads}. ${size.note}`);
   screen.status(`${name} runs on ${size.runsOn}${threads}. ${size.note}`);
@@ -184,7 +186,7 @@ async function loop() {
     const result = await segment(bitmap, mine);
     if (!result) return bitmap.close();
     find('stage').style.setProperty('--ratio', bitmap.width / bitmap.height);
-    overlay.show(bitmap, result.labels, size.width, size.height);
+    overlay.show(bitmap, result.labels, size.width, size.height, result.unsure);
     bitmap.close();
     const shares = legend.count(result.labels);
     ran.add(result.milliseconds);

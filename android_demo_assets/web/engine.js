@@ -22,7 +22,8 @@ export class Engine {
    * @param {Uint8Array} content
    * @param {string} wish a key of ATTEMPTS.
    * @param {number} classes how many scores a pixel must have.
-   * @returns {{width, height, runsOn, accelerator, threads, note}} `note`: why not on WebGPU, or ''.
+   * @returns {{width, height, unsure, runsOn, accelerator, threads, note}} `unsure`: whether it
+   *   says how unsure each pixel is; `note`: why not on WebGPU, or ''.
    */
   async open(name, content, wish, classes) {
     this.close();
@@ -56,7 +57,8 @@ export class Engine {
 
   /**
    * @param {ImageData} image of the model's size.
-   * @returns {Promise<{labels: Uint8Array, milliseconds: number}>}
+   * @returns {Promise<{labels: Uint8Array, unsure: ?Uint8Array, milliseconds: number}>} `unsure`:
+   *   the entropy of each pixel, 255 where all classes are as likely.
    */
   segment(image) {
     return ask(this.#worker, {action: 'segment', pixels: image.data.buffer}, [image.data.buffer]);
@@ -100,7 +102,7 @@ function words({accelerator, jspi, precision}, {whole}) {
 
 function checkFaces(name, {inputs, outputs}, classes) {
   const [input] = inputs;
-  const [output] = outputs;
+  const [output, second] = outputs;
   const [batch, height, width, channels] = input?.shape ?? [];
   if (inputs.length !== 1 || batch !== 1 || channels !== 3 ||
       !['float32', 'uint8'].includes(input.dtype)) {
@@ -112,5 +114,6 @@ function checkFaces(name, {inputs, outputs}, classes) {
     throw wrongFace(
         name, `it gives ${output?.shape.join('×')} ${output?.dtype} where ${wanted} is needed`);
   }
-  return {width, height};
+  const unsure = second?.shape.join('×') === [1, height, width, 1].join('×');
+  return {width, height, unsure};
 }

@@ -48,17 +48,23 @@ const actions = {
     };
   },
 
-  /** RGBA bytes of the input's size -> the class of every pixel, and what the model took. */
+  /**
+   * RGBA bytes of the input's size -> the class of every pixel, how unsure each is if the model
+   * says so, and what the model took.
+   */
   async segment({pixels}) {
     const start = performance.now();
     const tensor = new litert.Tensor(rgb(new Uint8ClampedArray(pixels)), input.shape);
     const results = await model.run(tensor);
     const scores = await results[0].data();
-    const labels = largest(scores, results[0].type.layout.dimensions.at(-1));
+    const count = results[0].type.layout.dimensions.at(-1);
+    const labels = largest(scores, count);
+    const unsure = results[1]?.type.layout.dimensions.at(-1) === 1 ?
+      shares(await results[1].data(), Math.log(count)) : null;
     tensor.delete();
     for (const result of results) result.delete();
     if (gpuErrors.length) throw new Error(gpuErrors[0]);
-    return {labels, milliseconds: performance.now() - start};
+    return {labels, unsure, milliseconds: performance.now() - start};
   },
 };
 
@@ -77,6 +83,11 @@ function rgb(pixels) {
   return values;
 }
 
+/** Numbers from 0 to `most` as bytes from 0 to 255. */
+function shares(values, most) {
+  return Uint8ClampedArray.from(values, (value) => 255 * value / most);
+}
+
 /** Argmax over the last axis; the first of equals, as NumPy. */
 function largest(scores, count) {
   const labels = new Uint8Array(scores.length / count);
@@ -93,7 +104,8 @@ function largest(scores, count) {
 self.onmessage = async ({data: {action, ...rest}}) => {
   try {
     const answer = await actions[action](rest);
-    self.postMessage({answer}, answer.labels ? [answer.labels.buffer] : []);
+    const arrays = [answer.labels, answer.unsure].filter(Boolean);
+    self.postMessage({answer}, arrays.map(({buffer}) => buffer));
   } catch (error) {
     self.postMessage({error: String(error?.message ?? error)});
   }

@@ -8,6 +8,8 @@ export class Overlay {
   #colors;
   #visible;
   #labels = null;
+  #unsure = null;
+  #fades = false;
 
   /**
    * @param {HTMLCanvasElement} picture
@@ -23,8 +25,11 @@ export class Overlay {
     this.#visible = palette.map(() => true);
   }
 
-  /** @param {Uint8Array} labels `(height, width)`, row after row. */
-  show(bitmap, labels, width, height) {
+  /**
+   * @param {Uint8Array} labels `(height, width)`, row after row.
+   * @param {?Uint8Array} unsure the same, how unsure each pixel is from 0 to 255; or not known.
+   */
+  show(bitmap, labels, width, height, unsure = null) {
     const scale = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height));
     fit(this.#picture, Math.round(bitmap.width * scale), Math.round(bitmap.height * scale));
     const context = this.#picture.getContext('2d', {alpha: false});
@@ -32,6 +37,7 @@ export class Overlay {
     context.drawImage(bitmap, 0, 0, this.#picture.width, this.#picture.height);
     fit(this.#mask, width, height);
     this.#labels = labels;
+    this.#unsure = unsure;
     this.#paint();
   }
 
@@ -42,6 +48,12 @@ export class Overlay {
 
   setOpacity(fraction) {
     this.#mask.style.opacity = fraction;
+  }
+
+  /** Whether colors fade where the model is unsure; they are gone where it is half or more. */
+  setFading(fades) {
+    this.#fades = fades;
+    this.#paint();
   }
 
   set description(text) {
@@ -61,7 +73,13 @@ export class Overlay {
     const words = new Uint32Array(width * height);
     const colors = this.#colors.map((color, index) => this.#visible[index] ? color : 0);
     for (let pixel = 0; pixel < words.length; pixel++) words[pixel] = colors[this.#labels[pixel]];
-    const image = new ImageData(new Uint8ClampedArray(words.buffer), width, height);
+    const bytes = new Uint8ClampedArray(words.buffer);
+    if (this.#fades && this.#unsure) {
+      this.#unsure.forEach((value, pixel) => {
+        bytes[4 * pixel + 3] *= Math.max(0, 1 - value / 127.5);
+      });
+    }
+    const image = new ImageData(bytes, width, height);
     this.#mask.getContext('2d').putImageData(image, 0, 0);
   }
 }

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 import page_session as session
 import pytest
 import small_files
+import tiny_models
 from PIL import Image
 
 from segnet_tf.data.scenes import synthetic
+from segnet_tf.export.conversion import convert
+from segnet_tf.export.runtimes import cpu
+from segnet_tf.export.tflite_file.uncertainty import Uncertainty
+from segnet_tf.models.temperature import apply_temperature
 
 pytestmark = pytest.mark.slow
 DRAWN = session.DRAWN.format
@@ -84,6 +91,37 @@ def test_own_model_and_pictures_of_any_mode(site, assets, tmp_path):
     with session.served(site) as url:
         result = session.browse([("goto", url), *steps])
     assert result["read"] == [[90, 60]] * 3 + [[60, 90], "own.tflite"]
+
+
+def test_a_model_that_says_where_it_is_unsure_fades_there(site, assets, manifest, tmp_path):
+    """The page's colors against the outputs of the file on this computer's kernels."""
+    classes, size = len(manifest["labels"]), (96, 128)
+    model = tiny_models.two_stages(classes, size)
+    apply_temperature(model, 0.1)  # surer than random weights are
+    said = Uncertainty()
+    content = convert.convert(model, size, output_kind="probabilities", uncertainty=said)
+    (tmp_path / "own.tflite").write_bytes(content)
+    image = np.asarray(Image.open(assets / "sample.png"))[None].astype(np.float32)
+    probabilities, entropy = cpu.run(cpu.open_interpreter(content), image)
+    steps = [
+        *[("wait", DRAWN(1)), ("read", "document.getElementById('unsure-row').hidden")],
+        *[("choose", ["#model-file", str(tmp_path / "own.tflite")]), ("wait", DRAWN(2))],
+        *[("read", "document.getElementById('unsure-row').hidden"), ("read", session.MASK)],
+        *[("click", "#unsure"), ("read", session.MASK)],
+        *[("click", "#show-none"), ("read", session.MASK)],
+    ]
+    with session.served(site) as url:
+        result = session.browse([("goto", url), *steps])
+    before, after, plain, faded, none = result["read"]
+    assert (before, after) == (True, False)
+    drawn = session.classes_drawn(plain, manifest["palette"])
+    assert (drawn == probabilities[0].argmax(-1)).mean() > 0.99
+    wanted = 255 * np.clip(1 - 2 * entropy[0, ..., 0] / np.log(classes), 0, 1)
+    alpha = np.frombuffer(base64.b64decode(faded[2]), np.uint8).reshape(*size, 4)[..., 3]
+    assert np.ptp(wanted) > 20
+    # The worker rounds the entropy to 1/255, which the page doubles.
+    assert np.abs(alpha - wanted).max() <= 4
+    assert not any(base64.b64decode(none[2]))
 
 
 def test_file_that_is_not_the_manifests(site, assets):
