@@ -66,10 +66,11 @@ class TFLiteModel:
                 f"Received: {path} with {len(inputs)} inputs, the first {shape}, and "
                 f"{len(outputs)} outputs."
             )
-        if len(out) not in (3, 4) or out[0] != shape[0]:
+        second = {tuple(detail["shape"]) for detail in outputs[1:]}
+        if len(out) not in (3, 4) or out[0] != shape[0] or second - {(*out[:3], 1)}:
             raise UserError(
                 "`model` must give maps (batch, height, width) or (batch, height, width, classes). "
-                f"Received: {path}, which gives {out} for {shape}."
+                f"Received: {path}, which gives {', '.join(map(str, (out, *second)))} for {shape}."
             )
         self._input, self._output, self._outputs = inputs[0], outputs[0], outputs
         self.input_size = (int(shape[1]), int(shape[2]))

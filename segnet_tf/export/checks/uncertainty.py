@@ -176,6 +176,8 @@ def against_plain(report: Report, plain: bytes, content: bytes) -> Report:
 def compare(path: Path, reference: Distributions, samples: Samples | None) -> Compared:
     """Runs the file, its Keras model and `RANDOM_SAMPLES` other samples on a few images."""
     file = TFLiteModel(path)
+    # The classes of synthetic scenes need not be the model's.
+    is_scored = samples is not None and samples.is_labelled
     if samples is None:
         samples = synthetic.samples("val", size=file.input_size, count=IMAGES)
     samples = samples.subset(min(IMAGES, len(samples))).in_channels(file.image_channels)
@@ -204,7 +206,7 @@ def compare(path: Path, reference: Distributions, samples: Samples | None) -> Co
             )
             entropies["random"].append(more.predictive_entropy)
             found["random"] = (more.probabilities, more.predictive_entropy)
-        for name, (probabilities, entropy) in found.items() if samples.is_labelled else ():
+        for name, (probabilities, entropy) in found.items() if is_scored else ():
             size = truth.shape[1:3]
             chances = resized(inference.of_each_class(probabilities), size)
             maps = {"entropy": resized(entropy[..., None], size)[..., 0]}
