@@ -23,6 +23,12 @@ def test_all_that_a_program_says_is_shown_on_stderr(capfd):
     assert shown.out == "" and sorted(shown.err.split()) == ["one", "out", "two"]
 
 
+def test_a_quiet_program_shows_nothing_and_its_log_is_kept(capfd):
+    finished = follow(python("import sys; print('out'); sys.exit('said')"), shown=False)
+    assert (finished.code, finished.last_line) == (1, "said")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_only_the_end_of_a_long_log_is_kept():
     finished = follow(python("import sys\nfor i in range(999): print(i, file=sys.stderr)"))
     assert finished.last_line == "998" and len(finished.log.splitlines()) == 50
