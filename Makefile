@@ -52,7 +52,7 @@ CONFIG ?= $(if $(DATA),camvid,demo)
 SEEDS ?= 0
 COMPARE_OPTIONS ?=
 
-compare: setup  ## the networks in one table; DATA=DIR: on CamVid, 6 hours, else 3 minutes
+compare: setup  ## the networks in one table; DATA=DIR: on CamVid, 6 hours, else 2 minutes
 	$(BIN)/segnet-tf compare --config '$(CONFIG)' --output $(COMPARE)/$(notdir $(basename $(CONFIG))) \
 		--seeds $(SEEDS) $(if $(DATA),--data '$(DATA)',--seconds 10) $(COMPARE_OPTIONS)
 

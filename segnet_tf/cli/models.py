@@ -151,7 +151,7 @@ def list_text(rows: list[Row]) -> str:
         table.append(
             (
                 row.name,
-                f"{row.cost.parameters:,}",
+                f"{row.cost.trainable_parameters:,}",
                 f"{row.cost.macs / 1e9:.2f}",
                 f"{row.cost.peak_activation_bytes / 1e6:.1f}",
                 ", ".join(known.weights if known else ()) or "-",
@@ -161,7 +161,7 @@ def list_text(rows: list[Row]) -> str:
     lines += _aligned(table, right=(1, 2, 3))
     lines += [
         "",
-        "parameters: all weights, batch normalization's statistics too; papers leave them out.",
+        "parameters: trainable ones, as in papers, without batch normalization's statistics.",
         "GMAC: billions of multiply-accumulates of convolutions. peak MB: the largest sum of maps",
         "that are kept at the same time, in float32. segnet-tf models NAME shows one of them.",
     ]

@@ -54,7 +54,7 @@ def check_list(out, content, size):
     assert [model["name"] for model in content["models"]] == list(models.NAMES)
     for model in content["models"]:
         line = lines[model["name"]]
-        assert f" {model['parameters']:,} " in line
+        assert f" {model['trainable_parameters']:,} " in line
         assert f" {model['macs'] / 1e9:.2f} " in line
         assert re.search(r"arXiv \d+\.\d+$", line)
         assert "layers" not in model and "options" not in model
