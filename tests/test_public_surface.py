@@ -40,14 +40,14 @@ def small(*more):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A saved model for each class of ours and each architecture, and the end of a real run."""
+    """A saved model for each class of ours, and the end of a real run."""
     folder = tmp_path_factory.mktemp("saved")
 
     def save(name, model, optimizer="sgd", loss="mse", metrics=()):
         model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics))
         model.save(folder / f"{name}.keras")
 
-    for name in models.NAMES:
+    for name in ("enet", "pspnet", "segnet_basic", "unet"):  # together they have all our layers
         save(name, models.build(name, 3, (32, 32, 3), **tiny_models.NARROW[name]))
     for loss in (
         losses.MaskedCrossentropy([1, 2, 3], reduction="sum"),
@@ -89,7 +89,7 @@ print(json.dumps(found))
 def test_keras_alone_loads_every_class(folder):
     found = fresh(f"{ORDERS['keras first']}\n{LOAD}", folder)
     assert {"MaxPoolingWithArgmax2D", "MaxUnpooling2D", "ChannelPadding"} <= set(found["enet"])
-    assert set(models.NAMES) <= set(found) and "CropOrPad2D" in found["unet"]
+    assert "CropOrPad2D" in found["unet"]
     assert {"AdaptiveAveragePooling2D", "BilinearResizing2D"} <= set(found["pspnet"])
     assert "LocalResponseNormalization" in found["segnet_basic"]
     assert "FusedBatchNormalization" in found["norms"]

@@ -84,10 +84,24 @@ def test_symbolic_outputs_have_the_shapes_and_dtypes_of_real_ones(size, policy):
 
 def test_every_layer_says_its_output_shape():
     classes = [kind for kind in vars(layers).values() if isinstance(kind, type)]
-    assert len(classes) == 4
+    assert len(classes) == len(layers.__all__) == 8
     for kind in classes:
         assert kind.compute_output_shape is not keras.layers.Layer.compute_output_shape
     for layer in (layers.LocalResponseNormalization(), layers.FusedBatchNormalization()):
         shape = (2, 5, 7, 3)
         assert layer.compute_output_shape(shape) == layer(np.zeros(shape, np.float32)).shape
         assert layer.compute_output_shape((None, None, 7, 3)) == (None, None, 7, 3)
+
+
+@pytest.mark.parametrize("size", [(45, 7), (12, 20)])
+def test_layers_that_take_a_reference_have_its_size(size):
+    x, reference = np.zeros((2, 23, 9, 3), np.float32), np.zeros((2, *size, 5), np.float32)
+    for layer in (layers.BilinearResizing2D(), layers.CropOrPad2D()):
+        shape = layer.compute_output_shape(x.shape, reference.shape)
+        assert shape == layer(x, reference).shape == (2, *size, 3)
+        unknown = layer.compute_output_shape((None, 23, 9, 3), (None, None, size[1], 5))
+        assert unknown == (None, None, size[1], 3)
+    pooled = layers.AdaptiveAveragePooling2D(2)
+    assert pooled.compute_output_shape(x.shape) == pooled(x).shape == (2, 2, 2, 3)
+    padded = layers.ChannelPadding(8)
+    assert padded.compute_output_shape(x.shape) == padded(x).shape == (2, 23, 9, 8)
