@@ -172,6 +172,8 @@ def _samples(
                     "`rate` of each Dropout must be below 1 in a model that is sampled. "
                     f"Received: {layer.rate} at {layer.name}. Build it with dropout=0.5."
                 )
+            if layer.rate == 0:
+                return x  # the converter would leave out a multiplication by 1
             height, width, channels = map(int, x.shape[1:])
             shape = height, width, channels
             rows, columns, values = map(int, stochastic.mask_shape(step, (1, *shape)))

@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from segnet_tf.export.checks import dropout_masks, rules
 from segnet_tf.export.conversion import calibration, convert, sampling
-from segnet_tf.export.runtimes import arena, cpu
+from segnet_tf.export.runtimes import arena, cpu, registry
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.export.tflite_file.uncertainty import Uncertainty
 
@@ -85,11 +85,10 @@ def test_weights_are_stored_once(float32):
 
 
 @pytest.mark.slow
-def test_a_sample_is_over_before_the_next_begins(float32):
+def test_a_sample_is_over_before_the_next_begins():
     """What is alive at the same time does not grow with the samples, but for their sum."""
-    sums = 4 * np.prod((*tiny_models.SIZE, 5))
-    one = arena.peak_live(file("float32", said=Uncertainty(2, 2)))
-    assert arena.peak_live(float32) <= one + 2 * sums
+    few, many = (arena.peak_live(file("float32", said=Uncertainty(n, 2))) for n in (2, 8))
+    assert many <= few + 4 * np.prod((*tiny_models.SIZE, 5))
 
 
 @pytest.mark.slow
@@ -134,3 +133,15 @@ def test_images_of_a_batch_have_the_same_masks(float32):
     for index, image in enumerate(images):
         for found, alone in zip(together, run(float32, image), strict=True):
             np.testing.assert_allclose(found[index], alone[0], atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["gpu-float32", "gpu-float16", "aarch64", "browser-wasm"])
+def test_other_runtimes_take_all_of_it(float32, image, runtime):
+    if reason := registry.get(runtime).unavailable():
+        pytest.skip(reason)
+    (found,) = registry.get(runtime).run(float32, [image]).outputs
+    allowed = 0.03 if registry.get(runtime).float16 else 1e-5
+    for here, there in zip(run(float32, image), found, strict=True):
+        assert here.shape == there.shape
+        assert np.abs(here - there).mean() < allowed

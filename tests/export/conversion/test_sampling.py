@@ -93,6 +93,13 @@ def test_the_model_stays_as_it_is():
     np.testing.assert_array_equal(model(image), before)
 
 
+def test_dropout_of_nothing_is_left_out():
+    network = sampling.distribution_of(
+        tiny_models.bayesian(rate=0), tiny_models.SIZE, Uncertainty(2)
+    )
+    assert sampling.masks_of(network) == []
+
+
 def test_one_pass_has_no_dropout():
     model = tiny_models.bayesian()
     image = tiny_models.images()[0]
