@@ -32,6 +32,7 @@ def job(tmp_path_factory):
         yield Job("row", run, config, SIZE, ("val", "test"))
 
 
+@pytest.mark.slow
 def test_a_training_step_is_timed_and_weighed(job):
     before = (job.run / "best.keras").read_bytes()
     training_step.measure(job)
@@ -41,6 +42,7 @@ def test_a_training_step_is_timed_and_weighed(job):
     assert (job.run / "best.keras").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_exported_is_scored_and_counted(job, monkeypatch):
     def refuse(model, options):
         raise UserError(f"`x` must be y. Received: {options.format}.")

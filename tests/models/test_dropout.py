@@ -39,9 +39,7 @@ def origin(tensor):
 @pytest.mark.parametrize(
     "name",
     [
-        name
-        if name in ("segnet_basic", "segnet_mini")
-        else pytest.param(name, marks=pytest.mark.slow)
+        name if name == "segnet_basic" else pytest.param(name, marks=pytest.mark.slow)
         for name in AFTER
     ],
 )
@@ -74,6 +72,7 @@ def test_dropout_stands_where_the_paper_has_it_and_takes_the_weights_there_were(
     assert np.abs(alive - np.asarray(bayesian(IMAGE, training=True))).max() > 0
 
 
+@pytest.mark.slow
 def test_weights_of_the_package_fit_all_layers(capsys):
     plain = models.build("segnet_mini", 11, (32, 64, 3), weights="camvid")
     bayesian = models.build("segnet_mini", 11, (32, 64, 3), weights="camvid", bayesian=True)

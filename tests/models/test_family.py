@@ -75,7 +75,10 @@ def test_pspnet_has_the_pyramid_of_segmentation_models_pytorch():
     assert trainable(model, "head") == 9 * 1024 * 512 + 2 * 512
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize(
+    "name",
+    ["unet", *(pytest.param(name, marks=pytest.mark.slow) for name in FAMILY[1:])],
+)
 @pytest.mark.parametrize(
     "encoder",
     ["plain", *(pytest.param(name, marks=pytest.mark.slow) for name in encoders.NAMES[1:])],
@@ -110,6 +113,7 @@ def test_dilation_takes_the_place_of_a_stride(stride):
     )
 
 
+@pytest.mark.slow
 def test_lite0_has_the_encoder_of_segnet_lite_weight_by_weight():
     lite = models.segnet_lite(2, (64, 64, 3))
     unet = models.unet(2, (64, 64, 3), encoder="lite0")

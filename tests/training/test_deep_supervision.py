@@ -27,7 +27,8 @@ def softmax_loss(logits, labels):
     return -np.log(np.take_along_axis(shares, labels[..., np.newaxis], -1)).mean()
 
 
-@pytest.mark.parametrize("encoder", ["plain", pytest.param("lite0", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", ["plain", "lite0"])
 def test_training_takes_the_mean_of_the_classifiers_losses(encoder):
     options = OPTIONS if encoder == "plain" else {"width": 0.0625, "deep_supervision": True}
     model = models.unet_plus_plus(3, (None, None, 3), encoder=encoder, **options)
