@@ -8,8 +8,22 @@ import tensorflow as tf
 Shape = tuple[int | None, ...]
 
 
+class _SizedByReference(keras.layers.Layer):
+    """What gives a map the height and width of a second one, and keeps its channels."""
+
+    def compute_output_shape(self, input_shape: Shape, reference_shape: Shape) -> Shape:
+        """`(batch, height, width, channels)`; `None` where unknown."""
+        return (input_shape[0], *reference_shape[1:3], input_shape[3])
+
+    def compute_output_spec(
+        self, inputs: keras.KerasTensor, reference: keras.KerasTensor
+    ) -> keras.KerasTensor:
+        shape = self.compute_output_shape(inputs.shape, reference.shape)
+        return keras.KerasTensor(shape, inputs.dtype)
+
+
 @keras.saving.register_keras_serializable(package="segnet_tf")
-class BilinearResizing2D(keras.layers.Layer):
+class BilinearResizing2D(_SizedByReference):
     """Resizes a map bilinearly to the height and width of a second one.
 
     Pixels are squares whose centers lie at `i + 0.5`, as in `tf.image.resize` and in PyTorch's
@@ -30,18 +44,9 @@ class BilinearResizing2D(keras.layers.Layer):
         # TensorFlow's op gives float32, whatever it takes.
         return tf.cast(resized, inputs.dtype)
 
-    def compute_output_shape(self, input_shape: Shape, reference_shape: Shape) -> Shape:
-        """`(batch, height, width, channels)`; `None` where unknown."""
-        return _size_of_reference(input_shape, reference_shape)
-
-    def compute_output_spec(
-        self, inputs: keras.KerasTensor, reference: keras.KerasTensor
-    ) -> keras.KerasTensor:
-        return keras.KerasTensor(_size_of_reference(inputs.shape, reference.shape), inputs.dtype)
-
 
 @keras.saving.register_keras_serializable(package="segnet_tf")
-class CropOrPad2D(keras.layers.Layer):
+class CropOrPad2D(_SizedByReference):
     """Cuts off the last rows and columns of a map, or adds zeros after them, to fit a second map.
 
     A transposed convolution of stride 2 doubles a size, and the map that was halved before may
@@ -61,16 +66,3 @@ class CropOrPad2D(keras.layers.Layer):
         lack = sizes - tf.shape(x)[1:3]
         x = tf.pad(x, [[0, 0], [0, lack[0]], [0, lack[1]], [0, 0]])
         return tf.ensure_shape(x, self.compute_output_shape(inputs.shape, reference.shape))
-
-    def compute_output_shape(self, input_shape: Shape, reference_shape: Shape) -> Shape:
-        """`(batch, height, width, channels)`; `None` where unknown."""
-        return _size_of_reference(input_shape, reference_shape)
-
-    def compute_output_spec(
-        self, inputs: keras.KerasTensor, reference: keras.KerasTensor
-    ) -> keras.KerasTensor:
-        return keras.KerasTensor(_size_of_reference(inputs.shape, reference.shape), inputs.dtype)
-
-
-def _size_of_reference(input_shape: Shape, reference_shape: Shape) -> Shape:
-    return (input_shape[0], *reference_shape[1:3], input_shape[3])
