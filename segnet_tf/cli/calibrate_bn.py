@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segnet_tf.cli import command
+from segnet_tf.cli import command, split_option
 from segnet_tf.errors import UserError
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.json_files import write_json
@@ -108,22 +108,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _samples(arguments: argparse.Namespace, predictor: Predictor) -> tuple[Samples, Samples | None]:
     """The images to measure on, and those to score on, None where there are none."""
-    from segnet_tf.inference.image_scale import scene_size
-    from segnet_tf.runs.splits import reading_of, run_split
-
-    record, data = predictor.record, arguments.data
-    if data is None and (record is None or record["config"].get("data") is None):
-        raise UserError(
-            "`data` must be the images that the model was trained on. Received: none, and "
-            f"{arguments.model} does not know them. Pass --data DIR."
-        )
-    size = scene_size(predictor.scale, None) if (data or "").startswith("synthetic") else None
-    reading = reading_of(vars(arguments))
-    train = run_split(
-        record, "train", data, arguments.limit, split=arguments.split, size=size, **reading
+    split_option.require_data(arguments, predictor, "the images that the model was trained on")
+    train = split_option.open_images(
+        arguments, predictor, "train", split=arguments.split, limit=arguments.limit
     )
     try:
-        return train, run_split(record, "val", data, size=size, **reading)
+        return train, split_option.open_images(arguments, predictor, "val")
     except UserError as error:
         print(f"segnet-tf: not scored, there is no val. {error}", file=sys.stderr, flush=True)
         return train, None

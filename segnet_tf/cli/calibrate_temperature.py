@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segnet_tf.cli import command
+from segnet_tf.cli import command, split_option
 from segnet_tf.errors import UserError
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.json_files import write_json
@@ -126,19 +126,9 @@ def _check_given(arguments: argparse.Namespace, record_file: Path) -> None:
 
 def _samples(arguments: argparse.Namespace, predictor: Predictor) -> Samples:
     """The images to fit on."""
-    from segnet_tf.inference.image_scale import scene_size
-    from segnet_tf.runs.splits import reading_of, run_split
-
-    record, data = predictor.record, arguments.data
-    if data is None and (record is None or record["config"].get("data") is None):
-        raise UserError(
-            "`data` must be validation images of the model. Received: none, and "
-            f"{arguments.model} does not know them. Pass --data DIR."
-        )
-    size = scene_size(predictor.scale, None) if (data or "").startswith("synthetic") else None
-    reading = reading_of(vars(arguments))
-    return run_split(
-        record, "val", data, arguments.limit, split=arguments.split, size=size, **reading
+    split_option.require_data(arguments, predictor, "validation images of the model")
+    return split_option.open_images(
+        arguments, predictor, "val", split=arguments.split, limit=arguments.limit
     )
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from segnet_tf.cli import command
+from segnet_tf.cli import command, split_option
 from segnet_tf.cli.crf_option import add_crf_option, open_model
 from segnet_tf.cli.samples_option import add_samples_options, check_samples, samples_of
 from segnet_tf.errors import UserError
@@ -94,21 +94,16 @@ def run(arguments: argparse.Namespace) -> int:
     from segnet_tf import plots
     from segnet_tf.inference import calibration_table
     from segnet_tf.inference.evaluation import evaluate, table
-    from segnet_tf.inference.image_scale import scene_size
-    from segnet_tf.runs.splits import reading_of, run_split
 
     # The model first: a wrong one shows at once, a large split takes its time.
     predictor = open_model(arguments)
-    is_synthetic = arguments.data.startswith("synthetic")
-    size = scene_size(predictor.scale, arguments.size) if is_synthetic else None
-    samples = run_split(
-        predictor.record,
+    samples = split_option.open_images(
+        arguments,
+        predictor,
         "val",
-        arguments.data,
-        arguments.limit,
         split=arguments.split,
-        size=size,
-        **reading_of(vars(arguments)),
+        limit=arguments.limit,
+        size=arguments.size,
     )
     mc_samples, seed = samples_of(arguments)
     with ProgressLine("evaluating", "images" if mc_samples is None else "samples") as progress:

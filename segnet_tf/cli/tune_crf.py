@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segnet_tf.cli import command
+from segnet_tf.cli import command, split_option
 from segnet_tf.cli.evaluate import MODEL, add_prediction_options
 from segnet_tf.errors import UserError
 from segnet_tf.system.json_files import write_json
@@ -58,26 +58,22 @@ def run(arguments: argparse.Namespace) -> int:
     start_tensorflow()
     from segnet_tf.inference.crf import CRFParameters
     from segnet_tf.inference.crf_tuning import tune_crf
-    from segnet_tf.inference.image_scale import scene_size
     from segnet_tf.inference.predictors import open_predictor
     from segnet_tf.inference.uncertainty import one_pass
     from segnet_tf.runs.records import require_same_order
-    from segnet_tf.runs.splits import reading_of, run_split
 
     output = _output(arguments)
     predictor = open_predictor(arguments.model)
     count = arguments.iterations
     start = CRFParameters() if count is None else CRFParameters(iterations=count)
     predictor.with_crf(start)  # refuses what cannot have a CRF before the data is read
-    is_synthetic = arguments.data.startswith("synthetic")
-    samples = run_split(
-        predictor.record,
+    samples = split_option.open_images(
+        arguments,
+        predictor,
         "val",
-        arguments.data,
-        arguments.limit,
         split=arguments.split,
-        size=scene_size(predictor.scale, arguments.size) if is_synthetic else None,
-        **reading_of(vars(arguments)),
+        limit=arguments.limit,
+        size=arguments.size,
     )
     predictor.check_classes(len(samples.classes))
     require_same_order(predictor.record, samples.classes, samples.source)
