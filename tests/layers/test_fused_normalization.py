@@ -50,6 +50,20 @@ def test_training_step_is_keras_s(policy, epsilon):
     np.testing.assert_array_equal(mine(x, training=False), theirs(x, training=False))
 
 
+@pytest.mark.parametrize(
+    ("channels", "computes_in"),
+    [(24, tf.float32), (16, tf.bfloat16)],
+)
+def test_bfloat16_is_left_where_the_processor_has_no_kernel_for_its_channels(channels, computes_in):
+    layer = FusedBatchNormalization(dtype="mixed_bfloat16")
+    layer.build((2, 4, 4, channels))
+    step = tf.function(lambda x: layer(x, training=True))
+    graph = step.get_concrete_function(tf.TensorSpec((2, 4, 4, channels), tf.bfloat16)).graph
+    found = [op.inputs[0].dtype for op in graph.get_operations() if "FusedBatchNorm" in op.type]
+    assert found == [computes_in]
+    assert step(tf.ones((2, 4, 4, channels), tf.bfloat16)).dtype == tf.bfloat16
+
+
 def test_copy_has_the_weights_in_the_same_order():
     image = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(4, 3, name="conv")(image)
