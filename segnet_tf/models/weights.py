@@ -16,8 +16,9 @@ from segnet_tf.models.transfer import take_what_fits
 def load_weights(model: keras.Model, weights: str | Path, name: str) -> None:
     """Loads weights into a model, in place.
 
-    Of a model in a `.keras` file each layer is taken that has the name and the shapes of one here.
-    If that is not all of them, a line is printed that names the others.
+    Of a model in a `.keras` file each layer is taken that has the name and the shapes of one here,
+    of another architecture the encoder's. If that is not all of them, a line is printed that names
+    the others.
 
     Args:
         model: of the architecture `name`.
@@ -44,10 +45,10 @@ def load_weights(model: keras.Model, weights: str | Path, name: str) -> None:
             f"`weights` must be a known name or an existing file. Received: weights={weights!r} "
             f"for {name}. The package has {', '.join(shipped.names())} (MODEL_NAME)."
         )
-    found = None
+    source = None
     try:
         if path.suffix == ".keras":
-            found = take_what_fits(model, keras.saving.load_model(path, compile=False))
+            source = keras.saving.load_model(path, compile=False)
         else:
             model.load_weights(path)
     except (ValueError, OSError) as error:
@@ -56,13 +57,10 @@ def load_weights(model: keras.Model, weights: str | Path, name: str) -> None:
             f"{model.output_shape[-1]} classes. Received: {path}: "
             f"{str(error).splitlines()[0]}"
         ) from error
-    if found is not None and not found.taken:
-        raise UserError(
-            f"`weights` must share layers with {name}, by name and shape. "
-            f"Received: {path}, which shares none. Take a file of the same architecture."
-        )
-    if found is not None and found.fresh:
-        print(found.text(weights), flush=True)
+    if source is not None:
+        found = take_what_fits(model, source, path, "weights")
+        if found.fresh:
+            print(found.text(weights), flush=True)
 
 
 def _pretrained(weights: str, name: str) -> Loader | None:

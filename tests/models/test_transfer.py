@@ -48,9 +48,47 @@ def test_all_of_them_need_no_word(capsys):
 @pytest.mark.slow
 def test_nothing_that_fits_is_one_line(tmp_path):
     models.build("segnet_mini", 3, (32, 32, 3), widths=NARROW).save(tmp_path / "m.keras")
-    with pytest.raises(UserError, match="shares none") as error:
+    with pytest.raises(UserError, match="a segnet_mini, of which no layer fits") as error:
         models.build("segnet_lite", 3, (32, 32, 3), weights=tmp_path / "m.keras")
     assert "\n" not in str(error.value)
+
+
+def test_of_another_architecture_the_encoder_is_taken(tmp_path, capsys):
+    options = {"widths": NARROW, "normalization": "imagenet"}
+    source = models.build("segnet", 3, (32, 32, 3), **options)
+    source.save(tmp_path / "segnet.keras")
+    model = models.build(
+        "unet", 3, (32, 32, 3), encoder="vgg", weights=tmp_path / "segnet.keras", **options
+    )
+    said = capsys.readouterr().out
+    encoder = [layer for layer in model.layers if layer.name.startswith("encoder")]
+    encoder = [layer for layer in encoder if layer.weights]
+    for layer in encoder:
+        np.testing.assert_array_equal(
+            layer.get_weights()[0], source.get_layer(layer.name).get_weights()[0]
+        )
+    start = f"{len(encoder)} layers of the encoder start from {tmp_path / 'segnet.keras'}; "
+    assert said.startswith(f"{start}fresh: decoder4_up") and said.endswith(", classifier\n")
+    # The same name and shape: what the classifier of the one reads is no map of the other.
+    mine, theirs = (m.get_layer("classifier").get_weights()[0] for m in (model, source))
+    assert mine.shape == theirs.shape and not np.array_equal(mine, theirs)
+
+
+def test_another_encoder_is_refused_though_what_follows_has_the_same_shapes(tmp_path):
+    options = {"widths": NARROW}
+    models.build("unet", 3, (32, 32, 3), encoder="vgg", **options).save(tmp_path / "vgg.keras")
+    with pytest.raises(UserError, match="same encoder and widths.*vgg.keras, a unet, of which"):
+        models.build("unet", 3, (32, 32, 3), **options, weights=tmp_path / "vgg.keras")
+
+
+def test_a_model_of_another_name_gives_all_of_it(tmp_path, capsys):
+    options = {"widths": NARROW}
+    source = models.build("segnet_mini", 3, (32, 32, 3), name="mine", **options)
+    source.save(tmp_path / "m.keras")
+    model = models.build("segnet_mini", 3, (32, 32, 3), **options, weights=tmp_path / "m.keras")
+    assert capsys.readouterr().out == ""
+    for mine, theirs in zip(model.get_weights(), source.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def test_a_name_for_the_model():
