@@ -19,6 +19,7 @@ from segnet_tf.models.architectures.segnet import segnet
 from segnet_tf.models.architectures.segnet_basic import segnet_basic
 from segnet_tf.models.architectures.segnet_lite import segnet_lite
 from segnet_tf.models.architectures.segnet_mini import segnet_mini
+from segnet_tf.models.architectures.segnet_nano import segnet_nano
 from segnet_tf.models.architectures.unet import unet
 from segnet_tf.models.architectures.unet_plus_plus import unet_plus_plus
 from segnet_tf.models.description import check_name, check_options
@@ -38,6 +39,7 @@ __all__ = [
     "segnet_basic",
     "segnet_lite",
     "segnet_mini",
+    "segnet_nano",
     "deeplab_v3_plus",
     "pspnet",
     "unet",
@@ -65,9 +67,10 @@ def build(
             (11 classes, see weights/README.md), of which a model of others or of other channels
             takes the layers that fit, and says which do not; `"imagenet"` for a pretrained encoder
             (VGG16's convolutions for `segnet` and `encoder="vgg"`, EfficientNet-Lite0 for
-            `segnet_lite` and `encoder="lite0"`); a `.weights.h5` or `.keras` file of the same
-            architecture; for `segnet` another `.h5` file, VGG16's as Keras stores it; a `.pth`,
-            as `load_torch_state_dict` takes it or EfficientNet-Lite0's, for the same encoders.
+            `segnet_lite`, `segnet_nano` and `encoder="lite0"`); a `.weights.h5` or `.keras` file
+            of the same architecture; for `segnet` another `.h5` file, VGG16's as Keras stores it;
+            a `.pth`, as `load_torch_state_dict` takes it or EfficientNet-Lite0's, for the same
+            encoders.
         **options: the architecture's own, e.g. `layout="caffe"` or `encoder="lite0"`.
 
     Returns:

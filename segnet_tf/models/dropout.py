@@ -29,6 +29,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "segnet_basic": ("encoder3", "encoder4", "decoder4", "decoder3"),
     "segnet_lite": ("encoder4", "encoder5", "decoder5", "decoder4"),
     "segnet_mini": ("encoder4", "encoder5", "decoder5", "decoder4"),
+    "segnet_nano": ("encoder3", "encoder4", "decoder4", "decoder3"),
     "enet": ("encoder2", "encoder3", "decoder4"),
 }
 

@@ -15,6 +15,7 @@ from segnet_tf.models.architectures import (
     segnet_basic,
     segnet_lite,
     segnet_mini,
+    segnet_nano,
     unet,
     unet_plus_plus,
 )
@@ -68,6 +69,12 @@ ARCHITECTURES: dict[str, Architecture] = {
         {"imagenet": lite0.load, ".pth": lite0.load},
     ),
     "segnet_mini": Architecture(segnet_mini.segnet_mini, segnet_mini.DEPTH, SEGNET_PAPER),
+    "segnet_nano": Architecture(
+        segnet_nano.segnet_nano,
+        segnet_nano.DEPTH,
+        f"{SEGNET_PAPER}; encoder: {EFFICIENTNET_PAPER}",
+        {"imagenet": lite0.load, ".pth": lite0.load},
+    ),
     "unet": Architecture(
         unet.unet, DEPTH, "Ronneberger et al., 2015, https://arxiv.org/abs/1505.04597", ENCODERS
     ),

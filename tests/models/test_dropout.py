@@ -15,6 +15,7 @@ NARROW = {
     "segnet_basic": {"widths": (2, 2, 3, 3), "normalization": "signed"},
     "segnet_lite": {"decoder_widths": (2, 3, 4, 5, 6)},
     "segnet_mini": {"widths": (2, 2, 3, 3, 4)},
+    "segnet_nano": {"decoder_widths": (2, 3, 4)},
     "enet": {"width": 0.5},
 }
 POOLS = ["encoder3_pool", "encoder4_pool", "encoder5_pool"]
@@ -25,6 +26,7 @@ AFTER = {
     "segnet_basic": ["encoder3_pool", "encoder4_pool", "decoder4_bn1", "decoder3_bn1"],
     "segnet_lite": [*POOLS[1:], "decoder5_relu", "decoder4_relu"],
     "segnet_mini": [*POOLS[1:], "decoder5_relu2", "decoder4_relu2"],
+    "segnet_nano": [*POOLS[:2], "decoder4_relu", "decoder3_relu"],
     "enet": ["encoder2_bottleneck8_prelu", "encoder3_bottleneck7_prelu"]
     + ["decoder4_bottleneck2_relu"],
 }

@@ -59,6 +59,89 @@ def test_it_is_a_segnet():
     assert crossing == {("encoder_block15_project_bn", keras.layers.Conv2D)}
 
 
+# Half-size logits, a separable decoder: a third of the time.
+FAST = {
+    "stem_strides": 2,
+    "repeats": (1, 2, 2, 3, 3, 3),
+    "separable": True,
+    "decoder_widths": (128, 96, 48, 32),
+    "unpool_groups": (1, 2, 3, 2),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "bottom", "pooled", "unpooled"),
+    [
+        ("segnet_lite", FAST, (11, 15, 192),
+         [(90, 120, 16), (45, 60, 24), (22, 30, 40), (11, 15, 112)],
+         [(22, 30, 112), (45, 60, 2 * 40), (90, 120, 3 * 24), (180, 240, 2 * 16)]),
+        ("segnet_nano", {}, (22, 30, 112),
+         [(90, 120, 16), (45, 60, 24), (22, 30, 40)],
+         [(45, 60, 40), (90, 120, 2 * 24), (180, 240, 2 * 16)]),
+    ],
+)  # fmt: skip
+def test_stem_as_pretrained_leaves_one_pooling_out(name, options, bottom, pooled, unpooled):
+    model = models.build(name, 11, **options)
+    pools = [layer for layer in model.layers if isinstance(layer, MaxPoolingWithArgmax2D)]
+    unpools = [layer for layer in model.layers if isinstance(layer, MaxUnpooling2D)]
+    assert [layer.output[0].shape[1:] for layer in pools] == pooled
+    assert [layer.output.shape[1:] for layer in unpools] == unpooled
+    deepest = [layer for layer in model.layers if layer.name.startswith("encoder_block")][-1]
+    assert deepest.output.shape[1:] == bottom
+    assert model.get_layer("classifier").output.shape[1:] == (180, 240, 11)
+    assert model.output_shape[1:] == (360, 480, 11)
+    # All that the decoder knows of where comes through the indices: no map of a size above the
+    # bottom's goes around them.
+    crossing = {
+        layer.name
+        for layer in model.layers
+        if layer.name.startswith("decoder") and not isinstance(layer, MaxUnpooling2D)
+        for tensor in layer._inbound_nodes[0].input_tensors
+        if tensor._keras_history.operation.name.startswith("encoder")
+    }
+    assert len(crossing) == 1
+
+
+@pytest.mark.parametrize("name", ["segnet_lite", "segnet_nano"])
+def test_repeats_keep_the_pretrained_blocks_under_their_numbers(name, pretrained):
+    options = {**FAST, "decoder_widths": (2, 2, 2, 0)} if name == "segnet_lite" else {}
+    model = models.build(name, 11, (64, 96, 3), weights="imagenet", **options)
+    encoder = [
+        layer for layer in model.layers if layer.name.startswith("encoder") and layer.weights
+    ]
+    assert len(encoder) > 30
+    for layer in encoder:
+        for mine, theirs in zip(
+            layer.get_weights(), pretrained.get_layer(layer.name).get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+def test_last_width_of_0_ends_in_the_depthwise_convolution():
+    model = models.build("segnet_nano", 3, (32, 32, 3), decoder_widths=(4, 4, 0))
+    before = model.get_layer("classifier").input._keras_history.operation
+    assert before.name == "decoder2_depthwise_relu"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"stem_strides": 3}, "`stem_strides` must be 1 .*or 2 .*Received: stem_strides=3"),
+        ({"separable": "yes"}, "`separable` must be True or False"),
+        ({"repeats": (1, 3)}, "`repeats` must hold .*1, 2, 2, 3, 3, 4, 1.*Received: repeats=.1, 3"),
+        ({"repeats": (1, 2, 2, 3, 3, 4, 1, 1)}, "`repeats` must hold"),
+        ({"repeats": (1,)}, "`repeats` must reach a stage that halves"),
+        ({"decoder_widths": (8, 8, 8, 8, 0)}, "the last width may be 0 with separable=True"),
+        ({"unpool_groups": (1, 2, 3, 0, 1)}, "`unpool_groups` must be positive whole numbers"),
+        ({"stem_strides": 2}, "`decoder_widths` must hold 4 numbers"),
+    ],
+)
+def test_option_that_no_such_network_has_is_one_line(options, words):
+    with pytest.raises(UserError, match=words) as error:
+        models.build("segnet_lite", 3, (64, 64, 3), **options)
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize("option", ["decoder_widths", "unpool_groups"])
 def test_other_than_five_stages_is_one_line(option):
     with pytest.raises(UserError, match=f"`{option}` must hold 5 numbers.*Received: .*1, 2"):

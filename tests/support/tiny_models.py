@@ -19,6 +19,7 @@ NARROW = {
     "segnet_basic": {"widths": (2, 3, 4, 5)},
     "segnet_lite": {"decoder_widths": (2, 3, 4, 5, 6)},
     "segnet_mini": {"widths": (2, 3, 4, 5, 6)},
+    "segnet_nano": {"decoder_widths": (2, 3, 4)},
     "unet": {"widths": (2, 3, 4, 5, 6)},
     "unet_plus_plus": {"widths": (2, 3, 4, 5, 6)},
     "deeplab_v3_plus": {"widths": (2, 3, 4, 5, 6), "filters": 4},

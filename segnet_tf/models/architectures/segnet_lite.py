@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 
-from segnet_tf.errors import UserError
-from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
-from segnet_tf.models import blocks
-from segnet_tf.models.dropout import Dropouts, dropouts
+from segnet_tf.models.dropout import dropouts
 from segnet_tf.models.encoders import lite0
+from segnet_tf.models.lite_body import Body
 
 DEPTH = 5
-# Convolutions of the decoder's stages, from the bottom up, between two unpoolings. The deep ones
-# see few pixels and are nearly free; the last one sees them all.
+# Of the decoder's stages, from the bottom up. The deep ones see few pixels and are nearly free; the
+# last one sees them all.
 DECODER_WIDTHS = (128, 96, 64, 48, 16)
 # How many values each index places. The maps that are pooled are narrow, 16 channels where a pixel
 # is a quarter of the image's: with one value an index that is all the decoder could hand on.
 UNPOOL_GROUPS = (1, 2, 3, 3, 1)
-
-# (argmax, the map that was pooled) of each stage so far.
-Indices = list[tuple[keras.KerasTensor, keras.KerasTensor]]
 
 
 def segnet_lite(
     num_classes: int,
     input_shape: tuple[int | None, int | None, int] = (360, 480, 3),
     *,
-    decoder_widths: tuple[int, ...] = DECODER_WIDTHS,
-    unpool_groups: tuple[int, ...] = UNPOOL_GROUPS,
+    stem_strides: int = 1,
+    repeats: Sequence[int] = lite0.REPEATS,
+    separable: bool = False,
+    decoder_widths: Sequence[int] = DECODER_WIDTHS,
+    unpool_groups: Sequence[int] = UNPOOL_GROUPS,
     bayesian: bool = False,
     dropout: float = 0.5,
     name: str = "segnet_lite",
@@ -43,7 +43,14 @@ def segnet_lite(
     Args:
         num_classes: logits a pixel; 1 is binary.
         input_shape: `(height, width, 3)`; `None` sides take any size.
-        decoder_widths: channels of the decoder's stages, from the bottom up.
+        stem_strides: 1, or 2 as the encoder was pretrained, for a third of the time: four
+            poolings, and logits of half the image's size that are resized bilinearly. The options
+            below then have four numbers.
+        repeats: blocks of each of EfficientNet-Lite0's seven stages; fewer numbers end the encoder
+            earlier.
+        separable: 3x3 convolutions of the decoder as a depthwise one and a 1x1.
+        decoder_widths: channels of the decoder's stages, from the bottom up. With `separable` the
+            last may be 0: the classifier then follows the depthwise convolution.
         unpool_groups: values that each pooling index places in those stages, 1 in SegNet.
         bayesian: dropout in the deepest stages, see `segnet_tf.models.dropout`.
         dropout: share of the values that it sets to 0.
@@ -53,36 +60,8 @@ def segnet_lite(
         `(batch, height, width, num_classes)`.
 
     Raises:
-        UserError: another number of stages than 5.
+        UserError: a number of stages that does not fit, an option that no such network has.
     """
-    for option, values in (("decoder_widths", decoder_widths), ("unpool_groups", unpool_groups)):
-        if len(values) != DEPTH:
-            raise UserError(
-                f"`{option}` must hold {DEPTH} numbers, one a stage from the bottom up. "
-                f"Received: {option}={tuple(values)}."
-            )
+    body = Body(stem_strides, repeats, separable, decoder_widths, unpool_groups)
     drop = dropouts("segnet_lite", bayesian, dropout)
-    inputs = blocks.image_input(input_shape, DEPTH)
-    x = blocks.normalize(inputs, "lite")
-    x = lite0.conv(x, lite0.STEM, 3, "encoder_stem")
-    x, indices = _pool(x, [], drop)
-    for number, (kernel, expansion, channels, halves) in enumerate(lite0.BLOCKS):
-        if halves:
-            x, indices = _pool(x, indices, drop)
-        x = lite0.inverted_residual(x, kernel, expansion, channels, f"encoder_block{number}")
-    stages = zip(decoder_widths, unpool_groups, range(DEPTH, 0, -1), strict=True)
-    for width, groups, depth in stages:
-        argmax, before = indices[depth - 1]
-        # Linear as the map that was pooled: a ReLU would forget half of these few channels.
-        x = lite0.conv(x, groups * before.shape[-1], 1, f"decoder{depth}_project", relu=False)
-        x = MaxUnpooling2D(name=f"decoder{depth}_unpool")(x, argmax, output_size=before)
-        x = drop(lite0.conv(x, width, 3, f"decoder{depth}"), f"decoder{depth}")
-    return keras.Model(inputs, blocks.classifier(x, num_classes), name=name)
-
-
-def _pool(
-    x: keras.KerasTensor, indices: Indices, drop: Dropouts
-) -> tuple[keras.KerasTensor, Indices]:
-    stage = f"encoder{len(indices) + 1}"
-    pooled, argmax = MaxPoolingWithArgmax2D(name=f"{stage}_pool")(x)
-    return drop(pooled, stage), [*indices, (argmax, x)]
+    return body.build(num_classes, input_shape, drop, name)

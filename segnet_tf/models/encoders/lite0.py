@@ -6,11 +6,14 @@ https://blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-effici
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 
 STEM = 32
-# (kernel, expansion, channels, halves the map) of each block.
-BLOCKS = (
+# (kernel, expansion, channels, halves the map)
+Block = tuple[int, int, int, bool]
+BLOCKS: tuple[Block, ...] = (
     (3, 1, 16, False),
     (3, 6, 24, True),
     (3, 6, 24, False),
@@ -28,8 +31,25 @@ BLOCKS = (
     (5, 6, 192, False),
     (3, 6, 320, False),
 )
+# How many blocks in a row have the same channels. All but the first of them add to their input, so
+# that a network works without them.
+REPEATS = (1, 2, 2, 3, 3, 4, 1)
 # Stem and blocks, as an encoder's widths.
 WIDTHS = (STEM, *(channels for _, _, channels, _ in BLOCKS))
+
+
+def chosen(repeats: Sequence[int]) -> list[tuple[int, Block]]:
+    """The first blocks of each stage, with their numbers in `BLOCKS`.
+
+    Args:
+        repeats: how many of each stage, none of the stages that are not given.
+    """
+    starts = [sum(REPEATS[:stage]) for stage in range(len(repeats))]
+    return [
+        (number, BLOCKS[number])
+        for start, count in zip(starts, repeats, strict=True)
+        for number in range(start, start + count)
+    ]
 
 
 def maps(
@@ -103,19 +123,32 @@ def inverted_residual(
     before = x
     if expansion > 1:
         x = conv(x, expansion * before.shape[-1], 1, f"{name}_expand")
+    x = depthwise(x, kernel, f"{name}_depthwise", strides=strides, dilation=dilation)
+    x = conv(x, channels, 1, f"{name}_project", relu=False)
+    if strides == 1 and before.shape[-1] == channels:
+        x = keras.layers.Add(name=f"{name}_add")([before, x])
+    return x
+
+
+def depthwise(
+    x: keras.KerasTensor,
+    kernel: int,
+    name: str,
+    *,
+    strides: int = 1,
+    dilation: int = 1,
+    relu: bool = True,
+) -> keras.KerasTensor:
+    """Depthwise convolution, batch normalization and, if asked, ReLU6, named `{name}_conv` etc."""
     x = keras.layers.DepthwiseConv2D(
         kernel,
         strides,
         padding="same",
         dilation_rate=dilation,
         use_bias=False,
-        name=f"{name}_depthwise_conv",
+        name=f"{name}_conv",
     )(x)
-    x = _norm(x, f"{name}_depthwise")
-    x = conv(x, channels, 1, f"{name}_project", relu=False)
-    if strides == 1 and before.shape[-1] == channels:
-        x = keras.layers.Add(name=f"{name}_add")([before, x])
-    return x
+    return _norm(x, name, relu=relu)
 
 
 def _norm(x: keras.KerasTensor, name: str, *, relu: bool = True) -> keras.KerasTensor:
