@@ -125,7 +125,7 @@ def _architecture(name: str, classes: int, size: tuple[int, int], options: dict[
     from segnet_tf.models.cost import cost_of
     from segnet_tf.models.description import describe
 
-    description = describe(name)
+    description = describe(name, options)
     model = models.build(name, classes, (*size, 3), **options)
     given = tuple(f"{key}={value}" for key, value in options.items())
     return Row(name, classes, cost_of(model, size), description, given)
@@ -148,14 +148,15 @@ def list_text(rows: list[Row]) -> str:
     table = [("model", "parameters", "GMAC", "peak MB", "weights", "paper")]
     for row in rows:
         known = row.description
+        assert known is not None  # A list is of architectures.
         table.append(
             (
                 row.name,
                 f"{row.cost.trainable_parameters:,}",
                 f"{row.cost.macs / 1e9:.2f}",
                 f"{row.cost.peak_activation_bytes / 1e6:.1f}",
-                ", ".join(known.weights if known else ()) or "-",
-                _short(known.paper) if known else "",
+                ", ".join(known.weights) or "-",
+                _short(known.paper),
             )
         )
     lines += _aligned(table, right=(1, 2, 3))
@@ -164,6 +165,7 @@ def list_text(rows: list[Row]) -> str:
         "parameters: trainable ones, as in papers, without batch normalization's statistics.",
         "GMAC: billions of multiply-accumulates of convolutions. peak MB: the largest sum of maps",
         "that are kept at the same time, in float32. segnet-tf models NAME shows one of them.",
+        *_elsewhere(rows),
     ]
     return "\n".join(lines + [_uncounted(row) for row in rows if row.cost.uncounted])
 
@@ -175,7 +177,9 @@ def details_text(row: Row) -> str:
     facts = []
     if description is not None:
         facts.append(("paper", description.paper))
-        facts.append(("weights", ", ".join(description.weights) or "none"))
+        more = ", ".join(description.encoder_weights)
+        weights = ", ".join(description.weights) or "none"
+        facts.append(("weights", weights + (f"; {more} with {_encoders()}" if more else "")))
     if row.given:
         facts.append(("with", ", ".join(row.given)))
     peak = max(cost.layers, key=lambda layer: layer.alive_bytes)
@@ -208,6 +212,24 @@ def details_text(row: Row) -> str:
 
 def _uncounted(row: Row) -> str:
     return f"{row.name}: not counted, since unknown: {', '.join(row.cost.uncounted)}"
+
+
+def _elsewhere(rows: list[Row]) -> list[str]:
+    """Lines for the networks that have weights with another encoder than the listed one."""
+    takers: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        if row.description is not None and row.description.encoder_weights:
+            takers.setdefault(row.description.encoder_weights, []).append(row.name)
+    lines = []
+    for weights, names in takers.items():
+        lines += textwrap.wrap(f"{', '.join(weights)}: with {_encoders()}, {', '.join(names)}.", 92)
+    return lines
+
+
+def _encoders() -> str:
+    from segnet_tf.models.pretrained import encoders
+
+    return f"encoder={' or '.join(encoders.NAMES)}"
 
 
 def _short(paper: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from segnet_tf.errors import UserError, did_you_mean
-from segnet_tf.models.pretrained import shipped
+from segnet_tf.models.pretrained import encoders, shipped
 from segnet_tf.models.registry import ARCHITECTURES, NAMES
 
 # Arguments that every architecture has and that are no options of one.
@@ -41,6 +41,8 @@ class Description:
         weights: what `segnet_tf.models.build` takes as `weights` beside files of the same
             architecture: the weights in the package, then an encoder's from elsewhere, by name or
             by how the file ends, e.g. `("camvid", "imagenet", ".pth")`.
+        encoder_weights: those that it takes only with an `encoder` of
+            `segnet_tf.models.pretrained.encoders.NAMES`, and has another.
         options: in the order of the signature.
     """
 
@@ -48,11 +50,16 @@ class Description:
     summary: str
     paper: str
     weights: tuple[str, ...]
+    encoder_weights: tuple[str, ...]
     options: tuple[Option, ...]
 
 
-def describe(name: str) -> Description:
+def describe(name: str, given: Mapping[str, object] | None = None) -> Description:
     """Describes an architecture.
+
+    Args:
+        name: one of `segnet_tf.models.NAMES`.
+        given: options that are not at their defaults, which may decide the weights.
 
     Raises:
         UserError: there is none of that name.
@@ -61,16 +68,21 @@ def describe(name: str) -> Description:
     row = ARCHITECTURES[name]
     text = inspect.getdoc(row.function) or ""
     meanings = _meanings(text)
+    options = tuple(
+        Option(parameter.name, parameter.default, meanings.get(parameter.name, ""))
+        for parameter in inspect.signature(row.function).parameters.values()
+        if parameter.name not in _COMMON
+    )
+    values = {option.name: option.default for option in options} | dict(given or {})
+    pretrained = tuple(row.pretrained)
+    is_known = values.get("encoder", encoders.NAMES[0]) in encoders.NAMES
     return Description(
         name,
         text.partition("\n\n")[0].replace("\n", " "),
         row.paper,
-        (*_shipped(name), *row.pretrained),
-        tuple(
-            Option(parameter.name, parameter.default, meanings.get(parameter.name, ""))
-            for parameter in inspect.signature(row.function).parameters.values()
-            if parameter.name not in _COMMON
-        ),
+        (*_shipped(name), *(pretrained if is_known else ())),
+        () if is_known else pretrained,
+        options,
     )
 
 

@@ -62,13 +62,24 @@ def check_list(out, content, size):
 
 
 def test_the_list(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(models, "NAMES", ("segnet_mini", "segnet_basic"))
+    monkeypatch.setattr(models, "NAMES", ("segnet_mini", "segnet_basic", "pspnet"))
     report = tmp_path / "list.json"
     out = printed(["--size", "64x96", "--json", str(report)], capsys)
     assert out.startswith("11 classes, one image of 64x96")
     check_list(out, json.loads(report.read_text()), [64, 96])
     assert re.search(r"^segnet_mini .* camvid  ", out, re.MULTILINE)
     assert re.search(r"^segnet_basic .*  -  ", out, re.MULTILINE)
+    # encoder="plain", which is listed, has no weights; others have.
+    assert re.search(r"^pspnet .*  -  ", out, re.MULTILINE)
+    assert out.endswith("\nimagenet, .pth: with encoder=vgg or lite0, pspnet.\n")
+
+
+def test_weights_are_those_of_the_encoder_that_is_asked_for(capsys):
+    small = ["pspnet", "--size", "64x64", "--model-option", "width=0.125"]
+    out = printed(small, capsys)
+    assert "\nweights      none; imagenet, .pth with encoder=vgg or lite0\n" in out
+    out = printed([*small, "--model-option", "encoder=lite0"], capsys)
+    assert "\nweights      imagenet, .pth\n" in out
 
 
 @pytest.mark.slow

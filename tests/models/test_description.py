@@ -33,6 +33,14 @@ def test_weights_go_to_the_longest_name(monkeypatch):
     assert describe("segnet_basic").weights == ()
 
 
+@pytest.mark.parametrize("encoder", [None, "plain", "vgg", "lite0"])
+def test_weights_follow_the_encoder(encoder):
+    found = describe("unet", {} if encoder is None else {"encoder": encoder})
+    known = ("imagenet", ".pth")
+    expected = (known, ()) if encoder in ("vgg", "lite0") else ((), known)
+    assert (found.weights, found.encoder_weights) == expected
+
+
 def test_no_such_name():
     with pytest.raises(UserError, match="Received: name='unett'. Did you mean unet"):
         describe("unett")

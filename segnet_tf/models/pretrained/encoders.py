@@ -8,6 +8,8 @@ from segnet_tf.errors import UserError
 from segnet_tf.models.encoders import lite0 as lite0_blocks
 from segnet_tf.models.pretrained import lite0, torch_state_dict, vgg16
 
+# Values of an architecture's option `encoder` that weights are found for.
+NAMES = ("vgg", "lite0")
 # The first convolution of EfficientNet-Lite0 in our models, and one that of the others VGG16 alone
 # has.
 _LITE0, _VGG = "encoder_stem_conv", "encoder3_conv3"
