@@ -17,7 +17,7 @@ from segnet_tf.comparison.run_state import run_state
 from segnet_tf.comparison.speed import SpeedJob
 from segnet_tf.comparison.worker import REFUSED
 from segnet_tf.errors import UserError
-from segnet_tf.runs.splits import open_split, reading_of
+from segnet_tf.runs.splits import open_split, reading_of, seen_in_training
 from segnet_tf.system import places, subprocesses
 from segnet_tf.system.json_files import write_json
 from segnet_tf.system.outputs import make_folder
@@ -67,10 +67,23 @@ def make_jobs(
                 height, width = val.read(0)[1].shape
                 size = height, width
             jobs.append(Job(row.name, folder, config, size, comparison.splits))
-    for job in jobs[: len(comparison.rows)]:
-        for split in job.splits:
-            open_split(job.config.data, split, job.config.size, **reading_of(vars(job.config)))
+    _check_splits(jobs[: len(comparison.rows)])
     return jobs
+
+
+def _check_splits(jobs: Sequence[Job]) -> None:
+    """Opens what is scored, before hours of training; says if some of it is trained on."""
+    warnings = []
+    for job in jobs:
+        config, reading = job.config, reading_of(vars(job.config))
+        train = open_split(
+            config.data, config.train_split, config.size, config.limit_train, **reading
+        )
+        for split in job.splits:
+            scored = open_split(config.data, split, config.size, **reading)
+            warnings.append(seen_in_training(train, scored))
+    for warning in dict.fromkeys(filter(None, warnings)):
+        say(warning)
 
 
 def follow_here(command: list[str], *, shown: bool = True) -> Finished:

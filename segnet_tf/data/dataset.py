@@ -90,9 +90,16 @@ class FolderData:
                 for a damaged file, a mask of another size, or a value without meaning.
         """
         name, pairing = self._chosen(split)
-        read_as = partial(self._read_as, pairing.complete())
+        pairs = pairing.complete()
+        read_as = partial(self._read_as, pairs)
         samples = Samples(
-            self.source, name, self.legend.classes, pairing.stems, partial(read_as, 3), read_as
+            self.source,
+            name,
+            self.legend.classes,
+            pairing.stems,
+            partial(read_as, 3),
+            read_as,
+            files=tuple(image for image, _ in pairs),
         )
         require_pairs(samples, str(self.directory))
         require_image_range([image for image, _ in self._all_files()], self.image_range)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class Samples:
         read_as: the same for images of other channels, `(channels, index) -> (image, labels)`; None
             where there are none but those that `read` gives.
         is_labelled: False for images alone, whose labels are all `VOID`: nothing can be scored.
+        files: the file of each image; empty where images are in no files.
     """
 
     source: str
@@ -39,6 +41,7 @@ class Samples:
     read: Read
     read_as: Callable[[int, int], Pair] | None = None
     is_labelled: bool = True
+    files: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return len(self.stems)
@@ -58,7 +61,14 @@ class Samples:
             stems=tuple(self.stems[i] for i in indices),
             read=partial(_read_at, self.read, indices),
             read_as=self.read_as and partial(_read_as_at, self.read_as, indices),
+            files=tuple(self.files[i] for i in indices) if self.files else (),
         )
+
+    def shared(self, other: Samples) -> int:
+        """How many of these images are in `other`, samples of the same data, too."""
+        # Splits may have files of the same name; the names of synthetic scenes hold the split.
+        known = set(other.files or other.stems)
+        return sum(image in known for image in self.files or self.stems)
 
     def in_channels(self, channels: int) -> Samples:
         """These pairs with images of so many channels, as a network takes them: 3 is RGB."""

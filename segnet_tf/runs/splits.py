@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from segnet_tf.config import READING
@@ -23,10 +23,36 @@ def open_split(
     """Like `segnet_tf.data.open_samples`; the split "a+b" has the images of a, then those of b.
 
     "train/0001TP+train/0016E5" are two drives of three.
+
+    Raises:
+        UserError: as `open_samples`, or an image is in two of the parts.
     """
-    parts = [open_samples(data, name, size=size, **reading) for name in split.split("+")]
-    samples = parts[0] if len(parts) == 1 else _joined(parts, split)
+    first, *others = split.split("+")
+    samples = open_samples(data, first, size=size, **reading)
+    joined = first
+    for name in others:
+        part = open_samples(data, name, size=size, **reading)
+        twice = part.shared(samples)
+        if twice:
+            raise UserError(
+                f"`split` must have each image once. Received: {split!r}, where {twice} of the "
+                f"{len(part)} images of {name} are in {joined} too. Join parts that have no image "
+                "in common."
+            )
+        joined = f"{joined}+{name}"
+        samples = _joined(samples, part, joined)
     return samples if limit is None else samples.subset(limit)
+
+
+def seen_in_training(train: Samples, scored: Samples) -> str | None:
+    """A warning if images are scored that are trained on, of splits of the same data."""
+    count = scored.shared(train)
+    if not count:
+        return None
+    return (
+        f"{count} of the {len(scored)} images of {scored.split} are trained on: a score on them "
+        "does not say how good the network is on new ones."
+    )
 
 
 def run_split(
@@ -85,16 +111,25 @@ def reading_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: config[name] for name in READING if config.get(name) not in (None, 0)}
 
 
-def _joined(parts: Sequence[Samples], split: str) -> Samples:
-    where = [(part, index) for part in parts for index in range(len(part))]
+def _joined(first: Samples, second: Samples, split: str) -> Samples:
+    count = len(first)
 
-    def read(position: int) -> Pair:
-        part, index = where[position]
-        return part.read(index)
+    def of(index: int) -> tuple[Samples, int]:
+        return (first, index) if index < count else (second, index - count)
 
-    def read_as(channels: int, position: int) -> Pair:
-        part, index = where[position]
-        return part.in_channels(channels).read(index)
+    def read(index: int) -> Pair:
+        part, position = of(index)
+        return part.read(position)
 
-    stems = tuple(stem for part in parts for stem in part.stems)
-    return dataclasses.replace(parts[0], split=split, stems=stems, read=read, read_as=read_as)
+    def read_as(channels: int, index: int) -> Pair:
+        part, position = of(index)
+        return part.in_channels(channels).read(position)
+
+    return dataclasses.replace(
+        first,
+        split=split,
+        stems=first.stems + second.stems,
+        read=read,
+        read_as=read_as,
+        files=first.files + second.files,
+    )

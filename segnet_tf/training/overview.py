@@ -12,6 +12,7 @@ from segnet_tf.config import TrainConfig
 from segnet_tf.data.layouts import find_layout
 from segnet_tf.data.pipeline import steps_per_epoch
 from segnet_tf.runs.records import Bounds
+from segnet_tf.runs.splits import seen_in_training
 from segnet_tf.system.processor import usable_cores
 from segnet_tf.system.progress import WIDTH
 from segnet_tf.training.preparation import Data, Survey
@@ -58,9 +59,10 @@ def print_overview(
             lines = [line.replace(_KEPT, " ") for line in lines]
         print(f"{name:<{_INDENT}}" + f"\n{'':{_INDENT}}".join(lines))
     sys.stdout.flush()
-    if survey is not None:
-        for warning in survey.census.warnings:
-            print(f"segnet-tf: {warning}", file=sys.stderr, flush=True)
+    seen = seen_in_training(data.train, data.val)
+    warnings = (*(() if survey is None else survey.census.warnings), *([seen] if seen else ()))
+    for warning in warnings:
+        print(f"segnet-tf: {warning}", file=sys.stderr, flush=True)
 
 
 def _layout(config: TrainConfig) -> list[tuple[str, str]]:

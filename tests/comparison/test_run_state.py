@@ -10,7 +10,7 @@ import tiny_run
 from segnet_tf.comparison.run_state import run_state
 from segnet_tf.config import TrainConfig
 from segnet_tf.errors import UserError
-from segnet_tf.system.json_files import write_json
+from segnet_tf.system.json_files import read_json, write_json
 
 CONFIG = TrainConfig(data="folder", model="segnet_mini", epochs=5, warmup=1.0)
 
@@ -45,6 +45,18 @@ def test_a_folder_is_new_unfinished_or_finished(tmp_path):
 def test_what_a_run_resolves_is_no_difference(changes, tmp_path):
     wanted = dataclasses.replace(CONFIG, **changes)
     assert run_state(run(tmp_path / "run", CONFIG), wanted) == "unfinished"
+
+
+def test_a_field_that_came_after_the_run_had_its_default_then(tmp_path):
+    older = run(tmp_path / "run", CONFIG, finished=True)
+    record = read_json(older / "config.json")
+    del record["config"]["decay"], record["config"]["image_range"]
+    write_json(older / "config.json", record)
+    assert run_state(older, CONFIG) == "finished"
+    wanted = dataclasses.replace(CONFIG, image_range=4095)
+    with pytest.raises(UserError, match="`image_range` of .* be 4095.*Received: None") as error:
+        run_state(older, wanted)
+    assert "\n" not in str(error.value)
 
 
 def test_minutes_that_held_one_epoch_shorten_its_warmup(tmp_path):

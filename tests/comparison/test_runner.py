@@ -95,6 +95,13 @@ def jobs(tmp_path):
     return runner.make_jobs(Comparison(("val", "test"), rows), (0, 1), None, tmp_path, None)
 
 
+def test_a_split_that_is_trained_on_is_said_once(tmp_path, capsys):
+    rows = (Row("a", FIELDS), Row("b", FIELDS))
+    runner.make_jobs(Comparison(("val", "train"), rows), (0, 1), None, tmp_path, None)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and " images of train are trained on: a score" in said
+
+
 def test_the_first_seed_of_all_rows_comes_first(jobs):
     assert [(job.row, job.config.seed) for job in jobs] == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
     assert {job.size for job in jobs} == {(32, 48)}

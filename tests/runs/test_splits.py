@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import data_trees
 import pytest
@@ -15,7 +16,7 @@ from segnet_tf.config import TrainConfig
 from segnet_tf.errors import UserError
 from segnet_tf.export.sources import Source
 from segnet_tf.runs import records
-from segnet_tf.runs.splits import open_split, run_split
+from segnet_tf.runs.splits import open_split, run_split, seen_in_training
 
 
 def make(root, *splits):
@@ -125,6 +126,43 @@ def test_a_copy_that_lost_a_drive_is_no_other_data(tmp_path):
     lost = make_drives(tmp_path / "lost", "0001TP", "0006R0")
     with pytest.raises(UserError, match="0016E5"):
         run_split(record, "train", str(lost))
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [
+        ("train+train", "2 of the 2 images of train are in train too"),
+        ("train+training", "2 of the 2 images of training are in train too"),
+        ("val+train+train/a", "1 of the 1 images of train/a are in val+train too"),
+        ("train/b+train", "1 of the 2 images of train are in train/b too"),
+    ],
+)
+def test_an_image_is_not_joined_twice(split, said, tmp_path):
+    for folder in ("train", "val"):
+        for name in ("a", "b"):  # the same names in both: other images
+            data_trees.image(tmp_path / "images" / folder / f"{name}.png")
+            data_trees.mask(tmp_path / "masks" / folder / f"{name}.png")
+    data_trees.names(tmp_path)
+    assert open_split(str(tmp_path), "train+val").stems == ("a", "b", "a", "b")
+    with pytest.raises(UserError, match=f"must have each image once.*, where {re.escape(said)}"):
+        open_split(str(tmp_path), split)
+
+
+def test_scenes_are_not_joined_twice():
+    assert len(open_split("synthetic:8", "train+val", (32, 32))) == 10
+    with pytest.raises(UserError, match="where 8 of the 8 images of train are in train too"):
+        open_split("synthetic:8", "train+train", (32, 32))
+
+
+def test_scored_images_that_are_trained_on_are_said(tmp_path):
+    root = str(make_drives(tmp_path, "0001TP", "0006R0"))
+    drive, other, both = (open_split(root, f"train{end}") for end in ("/0001TP", "/0006R0", ""))
+    assert seen_in_training(drive, other) is None
+    assert seen_in_training(drive.subset([1]), both).startswith("1 of the 4 images of train are")
+    assert seen_in_training(both, drive).startswith("2 of the 2 images of train/0001TP are trained")
+    scenes = [open_split("synthetic", split, (32, 32)) for split in ("train", "val", "train+val")]
+    assert seen_in_training(*scenes[:2]) is None
+    assert seen_in_training(scenes[2], scenes[1]).startswith("100 of the 100 images of val are")
 
 
 def test_drives_of_camvid_are_joined(camvid_dir):

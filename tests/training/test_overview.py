@@ -76,6 +76,17 @@ def test_much_void_is_a_warning(data, tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_a_score_on_images_that_are_trained_on_is_a_warning(data, tmp_path, capsys):
+    config = {"data": str(data), "size": None, "epochs": 1}
+    # Train and val have files of the same names.
+    train(tiny_run.config(**config), tmp_path / "own")
+    assert "trained on" not in capsys.readouterr().err
+    train(tiny_run.config(**config, val_split="train", limit_val=1), tmp_path / "same")
+    warned = capsys.readouterr().err
+    assert warned.count("segnet-tf: 1 of the 1 images of train are trained on: a score") == 1
+
+
+@pytest.mark.slow
 def test_a_long_list_of_classes_is_wrapped(tmp_path, capsys):
     train(tiny_run.config(epochs=1), tmp_path / "run")
     lines = capsys.readouterr().out.split("epoch 1/1")[0].splitlines()
