@@ -14,7 +14,7 @@ from segnet_tf.export.conversion.layer_lowering import (
     LayerLowering,
 )
 from segnet_tf.export.conversion.outputs import Distributed
-from segnet_tf.export.tflite_file import formats
+from segnet_tf.export.tflite_file import formats, sharing
 from segnet_tf.export.tflite_file import uncertainty as uncertainties
 from segnet_tf.export.tflite_file.formats import Format, IoType, OutputKind, Unpool
 from segnet_tf.export.tflite_file.uncertainty import Uncertainty
@@ -118,6 +118,8 @@ def convert(
         converter.allow_custom_ops = True
         return delegate_ops.named(converter.convert())
     content = converter.convert()
+    if uncertainty is not None and uncertainty.samples > 1:
+        content = sharing.stored_once(content)
     if uncertainty is not None:
         content = order.sample_by_sample(order.first_output(content, output_kind))
     return order.masks_first(content)

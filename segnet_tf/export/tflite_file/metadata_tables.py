@@ -57,13 +57,14 @@ def _place(builder: flatbuffers.Builder, value: Any) -> int:
     if isinstance(value, str):
         return builder.CreateString(value)
     if isinstance(value, bytes):
-        return _bytes(builder, value)
+        return aligned_bytes(builder, value)
     if isinstance(value[0], dict):
         return _offsets(builder, [_table(builder, entry) for entry in value])
     return builder.CreateNumpyVector(np.asarray(value, np.float32))
 
 
-def _bytes(builder: flatbuffers.Builder, value: bytes) -> int:
+def aligned_bytes(builder: flatbuffers.Builder, value: bytes) -> int:
+    """Writes a vector of bytes that starts at a multiple of `ALIGNMENT`; its place."""
     builder.StartVector(1, len(value), ALIGNMENT)
     builder.head -= len(value)
     builder.Bytes[builder.head : builder.head + len(value)] = value
