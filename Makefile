@@ -16,6 +16,8 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 # Each worker imports TensorFlow, 0.6 GB; pytest starts one a core, but not more than this.
 WORKERS ?= 4
 
+# A recipe takes a path of the user's out of the environment, as "$$DATA": blanks and quotes in it are
+# safe there. Make exports what is given on its command line, and the defaults are exported here.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
@@ -27,45 +29,46 @@ help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
 
 # Synthetic training scenes (a quarter as many for validation and for test), and the epochs.
-DEMO := runs/demo
+export DEMO := runs/demo
 DEMO_IMAGES ?= 200
 DEMO_EPOCHS ?= 3
 
 demo: setup  ## train on synthetic scenes, score, export to int8, verify, predict: 3 minutes
-	rm -rf $(DEMO)
+	rm -rf "$$DEMO"
 	$(BIN)/segnet-tf train --model segnet_lite --data synthetic:$(DEMO_IMAGES) --size 192x256 \
 		--initial-weights weights:segnet_lite_camvid --epochs $(DEMO_EPOCHS) \
 		--learning-rate 0.002 --warmup 0.3 --class-weights enet --val-every 2 \
-		--output $(DEMO)
-	$(BIN)/segnet-tf evaluate --model $(DEMO) --data synthetic:$(DEMO_IMAGES) --split test \
-		--json $(DEMO)/test.json
-	$(BIN)/segnet-tf export --int8 --model $(DEMO) --json $(DEMO)/export.json
-	$(BIN)/segnet-tf predict --model $(DEMO)/model_int8.tflite --input synthetic --limit 4 \
-		--output $(DEMO)/predictions
-	@echo 'The exported file:              $(DEMO)/model_int8.tflite'
-	@echo 'Scenes, truth, predictions:     $(DEMO)/predictions.png'
-	@echo "The exported file's masks:      $(DEMO)/predictions/"
+		--output "$$DEMO"
+	$(BIN)/segnet-tf evaluate --model "$$DEMO" --data synthetic:$(DEMO_IMAGES) --split test \
+		--json "$$DEMO/test.json"
+	$(BIN)/segnet-tf export --int8 --model "$$DEMO" --json "$$DEMO/export.json"
+	$(BIN)/segnet-tf predict --model "$$DEMO/model_int8.tflite" --input synthetic --limit 4 \
+		--output "$$DEMO/predictions"
+	@echo "The exported file:              $$DEMO/model_int8.tflite"
+	@echo "Scenes, truth, predictions:     $$DEMO/predictions.png"
+	@echo "The exported file's masks:      $$DEMO/predictions/"
 
 # Runs that are done are taken as they are, so the same command goes on after an interruption.
-COMPARE := runs/compare
-CONFIG ?= $(if $(DATA),camvid,demo)
+export COMPARE := runs/compare
+export CONFIG ?= $(if $(DATA),camvid,demo)
 SEEDS ?= 0
 COMPARE_OPTIONS ?=
 
 compare: setup  ## the networks in one table; DATA=DIR: on CamVid, 6 hours, else 2 minutes
-	$(BIN)/segnet-tf compare --config '$(CONFIG)' --output $(COMPARE)/$(notdir $(basename $(CONFIG))) \
-		--seeds $(SEEDS) $(if $(DATA),--data '$(DATA)',--seconds 10) $(COMPARE_OPTIONS)
+	name="$${CONFIG##*/}" && $(BIN)/segnet-tf compare --config "$$CONFIG" \
+		--output "$$COMPARE/$${name%.*}" --seeds $(SEEDS) \
+		$(if $(DATA),--data "$$DATA",--seconds 10) $(COMPARE_OPTIONS)
 
 # Three runs, each from the weights of the one before; an interrupted one is resumed.
 train-camvid: setup  ## DATA=DIR: train segnet_lite as its shipped weights were: 3.5 hours
-	@test -n '$(DATA)' || { echo 'Pass CamVid: make train-camvid DATA=path/to/camvid' >&2; exit 2; }
+	@test -n "$${DATA:-}" || { echo 'Pass CamVid: make train-camvid DATA=path/to/camvid' >&2; exit 2; }
 	for run in segnet_lite_camvid_first segnet_lite_camvid_second segnet_lite_camvid; do \
 		if test -f "runs/$$run/config.json"; \
-			then $(BIN)/segnet-tf train --resume "runs/$$run" --data '$(DATA)'; \
-			else $(BIN)/segnet-tf train --config "$$run" --data '$(DATA)' --output "runs/$$run"; fi; \
+			then $(BIN)/segnet-tf train --resume "runs/$$run" --data "$$DATA"; \
+			else $(BIN)/segnet-tf train --config "$$run" --data "$$DATA" --output "runs/$$run"; fi; \
 	done
-	$(BIN)/segnet-tf evaluate --model runs/segnet_lite_camvid --data '$(DATA)' --split val
-	$(BIN)/segnet-tf export --int8 --model runs/segnet_lite_camvid --data '$(DATA)'
+	$(BIN)/segnet-tf evaluate --model runs/segnet_lite_camvid --data "$$DATA" --split val
+	$(BIN)/segnet-tf export --int8 --model runs/segnet_lite_camvid --data "$$DATA"
 
 test: setup  ## the fast tests, 4 minutes
 	$(PY) -m pytest -n auto --maxprocesses $(WORKERS) --dist loadfile
@@ -97,37 +100,37 @@ bench: setup  ## every benchmark, one after the other; JSON into runs/bench
 
 # Where an exported file runs besides this machine's processor. Not in .venv, and `make clean` keeps
 # them: delete the folder to remove them.
-RUNTIMES := .runtimes
+export RUNTIMES := .runtimes
 
 runtimes-aarch64: setup  ## LiteRT for a phone's processor under qemu, into .runtimes: 115 MB
-	export/devices/aarch64.sh $(RUNTIMES)/aarch64 $(PY) constraints.txt
+	export/devices/aarch64.sh "$$RUNTIMES/aarch64" $(PY) constraints.txt
 
 runtimes-browser:  ## LiteRT.js, and Chromium if there is none, into .runtimes: 320 MB
-	export/devices/browser.sh $(RUNTIMES)/browser
+	export/devices/browser.sh "$$RUNTIMES/browser"
 
 mediapipe: runtimes-browser  ## MediaPipe for Python and browsers, outside .venv: 600 MB
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.13 with venv was found.' >&2; exit 2; }
-	export/devices/mediapipe/setup.sh $(RUNTIMES)/mediapipe .venv-mediapipe \
+	export/devices/mediapipe/setup.sh "$$RUNTIMES/mediapipe" .venv-mediapipe \
 		'$(PYTHON)' constraints-mediapipe.txt
 
 mediapipe-test: setup mediapipe  ## exported files in MediaPipe's ImageSegmenter
 	$(PY) -m pytest -m "" -rs tests/export/runtimes/test_mediapipe_client.py
 
 # The shipped weights that the app's files are made from; DATA=path/to/camvid scores them.
-MODEL ?= segnet_lite_camvid
+export MODEL ?= segnet_lite_camvid
 
 android-assets: setup  ## write android_demo_assets/ again: MODEL=NAME, DATA=DIR to score
-	$(PY) -m export.android_assets --model 'weights:$(MODEL)' $(if $(DATA),--data '$(DATA)')
+	$(PY) -m export.android_assets --model "weights:$$MODEL" $(if $(DATA),--data "$$DATA")
 
 android-kotlin: setup  ## compile the Kotlin in the app's README: 81 MB
-	export/android/compile.sh $(RUNTIMES)/kotlin $(PY)
+	export/android/compile.sh "$$RUNTIMES/kotlin" $(PY)
 
 # Any Python, without .venv: the server sends files of this project and computes nothing.
 WEB_OPTIONS ?=
 
 web:  ## serve the page that runs the models (LiteRT.js, 38 MB); WEB_OPTIONS=--port 8000
-	export/devices/litertjs.sh $(RUNTIMES)/litertjs
-	$(PYTHON) -m export.serve_web $(WEB_OPTIONS)
+	export/devices/litertjs.sh "$$RUNTIMES/litertjs"
+	'$(PYTHON)' -m export.serve_web $(WEB_OPTIONS)
 
 web-test: setup runtimes-browser  ## the page in headless Chromium; screenshots into runs/web
 	$(PY) -m pytest -m "" tests/checkout/web
@@ -143,7 +146,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.13 with venv was found. Install one' \
 		'(Debian: python3.11-venv) or pass make PYTHON=/path/to/python3.11' >&2; exit 2; }
 	@echo 'Setting up $(VENV): 2.6 GB, a few minutes, once.'
-	$(PYTHON) -m venv $(VENV)
+	'$(PYTHON)' -m venv $(VENV)
 	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 

@@ -42,7 +42,10 @@ def check_make(words: list[str]) -> None:
     text = (ROOT / "Makefile").read_text("utf-8")
     for word in words:
         if "=" in word:
-            assert f"$({word.partition('=')[0]})" in text, f"make has no variable {word}"
+            variable = re.escape(word.partition("=")[0])
+            # $(NAME), or of the environment $$NAME and $${NAME.
+            used = re.search(rf"\$(\(|\$\{{?){variable}\b", text)
+            assert used, f"make has no variable {word}"
         else:
             assert re.search(rf"^{re.escape(word)}:", text, re.MULTILINE), f"no target {word}"
 
