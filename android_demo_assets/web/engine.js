@@ -102,7 +102,7 @@ function words({accelerator, jspi, precision}, {whole}) {
 
 function checkFaces(name, {inputs, outputs}, classes) {
   const [input] = inputs;
-  const [output, second] = outputs;
+  const [output, other] = [...outputs].reverse(); // the classes are last, as MediaPipe has them
   const [batch, height, width, channels] = input?.shape ?? [];
   if (inputs.length !== 1 || batch !== 1 || channels !== 3 ||
       !['float32', 'uint8'].includes(input.dtype)) {
@@ -114,6 +114,6 @@ function checkFaces(name, {inputs, outputs}, classes) {
     throw wrongFace(
         name, `it gives ${output?.shape.join('×')} ${output?.dtype} where ${wanted} is needed`);
   }
-  const unsure = second?.shape.join('×') === [1, height, width, 1].join('×');
+  const unsure = other?.shape.join('×') === [1, height, width, 1].join('×');
   return {width, height, unsure};
 }

@@ -56,11 +56,11 @@ const actions = {
     const start = performance.now();
     const tensor = new litert.Tensor(rgb(new Uint8ClampedArray(pixels)), input.shape);
     const results = await model.run(tensor);
-    const scores = await results[0].data();
-    const count = results[0].type.layout.dimensions.at(-1);
-    const labels = largest(scores, count);
-    const unsure = results[1]?.type.layout.dimensions.at(-1) === 1 ?
-      shares(await results[1].data(), Math.log(count)) : null;
+    const [classes, other] = [...results].reverse();
+    const count = classes.type.layout.dimensions.at(-1);
+    const labels = largest(await classes.data(), count);
+    const unsure = other?.type.layout.dimensions.at(-1) === 1 ?
+      shares(await other.data(), Math.log(count)) : null;
     tensor.delete();
     for (const result of results) result.delete();
     if (gpuErrors.length) throw new Error(gpuErrors[0]);

@@ -57,22 +57,22 @@ class TFLiteModel:
         self.labels = None if said is None else said.labels
         self.uncertainty = None if said is None else said.uncertainty
         shape = tuple(inputs[0]["shape"])
-        out = tuple(outputs[0]["shape"])
+        out = tuple(outputs[-1]["shape"])
         expected = 1 if self.uncertainty is None else 2
         if len(inputs) != 1 or len(outputs) != expected or len(shape) != 4:
             raise UserError(
                 "`model` must take images (batch, height, width, channels) and give one map each, "
-                "or two if its metadata says what the second one is. "
+                "or two if its metadata says what the first one is. "
                 f"Received: {path} with {len(inputs)} inputs, the first {shape}, and "
                 f"{len(outputs)} outputs."
             )
-        second = {tuple(detail["shape"]) for detail in outputs[1:]}
-        if len(out) not in (3, 4) or out[0] != shape[0] or second - {(*out[:3], 1)}:
+        others = {tuple(detail["shape"]) for detail in outputs[:-1]}
+        if len(out) not in (3, 4) or out[0] != shape[0] or others - {(*out[:3], 1)}:
             raise UserError(
                 "`model` must give maps (batch, height, width) or (batch, height, width, classes). "
-                f"Received: {path}, which gives {', '.join(map(str, (out, *second)))} for {shape}."
+                f"Received: {path}, which gives {', '.join(map(str, (*others, out)))} for {shape}."
             )
-        self._input, self._output, self._outputs = inputs[0], outputs[0], outputs
+        self._input, self._output, self._outputs = inputs[0], outputs[-1], outputs
         self.input_size = (int(shape[1]), int(shape[2]))
         self.image_channels = int(shape[3])
         self.batch = int(shape[0])
@@ -85,7 +85,7 @@ class TFLiteModel:
     def _find_kind(self) -> Kind:
         if len(self._output["shape"]) == 3:
             return "labels"
-        # Its last op makes the second output.
+        # Its last op makes the uncertainty.
         if self.uncertainty is not None:
             return "probabilities"
         ops = [op["op_name"] for op in self._interpreter._get_ops_details()]
@@ -112,7 +112,7 @@ class TFLiteModel:
 
     def on_batch(self, images: np.ndarray) -> np.ndarray:
         """The outputs for `(count, height, width, channels)`, stacked, whatever the batch."""
-        return self._first(self._stored(images)[0])
+        return self._classes(self._stored(images)[-1])
 
     def with_uncertainty(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What `on_batch` gives, and how unsure each pixel is, in one run.
@@ -121,11 +121,11 @@ class TFLiteModel:
             The outputs, and the entropy in nats, float32 `(count, h, w)`. Only for a file that has
             an `uncertainty`.
         """
-        first, second = self._stored(images)
-        real = dequantize(second, *self._outputs[1]["quantization"])
-        return self._first(first), real[..., 0].astype(np.float32)
+        entropy, classes = self._stored(images)
+        real = dequantize(entropy, *self._outputs[0]["quantization"])
+        return self._classes(classes), real[..., 0].astype(np.float32)
 
-    def _first(self, stored: np.ndarray) -> np.ndarray:
+    def _classes(self, stored: np.ndarray) -> np.ndarray:
         if self.channels is None:
             return (stored[..., 0] if stored.ndim == 4 else stored).astype(np.int32)
         return dequantize(stored, *self._output["quantization"]).astype(np.float32)

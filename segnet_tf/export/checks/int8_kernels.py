@@ -78,7 +78,7 @@ def output_codes(graph: Graph, values: np.ndarray) -> np.ndarray:
     Returns:
         int16, `code - zero_point`, so that a single logit is foreground above 0 here too.
     """
-    tensor = graph.tensors[graph.outputs[0]]
+    tensor = graph.tensors[graph.outputs[-1]]
     if not tensor.scale.size:
         maker = graph.maker(tensor.index)
         if maker is None or maker.name != "DEQUANTIZE":

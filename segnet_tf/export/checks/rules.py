@@ -53,7 +53,7 @@ def describe(graph: Graph) -> Description:
         "ops": dict(Counter(op.name for op in graph.ops)),
         "dtypes": dict(dtypes),
         "input": _tensor_facts(graph, graph.inputs[0]),
-        "output": _tensor_facts(graph, graph.outputs[0]),
+        "output": _tensor_facts(graph, graph.outputs[-1]),
     }
 
 

@@ -50,13 +50,14 @@ def convert(
         batch: images at a time.
         unpool: `"builtin"`, or in float32 and float16 `"custom"`: the delegates' own pair of
             `delegate_ops`.
-        uncertainty: what the file's second output is made of, `None` for one output. The first is
-            the mean of the samples then, and no logits.
+        uncertainty: of the mean of which samples the file gives the entropy too, `None` for a
+            file with one output. What it gives of the classes is no logits then, but that mean.
 
     Returns:
         The .tflite file's content: input `(batch, height, width, channels)`, output
-        `(batch, height, width, classes)`, or `(batch, height, width)` for labels; and
-        `(batch, height, width, 1)` for the uncertainty.
+        `(batch, height, width, classes)`, or `(batch, height, width)` for labels; before it
+        `(batch, height, width, 1)` for the uncertainty, if there is one. MediaPipe takes the last
+        output for the classes, and hands on the one before it as it is.
 
     Raises:
         UserError: the options do not go together, or the model cannot be written so.
@@ -121,7 +122,7 @@ def convert(
     if uncertainty is not None and uncertainty.samples > 1:
         content = sharing.stored_once(content)
     if uncertainty is not None:
-        content = order.sample_by_sample(order.first_output(content, output_kind))
+        content = order.sample_by_sample(order.first_output(content, uncertainties.OUTPUT))
     return order.masks_first(content)
 
 

@@ -37,11 +37,14 @@ class Segmentation:
         labels: the class names it found in the file.
         category: uint8 `(height, width)`, at the image's size.
         confidence: float32 `(classes, height, width)`.
+        quality: what the API calls quality scores, float32: all values of the output before that of
+            the classes, or a 1 for each class. `None` in Python, where it has none.
     """
 
     labels: tuple[str, ...]
     category: np.ndarray
     confidence: np.ndarray
+    quality: np.ndarray | None = None
 
 
 def unavailable(client: str) -> str | None:
@@ -152,11 +155,11 @@ def _in_browser(
     ]
 
 
-def _masks(path: Path, found: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
+def _masks(path: Path, found: dict[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     shape = (found["height"], found["width"])
     category = np.fromfile(f"{path}_category", np.uint8).reshape(shape)
     confidence = [
         np.fromfile(f"{path}_confidence_{index}", np.float32).reshape(shape)
         for index in range(found["confidences"])
     ]
-    return category, np.stack(confidence)
+    return category, np.stack(confidence), np.fromfile(f"{path}_quality", np.float32)

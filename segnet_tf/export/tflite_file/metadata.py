@@ -47,7 +47,7 @@ class Metadata:
         input: name of the input.
         output: name of the output.
         description: of the model, for a person.
-        uncertainty: of the second output; `None` for a file with one.
+        uncertainty: of the output before that of the classes; `None` for a file with one.
     """
 
     labels: tuple[str, ...] | None
@@ -79,7 +79,7 @@ def attach(
         labels: as `check_labels` lets them pass, or `None`.
         activation: what makes probabilities of the logits; `None` is sigmoid for one logit, softmax
             for more.
-        uncertainty: what the second output is made of, if there is one.
+        uncertainty: what the first of two outputs is made of, if there are two.
 
     Raises:
         UserError: the file has metadata already.
@@ -121,7 +121,7 @@ def _model(
     activation: str | None,
     uncertainty: Uncertainty | None,
 ) -> dict[int, Any]:
-    image, maps = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    image, maps = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[-1]]
     height, width, image_channels = image.shape[1:4]
     channels = maps.shape[-1]
     if kind == "probabilities":
@@ -149,7 +149,7 @@ def _model(
     outputs = [described_output]
     if uncertainty is not None:
         what = f"Entropy of each pixel's probabilities in nats, samples: {uncertainty.samples}."
-        outputs.append({0: entries.OUTPUT, 1: what, 3: {0: _IMAGE, 1: {0: _GREY}}})
+        outputs.insert(0, {0: entries.OUTPUT, 1: what, 3: {0: _IMAGE, 1: {0: _GREY}}})
     options = {0: np.int8(ACTIVATIONS.index(activation)), 1: "1.0.0"}
     segmenter = metadata_tables.write(options, SEGMENTER_IDENTIFIER)
     return {
@@ -200,7 +200,7 @@ def read(content: bytes, name: str = "the file") -> Metadata | None:
             _normalization(inputs[0]) if inputs else None,
             _activation(graphs[0]),
             inputs[0].text(0) if inputs else None,
-            outputs[0].text(0) if outputs else None,
+            outputs[0 if uncertainty is None else -1].text(0) if outputs else None,
             root.text(1),
             uncertainty,
         )

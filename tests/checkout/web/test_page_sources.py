@@ -102,7 +102,7 @@ def test_a_model_that_says_where_it_is_unsure_fades_there(site, assets, manifest
     content = convert.convert(model, size, output_kind="probabilities", uncertainty=said)
     (tmp_path / "own.tflite").write_bytes(content)
     image = np.asarray(Image.open(assets / "sample.png"))[None].astype(np.float32)
-    probabilities, entropy = cpu.run(cpu.open_interpreter(content), image)
+    entropy, probabilities = cpu.run(cpu.open_interpreter(content), image)
     steps = [
         *[("wait", DRAWN(1)), ("read", "document.getElementById('unsure-row').hidden")],
         *[("choose", ["#model-file", str(tmp_path / "own.tflite")]), ("wait", DRAWN(2))],

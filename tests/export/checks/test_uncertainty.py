@@ -63,14 +63,14 @@ def test_a_file_says_what_its_second_output_is(file, tmp_path):
     (image,) = tiny_models.images(count=1)
     values, entropy = loaded.with_uncertainty(image)
     wanted = cpu.run(cpu.open_interpreter(file), image)
-    np.testing.assert_array_equal(values, wanted[0])
-    np.testing.assert_array_equal(entropy, wanted[1][..., 0])
-    np.testing.assert_array_equal(loaded.on_batch(image), wanted[0])
+    np.testing.assert_array_equal(entropy, wanted[0][..., 0])
+    np.testing.assert_array_equal(values, wanted[1])
+    np.testing.assert_array_equal(loaded.on_batch(image), wanted[1])
 
 
 def test_two_outputs_without_a_word_are_refused(bare, tmp_path):
     (tmp_path / "f.tflite").write_bytes(bare)
-    with pytest.raises(UserError, match="or two if its metadata says what the second one is"):
+    with pytest.raises(UserError, match="or two if its metadata says what the first one is"):
         TFLiteModel(tmp_path / "f.tflite")
 
 

@@ -61,7 +61,7 @@ def stored_bytes(content):
 def test_float32_gives_numpys_numbers(float32, image):
     mean, entropy = sampled_by_hand.distribution(tiny_models.bayesian(), image, SAID)
     for runtime in ("xnnpack", "reference"):
-        probabilities, uncertainty = run(float32, image, runtime)
+        uncertainty, probabilities = run(float32, image, runtime)
         np.testing.assert_allclose(probabilities, mean, atol=1e-5)
         np.testing.assert_allclose(uncertainty[..., 0], entropy, atol=1e-4)
     assert cpu.partitions(float32).count == 1 and cpu.partitions(float32).left_out == ()
@@ -106,7 +106,7 @@ def test_int8_is_int8_and_exact(said, channels, image):
             wrong, values = dropout_masks.count_wrong(content, [image], runtime)
             assert wrong == 0 and values == said.samples * (16 * 24 * 4 * 2 + 8 * 12 * 6)
         assert rules.count_mask_mismatches(content, [image], runtime)[0] == 0
-        probabilities, uncertainty = run(content, image, runtime)
+        uncertainty, probabilities = run(content, image, runtime)
         expected = network(image).numpy()
         assert np.abs(probabilities - expected[..., :-1]).mean() < 0.02
         assert np.abs(uncertainty - expected[..., -1:]).mean() < 0.04
@@ -117,7 +117,7 @@ def test_int8_is_int8_and_exact(said, channels, image):
 @pytest.mark.parametrize("format", ["float32", "float16", "dynamic", "int8"])
 def test_labels_come_with_their_uncertainty(format, image):
     content = file(format, "labels", io="uint8" if format == "int8" else "float32")
-    labels, uncertainty = run(content, image)
+    uncertainty, labels = run(content, image)
     assert labels.dtype == np.int32 and labels.shape == (1, *tiny_models.SIZE)
     assert uncertainty.shape == (1, *tiny_models.SIZE, 1)
     expected = network_of()(image).numpy()

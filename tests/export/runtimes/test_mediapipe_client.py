@@ -6,14 +6,16 @@ from functools import cache
 
 import numpy as np
 import pytest
+import tiny_models
 from ai_edge_litert.interpreter import Interpreter
 
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
 from segnet_tf.export import sources
-from segnet_tf.export.conversion import calibration, convert
+from segnet_tf.export.conversion import calibration, convert, sampling
 from segnet_tf.export.runtimes import mediapipe_client
 from segnet_tf.export.tflite_file import metadata
+from segnet_tf.export.tflite_file.uncertainty import Uncertainty
 
 # 11 classes; one has a blank, one a letter of two bytes.
 LABELS = ("Sky", "Road or path", "Straße", *(f"class {index}" for index in range(3, 11)))
@@ -148,3 +150,24 @@ def test_mediapipes_own_reader_agrees():
         "custom": [["SEGMENTER_METADATA", 2, "1.0.0"]],
         "min_parser_version": "1.5.0",
     }
+
+
+@pytest.mark.parametrize("client", ["python", "browser-cpu"])
+def test_an_uncertainty_comes_as_quality_scores(client):
+    """MediaPipe takes the last output for the classes; apps get the one before it unchanged."""
+    client_or_skip(client)
+    model, said = tiny_models.bayesian(11), Uncertainty(2)
+    content = convert.convert(
+        model, tiny_models.SIZE, output_kind="probabilities", uncertainty=said
+    )
+    content = metadata.attach(content, "probabilities", LABELS, uncertainty=said)
+    image = scene(tiny_models.SIZE)
+    (found,) = mediapipe_client.segment(content, [image], client)
+    network = sampling.distribution_of(model, tiny_models.SIZE, said)
+    expected = network(image[None].astype(np.float32)).numpy()[0]
+    assert found.labels == LABELS
+    assert np.abs(found.confidence.transpose(1, 2, 0) - expected[..., :-1]).max() < 1e-4
+    assert (found.category == expected[..., :-1].argmax(-1)).mean() > 0.99
+    if client != "python":  # whose API leaves them out
+        entropy = found.quality.reshape(tiny_models.SIZE)
+        np.testing.assert_allclose(entropy, expected[..., -1], atol=1e-3)

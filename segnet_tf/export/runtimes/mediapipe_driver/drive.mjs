@@ -1,7 +1,8 @@
 // Runs a .tflite file with MediaPipe's ImageSegmenter (@mediapipe/tasks-vision) in headless Chromium.
 //   node drive.mjs FOLDER JOB
 // FOLDER is what setup.sh made; JOB, a folder in it, holds job.json, `model` and `in_0`, `in_1`, ...
-// as raw RGBA. It gets `out_IMAGE_category`, `out_IMAGE_confidence_CLASS` and result.json, errors too.
+// as raw RGBA. It gets `out_IMAGE_category`, `out_IMAGE_confidence_CLASS`, `out_IMAGE_quality` and
+// result.json, errors too.
 import {createRequire} from 'node:module';
 import {readFile, writeFile} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
