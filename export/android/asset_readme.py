@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
-KOTLIN = ("Pixels", "MediaPipeSegmenter", "CompiledModelSegmenter", "InterpreterSegmenter")
+KOTLIN = (
+    "Pixels",
+    "MediaPipeSegmenter",
+    "CompiledModelSegmenter",
+    "InterpreterSegmenter",
+    "UnsureSegmenter",
+)
 
 
 def text(manifest: dict[str, Any]) -> str:

@@ -133,9 +133,16 @@ def test_the_readme_fits_the_files(folder):
         assert entry["file"] in text
     _, height, width, classes = manifest["models"][0]["output"]["shape"]
     assert f"`1x{height}x{width}x3`" in text and f"`1x{height}x{width}x{classes}`" in text
-    assert text.count("```kotlin") == 6 and "$" not in text
+    assert text.count("```kotlin") == 7 and "$" not in text
     assert '"Sky", "Building", "Pole"' in text and "0x808080, 0x800000, 0xC0C080" in text
-    for name in ("ImageSegmenter", "CompiledModel", "Interpreter", "litert:litert:", "argmax"):
+    for name in (
+        "ImageSegmenter",
+        "CompiledModel",
+        "Interpreter",
+        "litert:litert:",
+        "argmax",
+        "runSignature",
+    ):
         assert name in text
 
 

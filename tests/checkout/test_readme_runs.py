@@ -35,6 +35,20 @@ import numpy as np
 images = np.random.default_rng(0).integers(0, 256, (4, 360, 480, 3), np.uint8)
 labels = np.random.default_rng(1).integers(0, 11, (4, 360, 480), np.uint8)
 """,
+    # A trained network with dropout, which the package has none of.
+    ("docs/export.md", "Reading both outputs"): """\
+import numpy as np
+import segnet_tf
+from segnet_tf.export.conversion import convert
+from segnet_tf.export.tflite_file.uncertainty import Uncertainty
+
+model = segnet_tf.models.build("segnet_mini", 5, (32, 48, 3), widths=(4,) * 5, bayesian=True)
+content = convert.convert(
+    model, (32, 48), output_kind="probabilities", uncertainty=Uncertainty(2)
+)
+open("sampled.tflite", "wb").write(content)
+image = np.zeros((1, 32, 48, 3), np.float32)
+""",
 }
 
 # What is replaced in a command so that it takes a minute, not hours.

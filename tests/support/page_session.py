@@ -16,6 +16,7 @@ from export import serve_web
 from segnet_tf.export.runtimes import browser
 
 ROOT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = ROOT / "runs" / "web"
 DRIVER = ROOT / "tests" / "checkout" / "web" / "browser_session.mjs"
 # Each shows a picture: the page counts the frames that it drew.
 DRAWN = "document.getElementById('stage').dataset.frames >= {}"

@@ -20,7 +20,6 @@ pytestmark = pytest.mark.slow
 DRAWN, MASK = session.DRAWN.format, session.MASK
 FACTS = "document.getElementById('model-facts').innerText"
 SIZE = (96, 128)  # of conftest.py's files
-SCREENSHOTS = session.ROOT / "runs" / "web"
 
 
 def wanted(assets, name="segnet_mini_int8.tflite"):
@@ -179,14 +178,14 @@ def test_works_without_the_server_once_loaded(assets, manifest, tmp_path, site):
      ("desktop", (1280, 860), 1, "light")],
 )  # fmt: skip
 def test_screenshot_fits_the_screen(site, name, viewport, scale, colors):
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    session.SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     unnamed = """[...document.querySelectorAll('button, select, input:not([hidden])')].filter(
       (item) => !(item.ariaLabel || item.labels?.[0]?.innerText || item.innerText).trim()
     ).map((item) => item.outerHTML)"""
     small = """[...document.querySelectorAll('button, select, #legend label')].filter(
       (item) => item.offsetParent && item.getBoundingClientRect().height < 36
     ).map((item) => item.outerHTML)"""
-    path = SCREENSHOTS / f"{name}.png"
+    path = session.SCREENSHOTS / f"{name}.png"
     with session.served(site) as url:
         result = session.browse(
             [

@@ -8,14 +8,13 @@ import numpy as np
 import page_session as session
 import pytest
 import small_files
-import tiny_models
 from PIL import Image
 
 from segnet_tf.data.scenes import synthetic
+from segnet_tf.export import sources
 from segnet_tf.export.conversion import convert
 from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file.uncertainty import Uncertainty
-from segnet_tf.models.temperature import apply_temperature
 
 pytestmark = pytest.mark.slow
 DRAWN = session.DRAWN.format
@@ -96,8 +95,7 @@ def test_own_model_and_pictures_of_any_mode(site, assets, tmp_path):
 def test_a_model_that_says_where_it_is_unsure_fades_there(site, assets, manifest, tmp_path):
     """The page's colors against the outputs of the file on this computer's kernels."""
     classes, size = len(manifest["labels"]), (96, 128)
-    model = tiny_models.two_stages(classes, size)
-    apply_temperature(model, 0.1)  # surer than random weights are
+    model = sources.open_source("weights:segnet_mini_camvid").model
     said = Uncertainty()
     content = convert.convert(model, size, output_kind="probabilities", uncertainty=said)
     (tmp_path / "own.tflite").write_bytes(content)
@@ -108,10 +106,12 @@ def test_a_model_that_says_where_it_is_unsure_fades_there(site, assets, manifest
         *[("choose", ["#model-file", str(tmp_path / "own.tflite")]), ("wait", DRAWN(2))],
         *[("read", "document.getElementById('unsure-row').hidden"), ("read", session.MASK)],
         *[("click", "#unsure"), ("read", session.MASK)],
+        ("screenshot", [str(session.SCREENSHOTS / "unsure.png"), False]),
         *[("click", "#show-none"), ("read", session.MASK)],
     ]
+    session.SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with session.served(site) as url:
-        result = session.browse([("goto", url), *steps])
+        result = session.browse([("goto", url), *steps], scale=2)
     before, after, plain, faded, none = result["read"]
     assert (before, after) == (True, False)
     drawn = session.classes_drawn(plain, manifest["palette"])
