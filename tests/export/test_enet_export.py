@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -63,6 +65,28 @@ def test_custom_unpooling_answers_as_keras_does_but_for_ties(network):
     close = np.abs(got - wanted) <= 1e-5 * np.abs(wanted).max()
     assert close.mean() > 0.8
     assert cpu.partitions(content).count == 1
+
+
+def test_equal_maxima_are_the_reason_that_is_given(network, tmp_path, fast):
+    """A GPU would be right: only XNNPACK, which checks the file here, takes another of them."""
+    content = convert.convert(network, ODD, unpool="custom")
+    path = tmp_path / "enet.tflite"
+    path.write_bytes(content)
+
+    def black_and_white(index):
+        rng = np.random.default_rng(index)
+        return (255 * rng.integers(0, 2, (*ODD, 3))).astype(np.uint8), np.zeros(ODD, np.uint8)
+
+    noise = dataclasses.replace(
+        synthetic.samples("val", size=ODD, count=2), read=black_and_white, read_as=None
+    )
+    report = verifier.verify(path, network, noise, unpool="custom", largest_drop=1.0)
+    counts = report.facts["pairs"]["runtimes"]["xnnpack"]
+    assert counts["wrong"] == 0 < counts["other_tie"]
+    (failure,) = report.failures
+    assert f"; in {counts['other_tie']:,} windows XNNPACK takes another of equal" in failure
+    path.write_bytes(convert.convert(network, ODD))
+    assert verifier.verify(path, network, noise, largest_drop=1.0).failures == ()
 
 
 @pytest.mark.parametrize(
