@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from segnet_tf.layers.adaptive_pooling import AdaptiveAveragePooling2D
 from segnet_tf.layers.channel_padding import ChannelPadding
+from segnet_tf.layers.depthwise import TrainingDepthwiseConv2D
 from segnet_tf.layers.normalization import FusedBatchNormalization, LocalResponseNormalization
 from segnet_tf.layers.pooling import MaxPoolingWithArgmax2D, MaxUnpooling2D
 from segnet_tf.layers.resizing import BilinearResizing2D, CropOrPad2D
@@ -17,4 +18,5 @@ __all__ = [
     "LocalResponseNormalization",
     "MaxPoolingWithArgmax2D",
     "MaxUnpooling2D",
+    "TrainingDepthwiseConv2D",
 ]

@@ -84,10 +84,14 @@ def test_symbolic_outputs_have_the_shapes_and_dtypes_of_real_ones(size, policy):
 
 def test_every_layer_says_its_output_shape():
     classes = [kind for kind in vars(layers).values() if isinstance(kind, type)]
-    assert len(classes) == len(layers.__all__) == 8
+    assert len(classes) == len(layers.__all__) == 9
     for kind in classes:
         assert kind.compute_output_shape is not keras.layers.Layer.compute_output_shape
-    for layer in (layers.LocalResponseNormalization(), layers.FusedBatchNormalization()):
+    for layer in (
+        layers.LocalResponseNormalization(),
+        layers.FusedBatchNormalization(),
+        layers.TrainingDepthwiseConv2D(5, padding="same"),
+    ):
         shape = (2, 5, 7, 3)
         assert layer.compute_output_shape(shape) == layer(np.zeros(shape, np.float32)).shape
         assert layer.compute_output_shape((None, None, 7, 3)) == (None, None, 7, 3)
