@@ -129,7 +129,7 @@ def verify(
 
 
 def _score_failures(
-    scores: dict[str, Any], file_format: str, largest_drop: float, ties: str
+    scores: agreement.Scores, file_format: str, largest_drop: float, ties: str
 ) -> list[str]:
     """What is wrong with how the file answers; `ties` says why a right file may differ."""
     failures = []

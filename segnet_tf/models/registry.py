@@ -35,63 +35,53 @@ class Architecture:
 
     Attributes:
         function: builds it: `function(num_classes, input_shape, **options)`.
-        depth: how many times it halves the image with its default options; each side needs at
-            least `2**depth` pixels.
         paper: where it comes from.
         pretrained: encoder weights from elsewhere: `"imagenet"`, or how a file's name ends, e.g.
             `".pth"` -> a function that copies `weights` of that kind into a model.
     """
 
     function: Callable[..., keras.Model]
-    depth: int
     paper: str
     pretrained: Mapping[str, Loader] = field(default_factory=dict)
 
 
-# How many times encoder="plain", the default of the networks below, halves the image.
-DEPTH = 4
 # Of the networks that take an encoder by name.
 ENCODERS: dict[str, Loader] = {"imagenet": encoders.load_imagenet, ".pth": encoders.load_pth}
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "enet": Architecture(enet.enet, enet.DEPTH, ENET_PAPER),
+    "enet": Architecture(enet.enet, ENET_PAPER),
     "segnet": Architecture(
         segnet.segnet,
-        segnet.DEPTH,
         SEGNET_PAPER,
         {"imagenet": vgg16.load, ".h5": vgg16.load, ".pth": torch_state_dict.load},
     ),
-    "segnet_basic": Architecture(segnet_basic.segnet_basic, segnet_basic.DEPTH, SEGNET_PAPER),
+    "segnet_basic": Architecture(segnet_basic.segnet_basic, SEGNET_PAPER),
     "segnet_lite": Architecture(
         segnet_lite.segnet_lite,
-        segnet_lite.DEPTH,
         f"{SEGNET_PAPER}; encoder: {EFFICIENTNET_PAPER}",
         {"imagenet": lite0.load, ".pth": lite0.load},
     ),
-    "segnet_mini": Architecture(segnet_mini.segnet_mini, segnet_mini.DEPTH, SEGNET_PAPER),
+    "segnet_mini": Architecture(segnet_mini.segnet_mini, SEGNET_PAPER),
     "segnet_nano": Architecture(
         segnet_nano.segnet_nano,
-        segnet_nano.DEPTH,
         f"{SEGNET_PAPER}; encoder: {EFFICIENTNET_PAPER}",
         {"imagenet": lite0.load, ".pth": lite0.load},
     ),
     "unet": Architecture(
-        unet.unet, DEPTH, "Ronneberger et al., 2015, https://arxiv.org/abs/1505.04597", ENCODERS
+        unet.unet, "Ronneberger et al., 2015, https://arxiv.org/abs/1505.04597", ENCODERS
     ),
     "unet_plus_plus": Architecture(
         unet_plus_plus.unet_plus_plus,
-        DEPTH,
         "Zhou et al., 2018, https://arxiv.org/abs/1807.10165",
         ENCODERS,
     ),
     "deeplab_v3_plus": Architecture(
         deeplab_v3_plus.deeplab_v3_plus,
-        DEPTH,
         "Chen et al., 2018, https://arxiv.org/abs/1802.02611",
         ENCODERS,
     ),
     "pspnet": Architecture(
-        pspnet.pspnet, DEPTH, "Zhao et al., 2017, https://arxiv.org/abs/1612.01105", ENCODERS
+        pspnet.pspnet, "Zhao et al., 2017, https://arxiv.org/abs/1612.01105", ENCODERS
     ),
 }
 NAMES = tuple(ARCHITECTURES)

@@ -10,7 +10,6 @@ from segnet_tf.models.dropout import dropouts
 from segnet_tf.models.encoders import lite0
 from segnet_tf.models.lite_body import Body
 
-DEPTH = 5
 # Of the decoder's stages, from the bottom up. The deep ones see few pixels and are nearly free; the
 # last one sees them all.
 DECODER_WIDTHS = (128, 96, 64, 48, 16)

@@ -11,7 +11,6 @@ from segnet_tf.models.lite_body import Body
 
 # One block of each stage of EfficientNet-Lite0 up to a sixteenth of the image, two of the last.
 REPEATS = (1, 1, 1, 1, 2)
-DEPTH = 4
 DECODER_WIDTHS = (64, 48, 32)
 UNPOOL_GROUPS = (1, 2, 2)
 
