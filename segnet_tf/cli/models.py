@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import textwrap
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from segnet_tf.cli import command
 from segnet_tf.errors import UserError
 from segnet_tf.system.json_files import write_json
 from segnet_tf.system.tensorflow_start import start_tensorflow
+from segnet_tf.system.text_tables import aligned
 
 if TYPE_CHECKING:
     import keras
@@ -159,7 +159,7 @@ def list_text(rows: list[Row]) -> str:
                 _short(known.paper),
             )
         )
-    lines += _aligned(table, right=(1, 2, 3))
+    lines += aligned(table, right=(1, 2, 3))
     lines += [
         "",
         "parameters: trainable ones, as in papers, without batch normalization's statistics.",
@@ -206,7 +206,7 @@ def details_text(row: Row) -> str:
             kept = f"{layer.alive_bytes / 1e6:.1f}"
             shape = "x".join(map(str, layer.shape))
             table.append((layer.name, shape, f"{layer.macs / 1e9:.3f}", f"{share:.1f}", kept))
-    lines += ["", *_aligned(table, right=(1, 2, 3, 4))]
+    lines += ["", *aligned(table, right=(1, 2, 3, 4))]
     return "\n".join(lines + ([_uncounted(row)] if cost.uncounted else []))
 
 
@@ -235,15 +235,3 @@ def _encoders() -> str:
 def _short(paper: str) -> str:
     """The first paper without the address that stands before its number."""
     return re.sub(r"https?://arxiv\.org/abs/", "arXiv ", paper.partition(";")[0])
-
-
-def _aligned(table: Sequence[tuple[str, ...]], right: tuple[int, ...]) -> list[str]:
-    """The lines of a table whose columns `right` end at the same place."""
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    return [
-        "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in table
-    ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from segnet_tf.comparison.figures import Figures, FileFigures, Spread
 from segnet_tf.comparison.measurements import FORMATS
+from segnet_tf.system.text_tables import aligned
 
 _NONE = "-"
 _NOTE = """\
@@ -18,14 +19,7 @@ model's, in percent; int8 drop: points of mIoU that the int8 file has less."""
 def text(rows: Sequence[Figures], splits: Sequence[str]) -> str:
     """Columns of even width, and what the columns mean."""
     table = [_head(splits), *(_cells(row, splits) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(
-            [cells[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
-        ).rstrip()
-        for cells in table
-    ]
+    lines = aligned(table, right=range(1, len(table[0])))
     return "\n".join([*lines, "", *_NOTE.splitlines(), *_notes(rows)])
 
 

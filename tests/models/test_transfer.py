@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from segnet_tf import models
 from segnet_tf.errors import UserError
+from segnet_tf.layers import FusedBatchNormalization
 from segnet_tf.models.pretrained import shipped
+from segnet_tf.models.transfer import take_what_fits
 from segnet_tf.runs.checkpoints import load_model
 
 NARROW = (4, 4, 4, 4, 4)
@@ -74,6 +77,7 @@ def test_of_another_architecture_the_encoder_is_taken(tmp_path, capsys):
     assert mine.shape == theirs.shape and not np.array_equal(mine, theirs)
 
 
+@pytest.mark.slow
 def test_another_encoder_is_refused_though_what_follows_has_the_same_shapes(tmp_path):
     options = {"widths": NARROW}
     models.build("unet", 3, (32, 32, 3), encoder="vgg", **options).save(tmp_path / "vgg.keras")
@@ -81,6 +85,7 @@ def test_another_encoder_is_refused_though_what_follows_has_the_same_shapes(tmp_
         models.build("unet", 3, (32, 32, 3), **options, weights=tmp_path / "vgg.keras")
 
 
+@pytest.mark.slow
 def test_a_model_of_another_name_gives_all_of_it(tmp_path, capsys):
     options = {"widths": NARROW}
     source = models.build("segnet_mini", 3, (32, 32, 3), name="mine", **options)
@@ -89,6 +94,30 @@ def test_a_model_of_another_name_gives_all_of_it(tmp_path, capsys):
     assert capsys.readouterr().out == ""
     for mine, theirs in zip(model.get_weights(), source.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.slow
+def test_files_with_either_batch_normalization_are_read_alike(tmp_path):
+    """`best.keras` of a run has Keras's own layer, `last.keras` the one that training uses."""
+    options = {"widths": NARROW}
+    plain = models.build("segnet_mini", 3, (32, 32, 3), **options)
+
+    def fused(layer):
+        is_plain = type(layer) is keras.layers.BatchNormalization
+        kind = FusedBatchNormalization if is_plain else type(layer)
+        return kind.from_config(layer.get_config())
+
+    copy = keras.models.clone_model(plain, clone_function=fused)
+    copy.set_weights(plain.get_weights())
+    for model in (plain, copy):
+        model.save(tmp_path / "m.keras")
+        found = load_model(tmp_path / "m.keras")
+        assert type(found.get_layer("encoder1_bn1")) is type(model.get_layer("encoder1_bn1"))
+        started = models.build("segnet_mini", 3, (32, 32, 3), **options)
+        take_what_fits(started, found, "m.keras", "weights")
+        for other in (found, started):
+            for mine, theirs in zip(other.get_weights(), plain.get_weights(), strict=True):
+                np.testing.assert_array_equal(mine, theirs)
 
 
 def test_a_name_for_the_model():
