@@ -6,16 +6,11 @@ import dataclasses
 import math
 import operator
 import os
-import tomllib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from segnet_tf.errors import UserError
-from segnet_tf.system.json_files import read_json
 
-# How the weights in the package were trained.
-RECIPES = Path(__file__).parent / "recipes"
 OPTIMIZERS = ("adamw", "sgd")
 DECAYS = ("decoupled", "l2")
 SCHEDULES = ("cosine", "poly", "constant")
@@ -199,30 +194,6 @@ class TrainConfig:
             raise UserError(
                 f"`config` must hold values of the right type. Received: {error}."
             ) from error
-
-
-def read_config(name: str | Path, recipes: Path = RECIPES) -> dict[str, Any]:
-    """Reads a configuration: a `.toml` or `.json` file, or a file of `recipes` by its name.
-
-    Raises:
-        UserError: no such file or name, or it is not TOML or a JSON object.
-    """
-    path = Path(name)
-    if not path.suffix and not path.is_file():
-        path = recipes / f"{name}.toml"
-        if not path.is_file():
-            known = ", ".join(sorted(file.stem for file in recipes.glob("*.toml")))
-            raise UserError(
-                f"`config` must be a .toml or .json file, or one of {known}. Received: {name}."
-            )
-    if path.suffix != ".toml":
-        return read_json(path)
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"`{path}` must be a readable TOML file. Received: {error}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"`{path}` must be valid TOML. Received: {error}.") from error
 
 
 def check_model_options(options: Iterable[str]) -> None:

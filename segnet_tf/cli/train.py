@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from segnet_tf.cli import command
-from segnet_tf.config import TrainConfig, read_config
+from segnet_tf.config import TrainConfig
+from segnet_tf.config_files import read_config
 from segnet_tf.errors import UserError
 from segnet_tf.system.tensorflow_start import start_tensorflow
 

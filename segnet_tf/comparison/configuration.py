@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from segnet_tf.config import RECIPES, TrainConfig, read_config
+from segnet_tf.config import TrainConfig
+from segnet_tf.config_files import RECIPES, read_config
 from segnet_tf.errors import UserError
 from segnet_tf.system.json_files import write_json
 from segnet_tf.system.outputs import make_folder

@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from segnet_tf.config import RECIPES, TrainConfig, read_config
+from segnet_tf.config import TrainConfig
+from segnet_tf.config_files import RECIPES, read_config
 from segnet_tf.errors import UserError
 
 

@@ -8,7 +8,8 @@ import pytest
 import tiny_run
 
 from segnet_tf import models
-from segnet_tf.config import RECIPES, TrainConfig, read_config
+from segnet_tf.config import TrainConfig
+from segnet_tf.config_files import RECIPES, read_config
 from segnet_tf.system import processor
 from segnet_tf.training import precision
 from segnet_tf.training.run_training import resume, train

@@ -8,7 +8,8 @@ import pytest
 import tiny_run
 
 from segnet_tf import models
-from segnet_tf.config import TrainConfig, read_config
+from segnet_tf.config import TrainConfig
+from segnet_tf.config_files import read_config
 from segnet_tf.data import open_samples
 from segnet_tf.inference.evaluation import evaluate
 from segnet_tf.runs.checkpoints import load_model
