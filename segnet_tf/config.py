@@ -16,7 +16,7 @@ DECAYS = ("decoupled", "l2")
 SCHEDULES = ("cosine", "poly", "constant")
 LOSSES = ("crossentropy", "binary", "dice", "crossentropy+dice")
 PRECISIONS = ("float32", "float16", "bfloat16", "auto")
-AUGMENTATIONS = ("standard", "none")
+AUGMENTATIONS = ("standard", "strong", "none")
 _WHOLE = ("size", "crop", "epochs", "batch_size", "val_every", "seed", "limit_train", "limit_val")
 # The fields that say how to read the data; `segnet_tf.data.open_samples` has the same arguments.
 READING = ("layout", "val_share", "split_seed", "image_range")
@@ -43,7 +43,8 @@ class TrainConfig:
             `epochs`. A run's own record has the epochs and no minutes.
         batch_size: images per step.
         crop: `(height, width)` in pixels of the random crop to train on; `None` for whole images.
-        augment: "standard" or "none".
+        augment: "standard", "strong" (standard, and what other cameras do to colors and
+            sharpness) or "none".
         scale: `(low, high)` of the random zoom, `None` for the augmentation's own.
         rotation: at most that many degrees either way, `None` for the augmentation's own.
         optimizer: "adamw" or "sgd" (momentum 0.9).

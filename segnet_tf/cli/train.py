@@ -62,7 +62,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     add("--limit-val", type=int, metavar="N", help="validate on N images at most")
     add("--size", type=command.size, metavar="HxW", help="size of synthetic scenes")
     add("--crop", type=command.size, metavar="HxW", help="random crop (whole images)")
-    add("--augment", metavar="KIND", help="standard or none (standard)")
+    add("--augment", metavar="KIND", help="standard, strong or none (standard)")
     add("--scale", type=_pair, metavar="LO,HI", help="random zoom")
     add("--rotation", type=float, metavar="DEG", help="random rotation, at most DEG degrees")
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
 import tensorflow as tf
 
 from segnet_tf.data.classes import VOID
+from segnet_tf.data.photometric import LUMA, Camera, photograph
 from segnet_tf.errors import UserError
-
-# ITU-R BT.601 luma: what a color is in grey.
-_LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,7 @@ class Augmentation:
         brightness: largest relative change of all values, in 0..1.
         contrast: largest relative change of the distance from the image's mean grey.
         saturation: largest relative change of the distance from the pixel's own grey.
+        camera: what a camera may do to the image after that.
 
     Raises:
         UserError: a value is out of its range.
@@ -36,6 +36,7 @@ class Augmentation:
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
+    camera: Camera = Camera()
 
     def __post_init__(self) -> None:
         low, high = self.scale
@@ -66,6 +67,15 @@ NONE = Augmentation()
 STANDARD = Augmentation(
     flip=True, rotation=5.0, scale=(0.75, 1.5), brightness=0.25, contrast=0.25, saturation=0.25
 )
+# Other roads are seen by other cameras, in other light.
+STRONG = dataclasses.replace(
+    STANDARD,
+    brightness=0.4,
+    contrast=0.4,
+    saturation=0.5,
+    camera=Camera(white_balance=0.15, gamma=0.4, grey=0.1, blur=1.0, noise=8.0, jpeg=40),
+)
+PRESETS = {"standard": STANDARD, "strong": STRONG, "none": NONE}
 
 
 def augment(
@@ -110,7 +120,9 @@ def augment(
     moved = move(tf.cast(image, tf.float32), interpolation, "REFLECT", 0.0)
     moved_labels = move(labels[:, :, None], "NEAREST", "CONSTANT", float(VOID))[:, :, 0]
     height, width = crop or image.shape[:2]
-    moved = tf.ensure_shape(_recolor(moved, draws[5:], augmentation), (height, width, 3))
+    moved = _recolor(moved, draws[5:], augmentation)
+    own = tf.random.experimental.stateless_fold_in(seed, 1)
+    moved = tf.ensure_shape(photograph(moved, own, augmentation.camera), (height, width, 3))
     return moved, tf.ensure_shape(moved_labels, (height, width))
 
 
@@ -150,7 +162,7 @@ def _recolor(image: tf.Tensor, draws: tf.Tensor, augmentation: Augmentation) -> 
     brightness, contrast, saturation = tf.unstack(
         1 + (draws * 2 - 1) * tf.constant(limits, tf.float32)
     )
-    luma = tf.constant(_LUMA)
+    luma = tf.constant(LUMA)
     mean = tf.tensordot(tf.reduce_mean(image, axis=(0, 1)), luma, 1)
     # Rows of `to_grey` turn a color into its grey, three times.
     to_grey = tf.tile(luma[:, None], (1, 3))

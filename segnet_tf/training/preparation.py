@@ -14,7 +14,7 @@ import tensorflow as tf
 from segnet_tf import losses, metrics, models
 from segnet_tf.config import TrainConfig
 from segnet_tf.data import Samples
-from segnet_tf.data.augment import NONE, STANDARD
+from segnet_tf.data.augment import PRESETS
 from segnet_tf.data.census import Census, take_census
 from segnet_tf.data.label_maps import label_count
 from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch, training_dataset
@@ -166,7 +166,7 @@ def resolved_class_weights(config: TrainConfig, data: Data) -> list[float] | Non
 
 def make_dataset(config: TrainConfig, samples: Samples, start_epoch: int) -> tf.data.Dataset:
     """The endless stream of training batches of a run, from `start_epoch` on."""
-    augmentation = STANDARD if config.augment == "standard" else NONE
+    augmentation = PRESETS[config.augment]
     if config.scale is not None:
         augmentation = dataclasses.replace(augmentation, scale=config.scale)
     if config.rotation is not None:
