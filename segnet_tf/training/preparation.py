@@ -109,7 +109,7 @@ def fused(model: keras.Model) -> keras.Model:
     Args:
         model: a functional model whose batch normalizations scale and center the last axis.
     """
-    faster: dict[type, type] = {
+    faster: dict[type[keras.layers.Layer], type[keras.layers.Layer]] = {
         keras.layers.BatchNormalization: FusedBatchNormalization,
         keras.layers.DepthwiseConv2D: TrainingDepthwiseConv2D,
     }
