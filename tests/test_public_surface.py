@@ -61,7 +61,11 @@ def folder(tmp_path_factory):
         save(metric.name, small(), metrics=[metric])
     rate = schedules.Warmup(keras.optimizers.schedules.CosineDecay(0.1, 9), 3)
     save("warmup", small(), optimizer=keras.optimizers.AdamW(rate))
-    norms = layers.FusedBatchNormalization(), layers.LocalResponseNormalization()
+    norms = (
+        layers.FusedBatchNormalization(),
+        layers.LocalResponseNormalization(),
+        layers.TrainingDepthwiseConv2D(5, padding="same"),
+    )
     save("norms", small(*norms))
     every = [kind(3) for kind in kinds]
     save("all", small(*norms), keras.optimizers.AdamW(rate), losses.CrossentropyDice(3), every)
