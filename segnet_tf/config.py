@@ -45,6 +45,7 @@ class TrainConfig:
         crop: `(height, width)` in pixels of the random crop to train on; `None` for whole images.
         augment: "standard", "strong" (standard, and what other cameras do to colors and
             sharpness) or "none".
+        paste: share of the images that get the pixels of rare classes of another image.
         scale: `(low, high)` of the random zoom, `None` for the augmentation's own.
         rotation: at most that many degrees either way, `None` for the augmentation's own.
         optimizer: "adamw" or "sgd" (momentum 0.9).
@@ -94,6 +95,7 @@ class TrainConfig:
     batch_size: int = 4
     crop: tuple[int, int] | None = None
     augment: str = "standard"
+    paste: float = 0.0
     scale: tuple[float, float] | None = None
     rotation: float | None = None
     optimizer: str = "adamw"
@@ -167,6 +169,8 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not 0 <= value < math.inf:
                 _refuse(name, "must be 0 or more", value)
+        if not 0 <= self.paste <= 1:
+            _refuse("paste", "must be 0..1, a share of the images", self.paste)
         if not 0 <= self.ema < 1:
             _refuse("ema", "must be at least 0 and below 1", self.ema)
         if not 0 <= self.seed < 2**31:

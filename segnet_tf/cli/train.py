@@ -63,6 +63,8 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     add("--size", type=command.size, metavar="HxW", help="size of synthetic scenes")
     add("--crop", type=command.size, metavar="HxW", help="random crop (whole images)")
     add("--augment", metavar="KIND", help="standard, strong or none (standard)")
+    add("--paste", type=float, metavar="SHARE",
+        help="paste rare classes of another image onto that share of the images (0)")  # fmt: skip
     add("--scale", type=_pair, metavar="LO,HI", help="random zoom")
     add("--rotation", type=float, metavar="DEG", help="random rotation, at most DEG degrees")
 

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from segnet_tf.data.augment import NONE, Augmentation, augment
+from segnet_tf.data.pasting import Pasting, paste
 from segnet_tf.data.samples import Samples
 from segnet_tf.errors import UserError
 
@@ -92,6 +93,7 @@ def training_dataset(
     batch_size: int,
     crop: tuple[int, int] | None = None,
     augmentation: Augmentation = NONE,
+    pasting: Pasting | None = None,
     seed: int = 0,
     start_epoch: int = 0,
 ) -> tf.data.Dataset:
@@ -103,6 +105,7 @@ def training_dataset(
     Args:
         batch_size: images a batch; an epoch has `steps_per_epoch` batches, all full.
         crop: `(height, width)` in pixels; None takes whole images, all of one size.
+        pasting: what an image gets of another one, which is augmented on its own.
         seed: any integer.
         start_epoch: the epoch to begin with, counted from 0.
 
@@ -131,9 +134,22 @@ def training_dataset(
         keys = positions.map(lambda i: tf.random.experimental.stateless_fold_in(key, i))
         return tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(order), keys)
 
-    def load(index: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def augmented(index: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image, labels = decoded.tensors(index)
         return augment(image, labels, key, crop, augmentation)
+
+    def load(index: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pair = augmented(index, key)
+        if pasting is None or not pasting.classes:
+            return pair
+        own = tf.random.experimental.stateless_fold_in(key, 2)
+        draws = tf.random.stateless_uniform((2,), own)
+        other = tf.cast(draws[0] * len(samples), tf.int64)
+        return tf.cond(
+            draws[1] < pasting.share,
+            lambda: paste(pair, augmented(other, own), pasting.classes),
+            lambda: pair,
+        )
 
     epochs = tf.data.Dataset.range(start_epoch, np.iinfo(np.int64).max)
     return (

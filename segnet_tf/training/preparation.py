@@ -17,6 +17,7 @@ from segnet_tf.data import Samples
 from segnet_tf.data.augment import PRESETS
 from segnet_tf.data.census import Census, take_census
 from segnet_tf.data.label_maps import label_count
+from segnet_tf.data.pasting import Pasting, rare_classes
 from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch, training_dataset
 from segnet_tf.data.samples import Pair
 from segnet_tf.errors import UserError
@@ -171,11 +172,15 @@ def make_dataset(config: TrainConfig, samples: Samples, start_epoch: int) -> tf.
         augmentation = dataclasses.replace(augmentation, scale=config.scale)
     if config.rotation is not None:
         augmentation = dataclasses.replace(augmentation, rotation=config.rotation)
+    pasting = None
+    if config.paste:
+        pasting = Pasting(config.paste, rare_classes(take_census(samples, len(samples.classes))))
     return training_dataset(
         samples,
         batch_size=config.batch_size,
         crop=config.crop,
         augmentation=augmentation,
+        pasting=pasting,
         seed=config.seed,
         start_epoch=start_epoch,
     )

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from segnet_tf.data import VOID, Classes, Samples, open_samples
-from segnet_tf.data.augment import NONE, STANDARD
+from segnet_tf.data.augment import NONE, STANDARD, Augmentation
+from segnet_tf.data.census import Census
+from segnet_tf.data.pasting import Pasting, rare_classes
 from segnet_tf.data.pipeline import (
     DecodedSamples,
     evaluation_dataset,
@@ -186,3 +188,53 @@ print(digest.hexdigest())
         for mode in ("free", "forced")
     ]
     assert results[0] == results[1] != ""
+
+
+def striped(count=6):
+    """Images of class 0 whose left half is of class 1, the image's number in every pixel."""
+
+    def read(index):
+        labels = np.zeros((6, 8), np.uint8)
+        labels[:, :4] = 1
+        return np.full((6, 8, 3), 10 * index + labels[..., None], np.uint8), labels
+
+    return Samples("made", "train", CLASSES, tuple(f"n{i}" for i in range(count)), read)
+
+
+def test_pasted_pixels_are_another_images_with_their_labels():
+    samples = striped()
+    arguments = {"batch_size": 6, "seed": 3}
+    plain = take(training_dataset(samples, **arguments), 0, 8)
+    pasted = take(training_dataset(samples, pasting=Pasting(0.5, (1,)), **arguments), 0, 8)
+    changed, sources = [], set()
+    for (before, _), (after, labels) in zip(plain, pasted, strict=True):
+        for old, new, ids in zip(before, after, labels, strict=True):
+            # Nothing is flipped here: the pasted half lies over a half of the same class.
+            np.testing.assert_array_equal(new % 10, ids[..., None].repeat(3, -1))
+            np.testing.assert_array_equal(new[:, 4:], old[:, 4:])
+            assert len(np.unique(new[:, :4])) == 1
+            changed.append(not np.array_equal(new, old))
+            sources.add(int(new[0, 0, 0]) // 10)
+    assert 0.2 < np.mean(changed) < 0.6 and sources == set(range(6))
+    again = take(training_dataset(samples, pasting=Pasting(0.5, (1,)), **arguments), 0, 8)
+    for (now, _), (then, _) in zip(again, pasted, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_pasting_changes_the_labels_where_the_classes_differ():
+    samples = striped()
+    flipped = Augmentation(flip=True)
+    pairs = take(
+        training_dataset(samples, batch_size=6, augmentation=flipped, pasting=Pasting(1.0, (1,))),
+        0, 4,
+    )  # fmt: skip
+    shares = [labels.mean() for _, batch in pairs for labels in batch]
+    assert set(shares) == {0.5, 1.0}  # on the same half, or on the other one
+    for images, batch in pairs:
+        np.testing.assert_array_equal(images[..., 0] % 10, batch)
+
+
+def test_rare_classes_are_far_below_an_even_share():
+    pixels = np.array([700, 200, 60, 24, 0])
+    census = Census("train", CLASSES, 1, pixels, pixels, 0)
+    assert rare_classes(census) == (3,)
