@@ -12,7 +12,7 @@ import numpy as np
 
 from segnet_tf.data import Samples
 from segnet_tf.data.scenes import synthetic
-from segnet_tf.export.conversion import calibration, concatenations, graph
+from segnet_tf.export.conversion import calibration, concatenations, graph, input_scale
 from segnet_tf.export.conversion.calibration import Ranges
 from segnet_tf.export.runtimes import registry
 from segnet_tf.export.tflite_file import flatbuffer
@@ -74,7 +74,7 @@ def measure(
     Returns:
         A row for each layer; the layer that adds the most comes first.
     """
-    model = graph.network_of(model)
+    model = input_scale.moved(graph.network_of(model))
     file = flatbuffer.read(content)
     found = _tensors(file, model, ranges)
     shown = flatbuffer.with_outputs(content, list(found.values()))

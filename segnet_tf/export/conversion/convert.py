@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from segnet_tf.errors import UserError
-from segnet_tf.export.conversion import delegate_ops, graph, order, outputs, sampling
+from segnet_tf.export.conversion import delegate_ops, graph, input_scale, order, outputs, sampling
 from segnet_tf.export.conversion.calibration import Ranges
 from segnet_tf.export.conversion.layer_lowering import (
     BuiltinLowering,
@@ -76,6 +76,8 @@ def convert(
         model = graph.network_of(model)
     else:
         model = sampling.distribution_of(model, input_size, uncertainty)
+    if format == "int8":
+        model = input_scale.moved(model)
     lowering: LayerLowering
     if unpool == "custom":
         delegate_ops.check_pools(delegate_ops.pools_of(model), model.name)

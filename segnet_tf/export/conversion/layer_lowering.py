@@ -138,6 +138,8 @@ class LayerLowering(abc.ABC):
     def rescale(self, layer: keras.layers.Rescaling, x: Value) -> Value | None:
         """`scale * x + offset`, in int8 as one op: nothing is rounded between `*` and `+`.
 
+        With a scale of 1, which `input_scale` leaves, that is a subtraction, or nothing.
+
         The output's range is computed from the input's, and not what calibration has measured.
         Then input and output have the same 256 steps where all channels have one scale, and no
         pixel is rounded. With another range each kernel rounds in its own way, and the first
@@ -145,6 +147,12 @@ class LayerLowering(abc.ABC):
         """
         if x.range is None:
             return None
+        if np.ndim(layer.offset) == 0 and layer.scale == 1:
+            if layer.offset == 0:
+                return x
+            y = tf.subtract(x.tensor, -layer.offset, name=layer.name)
+            low, high = x.range
+            return quantized(y, (min(low + layer.offset, 0.0), max(high + layer.offset, 0.0)))
         channels = x.tensor.shape[-1]
         scale = np.broadcast_to(np.asarray(layer.scale, np.float32), channels)
         offset = np.broadcast_to(np.asarray(layer.offset, np.float32), channels)
