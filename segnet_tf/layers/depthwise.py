@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -19,30 +19,41 @@ class TrainingDepthwiseConv2D(keras.layers.DepthwiseConv2D):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         is_slow = inputs.dtype == tf.bfloat16 and max(self.kernel_size) > 3
-        if not is_slow or len({*self.strides}) > 1 or self.dilation_rate != (1, 1):
+        if not is_slow or len({*self.strides}) > 1:
             return super().call(inputs)
-        steps = {"strides": [1, *self.strides, 1], "padding": self.padding.upper()}
-        outputs = _convolved(inputs, tf.convert_to_tensor(self.kernel), **steps)
+
+        def convolve(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+            return tf.nn.depthwise_conv2d(
+                x,
+                kernel,
+                strides=(1, *self.strides, 1),
+                padding=self.padding.upper(),
+                dilations=self.dilation_rate,
+            )
+
+        outputs = _with_wide_gradient(convolve)(inputs, tf.convert_to_tensor(self.kernel))
         if self.use_bias:
             outputs = tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias))
         return self.activation(outputs)
 
 
-def _convolved(inputs: tf.Tensor, kernel: tf.Tensor, **steps: Any) -> tf.Tensor:
+def _with_wide_gradient(
+    convolve: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """The same function of an image and a kernel; the kernel's gradient is computed in float32."""
+
     @tf.custom_gradient
-    def convolve(x: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, object]:
+    def convolved(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable[..., object]]:
         def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            to_x = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
-                input_sizes=tf.shape(x), filter=k, out_backprop=upstream, **steps
-            )
-            to_k = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
-                input=tf.cast(x, "float32"),
-                filter_sizes=tf.shape(k),
-                out_backprop=tf.cast(upstream, "float32"),
-                **steps,
-            )
-            return to_x, tf.cast(to_k, k.dtype)
+            wide_x, wide_kernel, wide = (tf.cast(t, "float32") for t in (x, kernel, upstream))
+            # The convolutions themselves are linear: no value of theirs is read, and the graph
+            # drops them.
+            with tf.GradientTape(persistent=True) as tape:
+                tape.watch((x, wide_kernel))
+                outputs, wide_outputs = convolve(x, kernel), convolve(wide_x, wide_kernel)
+            to_kernel = tape.gradient(wide_outputs, wide_kernel, wide)
+            return tape.gradient(outputs, x, upstream), tf.cast(to_kernel, kernel.dtype)
 
-        return tf.nn.depthwise_conv2d(x, k, **steps), gradient
+        return convolve(x, kernel), gradient
 
-    return convolve(inputs, kernel)
+    return convolved
