@@ -19,7 +19,13 @@ STORED_SCORES = {
 }
 
 
-@pytest.mark.parametrize("name", shipped_names())
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name == "weights:segnet_mini_camvid" else pytest.param(name, marks=pytest.mark.slow)
+        for name in shipped_names()
+    ],
+)
 def test_score_on_synthetic_scenes_is_the_stored_one(name):
     scenes = synthetic.samples("val", size=(192, 256), count=6)
     found = evaluate(name, scenes, size="own").summary

@@ -80,6 +80,7 @@ def test_a_filter_keeps_its_greatest_weight():
     assert compress.shares([one, zeros, many], 0.999) == [0.0, 0.9, 0.999]
 
 
+@pytest.mark.slow
 def test_the_file_has_the_zeros(pruned):
     found = filters(
         convert.convert(pruned, tiny_models.SIZE, format="int8", ranges=ranges_of(pruned))
