@@ -67,8 +67,9 @@ def photograph(image: tf.Tensor, seed: tf.Tensor, camera: Camera) -> tf.Tensor:
     if camera.blur:
         image = _blurred(image, draws[5] * camera.blur, math.ceil(3 * camera.blur))
     if camera.noise:
-        scale = draws[6] * camera.noise
-        image += scale * tf.random.stateless_normal(tf.shape(image), seed)
+        own = tf.random.experimental.stateless_fold_in(seed, 1)
+        noise = tf.random.stateless_normal(tf.shape(image), own)
+        image += draws[6] * camera.noise * noise
     image = tf.clip_by_value(image, 0.0, 255.0)
     return _through_jpeg(image, draws[7], camera.jpeg) if camera.jpeg < 100 else image
 

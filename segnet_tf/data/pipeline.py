@@ -142,8 +142,9 @@ def training_dataset(
         pair = augmented(index, key)
         if pasting is None or not pasting.classes:
             return pair
-        own = tf.random.experimental.stateless_fold_in(key, 2)
-        draws = tf.random.stateless_uniform((2,), own)
+        # One key for each: the same key draws the same numbers again.
+        choice, own = (tf.random.experimental.stateless_fold_in(key, n) for n in (2, 3))
+        draws = tf.random.stateless_uniform((2,), choice)
         other = tf.cast(draws[0] * len(samples), tf.int64)
         return tf.cond(
             draws[1] < pasting.share,

@@ -89,6 +89,16 @@ def test_noise_has_no_mean_and_differs_from_pixel_to_pixel():
     assert min(spreads) < 4 and 7 < max(spreads) <= 10.5
 
 
+def test_noise_is_independent_of_the_other_draws():
+    grey = np.full((8, 8, 3), 128, np.float32)
+    first, gains = [], []
+    for seed in seeds(100):
+        noise = photo(Camera(noise=20.0), seed, grey) - 128
+        first.append(abs(noise[0, 0, 0]) / noise.std())
+        gains.append(photo(Camera(white_balance=0.2), seed, grey)[0, 0, 0] / 128 - 1)
+    assert abs(np.corrcoef(first, gains)[0, 1]) < 0.3
+
+
 def test_jpeg_is_libjpegs_for_half_of_the_images():
     smooth = np.linspace(0, 255, 24 * 32 * 3).reshape(SHAPE).astype(np.float32)
     found = [photo(Camera(jpeg=10), seed, smooth) for seed in seeds()]

@@ -7,9 +7,10 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from segnet_tf.data import VOID, Classes, Samples, open_samples
+from segnet_tf.data import VOID, Classes, Samples, open_samples, pipeline
 from segnet_tf.data.augment import NONE, STANDARD, Augmentation
 from segnet_tf.data.census import Census
 from segnet_tf.data.pasting import Pasting, rare_classes
@@ -232,6 +233,20 @@ def test_pasting_changes_the_labels_where_the_classes_differ():
     assert set(shares) == {0.5, 1.0}  # on the same half, or on the other one
     for images, batch in pairs:
         np.testing.assert_array_equal(images[..., 0] % 10, batch)
+
+
+def test_pasting_draws_on_its_own(monkeypatch):
+    """The choice of the image must say nothing of how it is augmented."""
+
+    def second_draw(image, labels, seed, crop, augmentation):
+        value = tf.random.stateless_uniform((8,), seed)[1]
+        return tf.fill(tf.shape(image), value), labels
+
+    monkeypatch.setattr(pipeline, "augment", second_draw)
+    dataset = training_dataset(striped(), batch_size=6, pasting=Pasting(0.3, (1,)))
+    images = np.concatenate([images for images, _ in take(dataset, 0, 30)])
+    pasted = images[:, 0, 0, 0][images[:, 0, 0, 0] != images[:, 0, -1, 0]]
+    assert len(pasted) > 30 and 0.35 < pasted.mean() < 0.65
 
 
 def test_rare_classes_are_far_below_an_even_share():
