@@ -128,10 +128,12 @@ class TFLiteModel:
     def _classes(self, stored: np.ndarray) -> np.ndarray:
         if self.channels is None:
             return (stored[..., 0] if stored.ndim == 4 else stored).astype(np.int32)
-        return dequantize(stored, *self._output["quantization"]).astype(np.float32)
+        return self._real(stored)
 
     def _real_numbers(self, images: np.ndarray) -> np.ndarray:
-        (stored,) = self._stored(images)
+        return self._real(self._stored(images)[-1])
+
+    def _real(self, stored: np.ndarray) -> np.ndarray:
         return dequantize(stored, *self._output["quantization"]).astype(np.float32)
 
     def _stored(self, images: np.ndarray) -> list[np.ndarray]:
