@@ -54,7 +54,7 @@ export CONFIG ?= $(if $(DATA),camvid,demo)
 SEEDS ?= 0
 COMPARE_OPTIONS ?=
 
-compare: setup  ## the networks in one table; DATA=DIR: on CamVid, 6 hours, else 2 minutes
+compare: setup  ## the networks in one table; DATA=DIR: on CamVid, 4 hours, else 2 minutes
 	name="$${CONFIG##*/}" && $(BIN)/segnet-tf compare --config "$$CONFIG" \
 		--output "$$COMPARE/$${name%.*}" --seeds $(SEEDS) \
 		$(if $(DATA),--data "$$DATA",--seconds 10) $(COMPARE_OPTIONS)

@@ -59,7 +59,7 @@ def test_it_is_a_segnet():
     assert crossing == {("encoder_block15_project_bn", keras.layers.Conv2D)}
 
 
-# Half-size logits, a separable decoder: a third of the time.
+# Half-size logits, a separable decoder.
 FAST = {
     "stem_strides": 2,
     "repeats": (1, 2, 2, 3, 3, 3),

@@ -42,9 +42,9 @@ def segnet_lite(
     Args:
         num_classes: logits a pixel; 1 is binary.
         input_shape: `(height, width, 3)`; `None` sides take any size.
-        stem_strides: 1, or 2 as the encoder was pretrained, for a third of the time: four
-            poolings, and logits of half the image's size that are resized bilinearly. The options
-            below then have four numbers.
+        stem_strides: 1, or 2 as the encoder was pretrained, which is much faster: four poolings,
+            and logits of half the image's size that are resized bilinearly. The widths and groups
+            below are then four numbers.
         repeats: blocks of each of EfficientNet-Lite0's seven stages; fewer numbers end the encoder
             earlier.
         separable: 3x3 convolutions of the decoder as a depthwise one and a 1x1.
