@@ -19,9 +19,11 @@ _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 
 
 def moved(model: keras.Model) -> keras.Model:
-    """A copy with the scale of each `Rescaling` in the kernel of the one convolution behind it.
+    """A model with the scale of each `Rescaling` in the kernel of the one convolution behind it.
 
     The model itself if it has no such pair. One with a scale or an offset for each channel stays.
+    All layers but the pair are the model's own: those of `sampling` and many a user's cannot be
+    made anew from their configuration.
 
     Args:
         model: a Functional or Sequential model.
@@ -31,18 +33,17 @@ def moved(model: keras.Model) -> keras.Model:
         return model
 
     def copy(layer: keras.Layer) -> keras.Layer:
-        if not isinstance(layer, keras.Layer):
-            return layer  # an operation of `keras.ops`
-        config = layer.get_config()
         if layer.name in pairs:
-            config |= {"scale": 1.0, "offset": layer.offset / layer.scale}
-        return layer.__class__.from_config(config)
+            return keras.layers.Rescaling(1.0, layer.offset / layer.scale, name=layer.name)
+        if layer.name in pairs.values():
+            return type(layer).from_config(layer.get_config())
+        return layer
 
     twin = keras.models.clone_model(model, clone_function=copy)
-    twin.set_weights(model.get_weights())
     for name, convolution in pairs.items():
-        kernel = twin.get_layer(convolution).kernel
-        kernel.assign(kernel * model.get_layer(name).scale)
+        kernel, *bias = model.get_layer(convolution).get_weights()
+        kernel = kernel * model.get_layer(name).scale
+        twin.get_layer(convolution).set_weights([kernel, *bias])
     return twin
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tiny_models
 
-from segnet_tf.export.conversion import calibration, convert, input_scale
+from segnet_tf.export.conversion import calibration, convert, input_scale, sampling
 from segnet_tf.export.runtimes import registry
 from segnet_tf.export.tflite_file import flatbuffer
+from segnet_tf.export.tflite_file.uncertainty import Uncertainty
 
 SIZE = (12, 20)
 
@@ -79,6 +80,44 @@ def test_the_model_that_is_exported_keeps_its_weights():
     image = tiny_models.images(SIZE)[0]
     # 1/128 is a power of two: not a digit changes.
     np.testing.assert_array_equal(twin(image), model(image))
+
+
+def test_layers_that_cannot_be_made_anew_are_taken_as_they_are():
+    """What a user's layer was given need not be in its configuration."""
+
+    class Times(keras.layers.Layer):
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+        def call(self, x):
+            return x * self.factor
+
+        def get_config(self):
+            raise NotImplementedError
+
+    body = network()
+    model = keras.Model(body.input, Times(np.float32(2))(body.output))
+    image = tiny_models.images(SIZE)[0]
+    np.testing.assert_array_equal(input_scale.moved(model)(image), model(image))
+
+
+def test_a_network_of_samples_has_it_too():
+    """Its dropouts have no configuration that they could be made anew from."""
+    said = Uncertainty(2, 3)
+    model = tiny_models.bayesian()
+    network = sampling.distribution_of(model, tiny_models.SIZE, said)
+    images = tiny_models.images(count=2)
+    ranges = calibration.ranges_of_network(network, images)
+    kind = "probabilities"
+    content = convert.convert(
+        model, tiny_models.SIZE, "int8", ranges=ranges, output_kind=kind, uncertainty=said
+    )
+    assert "SUB" in ops(content)[:2]
+    entropy, found = registry.get("xnnpack").run(content, images[:1]).outputs[0]
+    wanted = network.predict_on_batch(images[0])
+    assert np.abs(found - wanted[..., :-1]).mean() < 0.02
+    assert np.abs(entropy - wanted[..., -1:]).mean() < 0.1
 
 
 def _shared():
