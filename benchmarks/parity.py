@@ -57,6 +57,7 @@ def export_format(
             input_size=size,
             limit=CHECKED_IMAGES,
             largest_drop=1.0,
+            mc_samples=arguments.mc_samples,
         )
     except exporter.CheckFailed as error:
         raise UserError(f"`format` must pass the exporter's checks. Received: {error}.") from error
@@ -81,7 +82,9 @@ def measure_all(
         codes: dict[str, list[np.ndarray]] = {}
         for runtime in present:
             count = images_for(runtime, arguments, len(truth))
-            keep = _keeper(codes, content, runtime) if name == "int8" else _forget
+            # What ends in float32 has no int8 codes to compare.
+            has_codes = name == "int8" and arguments.mc_samples is None
+            keep = _keeper(codes, content, runtime) if has_codes else _forget
             try:
                 cell = parity.measure(content, name, runtime, truth, count, keep)
             except UserError as error:
@@ -90,7 +93,7 @@ def measure_all(
                 continue
             print(parity_table.row(cell), flush=True)
             found["rows"].append(parity.to_json(cell))
-        if name == "int8":
+        if name == "int8" and arguments.mc_samples is None:
             found["int8_kernels"] = compare_kernels(content, codes, truth.image(0))
     return found
 
@@ -196,6 +199,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="images for GPUs on software drivers, seconds each (%(default)s)")  # fmt: skip
     add("--emulated-images", type=int, default=1, metavar="N",
         help="images for the emulated aarch64, up to a minute each (%(default)s)")  # fmt: skip
+    add("--mc-samples", type=int, metavar="N",
+        help="files with the mean and entropy of N passes with fixed dropout masks")  # fmt: skip
     add("--format", nargs="+", choices=FORMATS, metavar="F", help=f"some of {', '.join(FORMATS)}")
     add(
         "--runtime",
@@ -212,8 +217,10 @@ def run(arguments: argparse.Namespace) -> int:
     command.check_report(arguments)
     from segnet_tf.export import sources
     from segnet_tf.export.checks import parity
+    from segnet_tf.export.options import ExportOptions
 
     start_tensorflow()
+    said = ExportOptions(format="float32", mc_samples=arguments.mc_samples).second_output
     for name in ("limit", "slow_images", "emulated_images"):
         if (value := getattr(arguments, name)) is not None and value < 1:
             raise UserError(f"`{name}` must be at least 1. Received: {value}.")
@@ -227,7 +234,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name, reason in absent.items():
         print(f"absent: {name}: {reason}")
     with tempfile.TemporaryDirectory(prefix="segnet_tf_parity_") as name:
-        truth = parity.KerasOutputs(source.model, samples, size, Path(name))
+        truth = parity.KerasOutputs(source.model, samples, size, Path(name), said)
         found = measure_all(
             arguments, truth, Path(name), [name for name in reasons if name not in absent]
         )
@@ -237,6 +244,7 @@ def run(arguments: argparse.Namespace) -> int:
         "split": samples.split,
         "images": len(samples),
         "input_size": list(size),
+        "mc_samples": arguments.mc_samples,
         "machine": platform.machine(),
         "absent": absent,
     }

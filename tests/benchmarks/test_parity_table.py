@@ -7,6 +7,7 @@ import json
 
 import parity as benchmark
 import pytest
+import tiny_models
 
 from segnet_tf.cli import command
 from segnet_tf.errors import UserError
@@ -121,11 +122,27 @@ def test_a_row_in_the_registry_is_all_that_a_runtime_needs(
         ({"target": "t", "met": False}, "t: NO"),
         ({"target": "t", "met": True, "delegated": 99}, "t: yes, one delegate: NO"),
         ({"delegated": None}, "some/105"),
+        (
+            {"entropy_difference": 0.0471, "entropy_rank": 0.98765},
+            "entropy 4.7e-02 nats apart, rank correlation 0.9877",
+        ),
     ],
 )
 def test_a_row(changes, words):
     line = parity_table.row(dataclasses.replace(CELL, **changes))
     assert words in line and line == line.rstrip()
+
+
+@pytest.mark.slow
+def test_files_with_samples(tmp_path, fast, capsys):
+    tiny_models.bayesian(11).save(tmp_path / "bare.keras")
+    arguments = ["--model", str(tmp_path / "bare.keras"), "--input-size", "32x48", "--limit", "2"]
+    arguments += ["--mc-samples", "2", "--format", "float32", "int8", "--runtime", "xnnpack"]
+    code, lines, _ = table([*arguments, "--data", "synthetic:8"], capsys)
+    assert code == 0
+    for name in ("float32", "int8"):
+        (line,) = (line for line in lines if line.split()[:2] == [name, "xnnpack"])
+        assert "nats apart, rank correlation" in line and "refused" not in line
 
 
 def test_slow_runtimes_get_few_images():
@@ -144,6 +161,7 @@ def test_slow_runtimes_get_few_images():
     [
         (["--limit", "0"], "`limit` must be at least 1"),
         (["--slow-images", "0"], "`slow_images` must be at least 1"),
+        (["--mc-samples", "1"], "`mc_samples` (--mc-samples) must be 2 to 64"),
         (["--model", "nothing"], "nothing"),
         (["--data", "no/such/folder"], "no/such/folder"),
         (["--json", "no/such/folder/out.json"], "`--json` must be in an existing folder"),

@@ -13,8 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from segnet_tf.data import Samples
+from segnet_tf.export.checks.uncertainty import Distributions, rank_correlation
 from segnet_tf.export.runtimes import registry
 from segnet_tf.export.tflite_file import flatbuffer
+from segnet_tf.export.tflite_file.uncertainty import Uncertainty
 from segnet_tf.metrics import SegmentationScores
 from segnet_tf.system.progress import counted
 
@@ -39,8 +41,10 @@ class Cell:
         nodes: of the file.
         pixels: the part of the pixels that has Keras's class.
         mean_iou, keras_mean_iou: fractions, on the images that were run.
-        worst, mean: difference to Keras's logits.
+        worst, mean: difference to Keras's logits, or probabilities of a file with an uncertainty.
         seconds: that all of it took.
+        entropy_difference, entropy_rank: mean difference to Keras's entropy in nats, and Spearman's
+            rank correlation with it; `None` for a file without an uncertainty.
         target: the promise this cell is held to, empty for none.
         met: whether it is kept; `None` without one.
     """
@@ -56,6 +60,8 @@ class Cell:
     worst: float
     mean: float
     seconds: float
+    entropy_difference: float | None = None
+    entropy_rank: float | None = None
     target: str = ""
     met: bool | None = None
 
@@ -68,23 +74,41 @@ class Cell:
 
 
 class KerasOutputs:
-    """Images at the size of the files, and Keras's logits for them, which are kept on disk.
+    """Images at the size of the files, and Keras's outputs for them, which are kept on disk.
 
     Args:
         model: from RGB 0..255 to logits.
         samples: images and labels.
         size: `(height, width)` in pixels that the files take.
-        folder: an existing one; it gets a file of 4 bytes a logit.
+        folder: an existing one; it gets a file of 4 bytes a number.
+        uncertainty: that the files have; `None` for files with one output.
+
+    Attributes:
+        logits: float32 `(images, height, width, channels)`; of files with an uncertainty the mean
+            probabilities by the same dropout masks.
+        entropies: float32 `(images, height, width)` in nats, or `None`.
+
+    Raises:
+        UserError: a model that cannot be sampled.
     """
 
     def __init__(
-        self, model: keras.Model, samples: Samples, size: tuple[int, int], folder: Path
+        self,
+        model: keras.Model,
+        samples: Samples,
+        size: tuple[int, int],
+        folder: Path,
+        uncertainty: Uncertainty | None = None,
     ) -> None:
         self.samples, self.size = samples, size
+        if uncertainty is not None:
+            model = Distributions(model, size, uncertainty).network
         shape = (len(samples), *size, model.output_shape[-1])
-        self.logits = np.lib.format.open_memmap(folder / "keras.npy", "w+", np.float32, shape)
+        values = np.lib.format.open_memmap(folder / "keras.npy", "w+", np.float32, shape)
         for index in counted(range(len(samples)), len(samples), "Keras"):
-            self.logits[index] = model.predict_on_batch(self.image(index))[0]
+            values[index] = model.predict_on_batch(self.image(index))[0]
+        self.logits = values if uncertainty is None else values[..., :-1]
+        self.entropies = None if uncertainty is None else values[..., -1]
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -97,13 +121,17 @@ class KerasOutputs:
     def score(self, metric: SegmentationScores, index: int, logits: np.ndarray) -> None:
         """Adds an output to a score at the size of the labels, as `segnet-tf evaluate` does."""
         truth = self.samples.read(index)[1]
-        found = label_map(tf.image.resize(logits[np.newaxis], truth.shape[:2]).numpy())
+        found = self.label_map(tf.image.resize(logits[np.newaxis], truth.shape[:2]).numpy())
         metric.update_state(truth[np.newaxis], tf.one_hot(found, len(self.samples.classes)))
 
+    def label_map(self, values: np.ndarray) -> np.ndarray:
+        """Class ids of what the files give, `(..., channels)`."""
+        return label_map(values, 0.0 if self.entropies is None else 0.5)
 
-def label_map(logits: np.ndarray) -> np.ndarray:
-    """Class ids of logits `(..., classes)`; one logit is foreground above 0."""
-    return (logits[..., 0] > 0).astype(int) if logits.shape[-1] == 1 else logits.argmax(-1)
+
+def label_map(values: np.ndarray, threshold: float = 0.0) -> np.ndarray:
+    """Class ids of `(..., channels)`; a single channel is foreground above the threshold."""
+    return (values[..., 0] > threshold).astype(int) if values.shape[-1] == 1 else values.argmax(-1)
 
 
 def measure(
@@ -117,7 +145,8 @@ def measure(
     """Runs a file on the first images.
 
     Args:
-        content: of the .tflite file, which gives logits.
+        content: of the .tflite file, which gives logits, or the uncertainty of `truth` and behind
+            it probabilities.
         file_format: what it is called in the table.
         runtime: a name in `registry.RUNTIMES`.
         truth: images and Keras's outputs.
@@ -132,19 +161,22 @@ def measure(
     worst, same, differences, pixels, values = 0.0, 0, 0.0, 0, 0
     began = time.perf_counter()
     delegated: int | None = None
+    entropies: list[np.ndarray] = []
     done = counted(range(count), count, f"{file_format} on {runtime}")
     for start in range(0, count, TOGETHER):
         images = [truth.image(index) for index in range(start, min(start + TOGETHER, count))]
         result = registry.get(runtime).run(content, images)
         delegated = result.delegated
         for outputs in result.outputs:
-            index, logits = next(done), outputs[0][0]
+            index, logits = next(done), outputs[-1][0]
+            if truth.entropies is not None:
+                entropies.append(outputs[0][0, ..., 0])
             expected = truth.logits[index]
             difference = np.abs(logits - expected)
             # NaN counts as the worst: Python's `max` may ignore it, `np.maximum` keeps it.
             worst = float(np.maximum(worst, difference.max()))
             differences += float(difference.sum(dtype=np.float64))
-            same += int((label_map(logits) == label_map(expected)).sum())
+            same += int((truth.label_map(logits) == truth.label_map(expected)).sum())
             pixels += logits.shape[0] * logits.shape[1]
             values += logits.size
             for metric, output in zip(metrics, (logits, expected), strict=True):
@@ -164,8 +196,18 @@ def measure(
         worst,
         differences / values,
         time.perf_counter() - began,
+        *_entropy(entropies, truth.entropies),
     )
     return judged(cell, len(truth))
+
+
+def _entropy(
+    found: list[np.ndarray], expected: np.ndarray | None
+) -> tuple[float, float] | tuple[None, None]:
+    if expected is None:
+        return None, None
+    own, meant = np.stack(found), expected[: len(found)]
+    return float(np.abs(own - meant).mean(dtype=np.float64)), rank_correlation(own, meant)
 
 
 def judged(cell: Cell, available: int) -> Cell:

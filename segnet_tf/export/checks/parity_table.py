@@ -19,6 +19,11 @@ def row(cell: Cell) -> str:
     promise = "" if cell.met is None else f"{cell.target}: {'yes' if cell.met else 'NO'}"
     if cell.all_delegated is False:
         promise += f"{', ' if promise else ''}one delegate: NO"
+    if cell.entropy_difference is not None:
+        promise += (
+            f"{', ' if promise else ''}entropy {cell.entropy_difference:.1e} nats apart, rank "
+            f"correlation {cell.entropy_rank:.4f}"
+        )
     return (
         f"{cell.file_format:8} {cell.runtime:14} {cell.images:7}  {f'{taken}/{cell.nodes}':9}"
         f"  {_percent(cell.pixels):>8}  {100 * cell.mean_iou:7.2f}"

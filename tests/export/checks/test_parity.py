@@ -11,8 +11,10 @@ import tiny_models
 
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.export.checks import parity
+from segnet_tf.export.conversion import convert
 from segnet_tf.export.runtimes import cpu, registry
 from segnet_tf.export.runtimes.protocol import RunResult
+from segnet_tf.export.tflite_file.uncertainty import Uncertainty
 
 CLASSES = 11
 COUNT = 3
@@ -27,8 +29,6 @@ def truth(network, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def content(network):
-    from segnet_tf.export.conversion import convert
-
     return convert.convert(network, tiny_models.SIZE)
 
 
@@ -133,6 +133,31 @@ def test_another_size_is_scored_at_that_of_the_labels(network, tmp_path):
     assert seen == [((1, 64, 96), (1, 64, 96, CLASSES))]
 
 
+def test_an_uncertainty_is_held_against_the_same_masks(tmp_path, monkeypatch):
+    """Entropy 0.25 nats too high everywhere in the first image: the ranks of all pixels change."""
+    model, said = tiny_models.bayesian(), Uncertainty(2, 3)
+    samples = synthetic.samples("val", size=tiny_models.SIZE, count=2)
+    truth = parity.KerasOutputs(model, samples, tiny_models.SIZE, tmp_path, said)
+    kind = "probabilities"
+    file = convert.convert(model, tiny_models.SIZE, output_kind=kind, uncertainty=said)
+    for runtime in ("xnnpack", "optimized"):
+        cell = parity.measure(file, "float32", runtime, truth, 2)
+        assert cell.pixels == 1.0 and cell.worst < 1e-5
+        assert cell.entropy_difference < 1e-5 and cell.entropy_rank > 0.9999
+    other = parity.KerasOutputs(model, samples, tiny_models.SIZE, tmp_path, Uncertainty(2, 4))
+    assert parity.measure(file, "float32", "xnnpack", other, 2).entropy_rank < 0.999
+
+    moved = truth.entropies.copy()
+    moved[0] += 0.25
+    both = [[moved[i][None, ..., None], truth.logits[i][None]] for i in range(2)]
+    register(monkeypatch, lambda *_: both, delegated=0)
+    cell = parity.measure(file, "float32", "fake", truth, 2)
+    assert cell.pixels == 1.0 and cell.entropy_difference == pytest.approx(0.125, rel=1e-5)
+    stats = pytest.importorskip("scipy.stats")
+    wanted = stats.spearmanr(moved.ravel(), np.ravel(truth.entropies)).statistic
+    assert cell.entropy_rank == pytest.approx(wanted, abs=1e-9)
+
+
 CELL = parity.Cell("int8", "xnnpack", 101, 84, 84, 0.98, 0.57, 0.572, 9.0, 0.2, 1.0)
 
 
@@ -168,6 +193,7 @@ def test_nodes_elsewhere_are_seen():
 
 def test_one_logit_is_foreground_above_zero():
     assert parity.label_map(np.array([[-1.0], [0.0], [0.5]])).tolist() == [0, 0, 1]
+    assert parity.label_map(np.array([[0.2], [0.5], [0.7]]), 0.5).tolist() == [0, 0, 1]
 
 
 @pytest.mark.slow
