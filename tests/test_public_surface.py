@@ -7,12 +7,10 @@ import dataclasses
 import keras
 import pytest
 import tiny_models
-import tiny_run
 from fresh_process import fresh
 
 from segnet_tf import layers, losses, metrics, models, schedules
 from segnet_tf.export.options import ExportOptions
-from segnet_tf.training.run_training import train
 
 ORDERS = {
     "keras first": "import keras, segnet_tf",
@@ -40,7 +38,7 @@ def small(*more):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A saved model for each class of ours, and the end of a real run."""
+    """A saved model for each class of ours."""
     folder = tmp_path_factory.mktemp("saved")
 
     def save(name, model, optimizer="sgd", loss="mse", metrics=()):
@@ -66,10 +64,6 @@ def folder(tmp_path_factory):
     save("norms", small(*norms))
     every = [kind(3) for kind in kinds]
     save("all", small(*norms), keras.optimizers.AdamW(rate), losses.CrossentropyDice(3), every)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(models, "build", tiny_run.build)
-        tiny_run.without_pictures(patch)
-        train(tiny_run.config(epochs=1, warmup=0.5), folder / "run")
     return folder
 
 
@@ -105,38 +99,6 @@ def test_keras_alone_loads_every_class(folder):
 def test_any_order_of_imports_loads(order, folder):
     code = "import json, sys; keras.saving.load_model(sys.argv[1]); print(json.dumps('loaded'))"
     assert fresh(f"{ORDERS[order]}\n{code}", folder / "all.keras") == "loaded"
-
-
-@pytest.mark.slow
-def test_last_of_a_run_loads_and_trains_on(folder):
-    code = """
-import json, sys, numpy
-model = keras.saving.load_model(sys.argv[1])
-before = int(model.optimizer.iterations), model.get_weights()
-rng = numpy.random.default_rng(0)
-labels = rng.integers(0, model.output_shape[-1], (2, 32, 32))
-logs = model.train_on_batch(rng.uniform(0, 255, (2, 32, 32, 3)), labels, return_dict=True)
-changed = [not numpy.array_equal(a, b) for a, b in zip(before[1], model.get_weights())]
-kind = type(model.optimizer._learning_rate).__name__
-print(json.dumps([before[0], int(model.optimizer.iterations), logs["loss"], any(changed), kind]))
-"""
-    last = folder / "run" / "last.keras"
-    before, after, loss, changed, rate = fresh(f"{ORDERS['keras first']}\n{code}", last)
-    assert (before, after) == (tiny_run.STEPS, tiny_run.STEPS + 1)
-    assert 0 < loss < 100 and changed and rate == "Warmup"
-
-
-@pytest.mark.slow
-def test_our_load_model_takes_every_form_and_compiles_if_asked(folder):
-    code = """
-import json, sys, segnet_tf
-models = [segnet_tf.load_model(name) for name in sys.argv[1:]]
-last = segnet_tf.load_model(sys.argv[2], compile=True)
-print(json.dumps([model.compiled for model in (*models, last)]))
-"""
-    run = folder / "run"
-    found = fresh(code, run, run / "last.keras", "weights:segnet_mini_camvid")
-    assert found == [False] * 3 + [True]
 
 
 def test_names_are_seen_and_nothing_heavy_is_imported():
