@@ -86,12 +86,12 @@ def run(arguments: argparse.Namespace) -> int:
     from segnet_tf.comparison import figures, report, rivals, runner
 
     output = Path(arguments.output)
-    make_folder(output)
     names = [row.name for row in comparison.rows]
     extra = figures.extra_rows(arguments.extra_rows, names) if arguments.extra_rows else []
     others = rivals.open_rivals(arguments.rival, [*names, *(row.name for row in extra)])
     jobs = runner.make_jobs(comparison, arguments.seeds, arguments.data, output, arguments.size)
     runner.check_networks(jobs)
+    make_folder(output)
     failures = runner.run_all(jobs)
     speed, failure = runner.time_files(jobs, others, output, arguments.seconds)
     rows = [*figures.gather(jobs, others, speed.measurement().result(), failures), *extra]

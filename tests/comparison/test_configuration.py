@@ -112,6 +112,7 @@ def test_wrong_options_are_one_line(arguments, words, tmp_path, capsys):
     assert main(["compare", *arguments, "--output", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
     assert words in error and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("file", sorted(COMPARISONS.glob("*.toml")), ids=lambda file: file.stem)
