@@ -11,6 +11,7 @@ from fresh_process import fresh
 
 from segnet_tf import layers, losses, metrics, models, schedules
 from segnet_tf.export.options import ExportOptions
+from segnet_tf.training.deep_supervision import supervised
 
 ORDERS = {
     "keras first": "import keras, segnet_tf",
@@ -62,6 +63,8 @@ def folder(tmp_path_factory):
     norms = [layers.FusedBatchNormalization(), layers.LocalResponseNormalization()]
     norms.append(layers.TrainingDepthwiseConv2D(5, padding="same"))
     save("norms", small(*norms))
+    nested = models.unet_plus_plus(3, (32, 32, 3), widths=(2,) * 5, deep_supervision=True)
+    save("supervised", supervised(nested))
     every = [kind(3) for kind in kinds]
     save("all", small(*norms), keras.optimizers.AdamW(rate), losses.CrossentropyDice(3), every)
     return folder
@@ -72,7 +75,7 @@ import json, pathlib, sys
 found = {}
 for file in sorted(pathlib.Path(sys.argv[1]).glob("*.keras")):
     model = keras.saving.load_model(file)
-    made = list(model.layers)
+    made = [model, *model.layers]
     if model.compiled:
         made += [model.loss, model.optimizer._learning_rate]
         made += model._compile_metrics._user_metrics if model._compile_metrics else []
@@ -87,7 +90,7 @@ def test_keras_alone_loads_every_class(folder):
     assert "CropOrPad2D" in found["unet"]
     assert {"AdaptiveAveragePooling2D", "BilinearResizing2D"} <= set(found["pspnet"])
     assert "LocalResponseNormalization" in found["segnet_basic"]
-    assert "Warmup" in found["warmup"]
+    assert "Warmup" in found["warmup"] and "DeeplySupervised" in found["supervised"]
     loaded = {name for names in found.values() for name in names}
     for room in (layers, losses, metrics):
         kinds = [name for name in room.__all__ if isinstance(getattr(room, name), type)]
