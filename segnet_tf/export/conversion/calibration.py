@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -127,9 +128,18 @@ def ranges_of_network(model: keras.Model, images: Iterable[np.ndarray]) -> Range
     def ends(image: tf.Tensor) -> dict[str, tf.Tensor]:
         found: dict[str, list[tf.Tensor]] = {}
 
+        @functools.cache  # 0.8 MB of the graph each: 8 samples have hundreds of tensors
+        def draw(size: int) -> tf.Tensor:
+            # At random, but the same each time: every n-th value could be of the same few channels.
+            return tf.constant(np.random.default_rng(0).integers(0, size, SAMPLED), tf.int32)
+
         def observe(name: str, value: Any) -> Any:
             if isinstance(value, tf.Tensor) and value.dtype.is_floating and name not in added:
-                found.setdefault(name, []).append(_ends(value))
+                flat = tf.reshape(value, [-1])
+                finite = tf.reduce_all(tf.math.is_finite(flat))
+                size = flat.shape[0]
+                some = tf.gather(flat, draw(size)) if size > SAMPLED else flat
+                found.setdefault(name, []).append(tf.where(finite, _ends(some), np.nan))
             return value
 
         graph.walk(model, image, {}, observe)
@@ -142,18 +152,12 @@ def ranges_of_network(model: keras.Model, images: Iterable[np.ndarray]) -> Range
     return {name: _range(name, np.mean(spans, axis=0)) for name, spans in seen.items()}
 
 
-def _ends(value: tf.Tensor) -> tf.Tensor:
-    """`(low, high)`: one in 10,000 values is below, one above. NaN if any value is not finite."""
-    flat = tf.reshape(value, [-1])
-    finite = tf.reduce_all(tf.math.is_finite(flat))
-    if flat.shape[0] > SAMPLED:
-        # At random, but the same each time: every n-th value could be of the same few channels.
-        draw = np.random.default_rng(0).integers(0, flat.shape[0], SAMPLED)
-        flat = tf.gather(flat, draw)
-    exceeding = int(flat.shape[0] * CLIPPED) + 1
-    high = tf.math.top_k(flat, exceeding).values[-1]
-    low = -tf.math.top_k(-flat, exceeding).values[-1]
-    return tf.where(finite, tf.stack([low, high]), np.nan)
+def _ends(values: tf.Tensor) -> tf.Tensor:
+    """`(low, high)`: one in 10,000 values is below, one above."""
+    exceeding = int(values.shape[0] * CLIPPED) + 1
+    high = tf.math.top_k(values, exceeding).values[-1]
+    low = -tf.math.top_k(-values, exceeding).values[-1]
+    return tf.stack([low, high])
 
 
 def _range(name: str, span: np.ndarray) -> tuple[float, float]:
