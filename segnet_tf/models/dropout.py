@@ -10,7 +10,6 @@ Reference:
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import keras
@@ -58,6 +57,16 @@ class Dropouts:
 NO_DROPOUT = Dropouts()
 
 
+def check_rate(dropout: object) -> None:
+    """Raises UserError unless `dropout` is a rate: True, or 1, would drop everything."""
+    number = isinstance(dropout, (int, float)) and not isinstance(dropout, bool)
+    if not number or not 0 <= dropout < 1:  # type: ignore[operator]
+        raise UserError(
+            "`dropout` must be the share of values that is set to 0, from 0 on and below 1. "
+            f"Received: dropout={dropout!r}. Bayesian SegNet's is 0.5."
+        )
+
+
 def dropouts(network: str, bayesian: bool, rate: float) -> Dropouts:
     """The dropout of a network, none unless it is `bayesian`.
 
@@ -71,10 +80,5 @@ def dropouts(network: str, bayesian: bool, rate: float) -> Dropouts:
     """
     if not isinstance(bayesian, bool):
         raise UserError(f"`bayesian` must be True or False. Received: bayesian={bayesian!r}.")
-    number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
-    if not number or not math.isfinite(rate) or not 0 <= rate < 1:
-        raise UserError(
-            "`dropout` must be the share of values that is set to 0, from 0 on and below 1. "
-            f"Received: dropout={rate!r}. The paper's is 0.5."
-        )
+    check_rate(rate)
     return Dropouts(rate, PLACES[network]) if bayesian else NO_DROPOUT

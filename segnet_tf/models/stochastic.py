@@ -51,7 +51,8 @@ def split(model: keras.Model, size: tuple[int, int]) -> Split:
         size: `(height, width)` of the image in pixels.
 
     Raises:
-        UserError: a subclassed model, one without dropout, or a size that is too small for it.
+        UserError: a subclassed model, one without dropout or one that drops everything, or a size
+            that is too small for it.
     """
     require_dropout(model)
     image = keras.KerasTensor((1, *size, model.input_shape[-1]))
@@ -87,8 +88,15 @@ def split(model: keras.Model, size: tuple[int, int]) -> Split:
 
 
 def require_dropout(model: keras.Model) -> None:
-    """Raises UserError unless a model has a layer that sampling switches on."""
-    if not any(isinstance(layer, keras.layers.Dropout) for layer in model._flatten_layers()):
+    """Raises UserError unless a model has layers that sampling switches on, and none drops all."""
+    found = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Dropout)]
+    for layer in found:
+        if layer.rate >= 1:
+            raise UserError(
+                "`rate` of each Dropout must be below 1 in a model that is sampled. "
+                f"Received: {layer.rate} at {layer.name}. Build it with dropout=0.5."
+            )
+    if not found:
         raise UserError(
             "`model` must have Dropout or SpatialDropout2D layers to sample. "
             f"Received: {model.name} without any. Build and train it with bayesian=True "

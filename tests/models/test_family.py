@@ -148,6 +148,8 @@ def test_lite0_has_the_encoder_of_segnet_lite_weight_by_weight():
         ("pspnet", {"filters": 1.5}, "`filters` must be a positive whole number"),
         ("pspnet", {"output_stride": 4}, "`output_stride` must be one of 8, 16"),
         ("pspnet", {"bins": (0, 2)}, "`bins` must be positive"),
+        ("pspnet", {"dropout": True}, "`dropout` must be the share"),
+        ("deeplab_v3_plus", {"dropout": 1.0}, "`dropout` must be the share"),
         ("pspnet", {"decoder_widths": (4,)}, "`options` must be ones .* pspnet has"),
         ("pspnet", {"weights": "imagenet"}, "with encoder='plain', for which there are none"),
         ("unet", {"encoder": "lite0", "width": 0.5, "weights": "imagenet"}, "`width` must be 1"),

@@ -167,11 +167,6 @@ def _samples(
 
         def drop(step: Step, x: Any, number: int, sample: int = sample) -> Any:
             layer = step.operation
-            if not 0 <= layer.rate < 1:
-                raise UserError(
-                    "`rate` of each Dropout must be below 1 in a model that is sampled. "
-                    f"Received: {layer.rate} at {layer.name}. Build it with dropout=0.5."
-                )
             if layer.rate == 0:
                 return x  # the converter would leave out a multiplication by 1
             height, width, channels = map(int, x.shape[1:])

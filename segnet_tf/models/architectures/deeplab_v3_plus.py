@@ -9,6 +9,7 @@ import keras
 from segnet_tf.errors import UserError
 from segnet_tf.layers import BilinearResizing2D
 from segnet_tf.models import blocks
+from segnet_tf.models.dropout import check_rate
 from segnet_tf.models.encoders import encoder_of
 from segnet_tf.models.encoders.encoder import check_filters, scaled
 
@@ -60,8 +61,8 @@ def deeplab_v3_plus(
         `(batch, height, width, num_classes)`.
 
     Raises:
-        UserError: an unknown encoder, an output stride that it does not reach, widths, rates or
-            filters that do not fit, a `separable` that is neither True nor False.
+        UserError: an unknown encoder, an output stride that it does not reach, widths, rates,
+            filters or a dropout that do not fit, a `separable` that is neither True nor False.
 
     Reference:
         Chen et al., 2018, https://arxiv.org/abs/1802.02611
@@ -69,6 +70,7 @@ def deeplab_v3_plus(
     body = encoder_of(encoder, width, widths)
     body.check_output_stride(output_stride)
     check_filters(filters)
+    check_rate(dropout)
     blocks.check_flag("separable", separable)
     if rates is None:
         rates = [rate * 16 // output_stride for rate in RATES]

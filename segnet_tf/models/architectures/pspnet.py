@@ -9,6 +9,7 @@ import keras
 from segnet_tf.errors import UserError
 from segnet_tf.layers import AdaptiveAveragePooling2D, BilinearResizing2D
 from segnet_tf.models import blocks
+from segnet_tf.models.dropout import check_rate
 from segnet_tf.models.encoders import encoder_of
 from segnet_tf.models.encoders.encoder import check_filters, scaled
 
@@ -54,8 +55,8 @@ def pspnet(
         `(batch, height, width, num_classes)`.
 
     Raises:
-        UserError: an unknown encoder, an output stride that it does not reach, widths, bins or
-            filters that do not fit.
+        UserError: an unknown encoder, an output stride that it does not reach, widths, bins,
+            filters or a dropout that do not fit.
 
     Reference:
         Zhao et al., 2017, https://arxiv.org/abs/1612.01105
@@ -63,6 +64,7 @@ def pspnet(
     body = encoder_of(encoder, width, widths)
     body.check_output_stride(output_stride)
     check_filters(filters)
+    check_rate(dropout)
     if not bins or not all(isinstance(count, int) and count > 0 for count in bins):
         raise UserError(f"`bins` must be positive whole numbers. Received: bins={tuple(bins)}.")
     inputs = blocks.image_input(input_shape, body.depth)
