@@ -8,6 +8,7 @@ they were: the scales are divided instead.
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import keras
@@ -25,16 +26,22 @@ _HOMOGENEOUS = (
     *("Cropping2D", "CenterCrop", "ZeroPadding2D", "Dropout", "SpatialDropout2D", "Identity"),
     *("Average", "Add", "Activation"),
 )
+# float32's smallest number with all its digits, and as far above it as these digits reach: beside
+# such a largest weight no other loses a digit that matters.
+_SMALLEST = float(np.finfo(np.float32).tiny / np.finfo(np.float32).eps)
+_LARGEST = float(np.finfo(np.float32).max)
 # Their second input gives a size and no value.
 _REFERENCED = ("BilinearResizing2D", "CropOrPad2D")
 
 
 def check_temperature(temperature: float) -> None:
     """Raises UserError unless logits can be divided by `temperature`."""
-    if not (math.isfinite(temperature) and temperature > 0):
+    is_number = isinstance(temperature, Real) and not isinstance(temperature, bool)
+    if not (is_number and 0 < temperature < math.inf):
         raise UserError(
             "`temperature` must be a finite number above 0, by which logits are divided. "
-            f"Received: temperature={temperature}. 1 changes nothing, 1.5 makes a model less sure."
+            f"Received: temperature={temperature!r}. "
+            "1 changes nothing, 1.5 makes a model less sure."
         )
 
 
@@ -55,16 +62,16 @@ def apply_temperature(model: keras.Model, temperature: float) -> None:
             model is unchanged then.
     """
     check_temperature(temperature)
-    divided = []
+    divided: list[tuple[keras.Variable, np.ndarray]] = []
     for layer in logit_layers(model):
-        for variable in layer.weights:
-            value = np.asarray(variable, np.float64) / temperature
-            if not (np.abs(value) < np.finfo(np.float32).max).all():
-                raise UserError(
-                    "`temperature` must leave weights that float32 holds. "
-                    f"Received: temperature={temperature}. Take one nearer to 1."
-                )
-            divided.append((variable, value))
+        values = [np.asarray(variable, np.float64) / temperature for variable in layer.weights]
+        largest = max(float(np.max(np.abs(value))) for value in values)
+        if largest and not _SMALLEST < largest < _LARGEST:
+            raise UserError(
+                "`temperature` must leave weights that float32 holds. "
+                f"Received: temperature={temperature}. Take one nearer to 1."
+            )
+        divided += zip(layer.weights, values, strict=True)
     for variable, value in divided:
         variable.assign(value.astype(variable.dtype))
 

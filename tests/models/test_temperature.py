@@ -129,7 +129,10 @@ def test_ends_that_cannot_take_one():
             np.testing.assert_array_equal(old, new)
 
 
-@pytest.mark.parametrize("temperature", [0, -1.5, float("nan"), float("inf"), 1e-45])
+@pytest.mark.parametrize(
+    "temperature",
+    [0, -1.5, float("nan"), float("inf"), 1e-45, 1e40, 1e300, True, "2", None],
+)
 def test_numbers_that_are_none(temperature):
     model = small()
     before = model.get_weights()
