@@ -18,6 +18,8 @@ from segnet_tf.errors import UserError
 
 # log(0) is no energy. Also what an int8 file gives for a class that it rounds to 0.
 SMALLEST_PROBABILITY = 1e-5
+# pydensecrf computes in float32: a larger weight makes its probabilities NaN.
+_LARGEST = 1e30
 # pydensecrf keeps lattice coordinates in 16 bits and doesn't check them.
 _LATTICE_REACH = 32_000
 _NUMBERS = (
@@ -73,11 +75,13 @@ class CRFParameters:
             if not _is_number(value) or value < 0 or (value == 0 and not is_weight):
                 rule = "of at least" if is_weight else "above"
                 raise UserError(
-                    f"`{name}` of the CRF must be a number {rule} 0. Received: {value!r}. "
+                    f"`{name}` of the CRF must be a number {rule} 0, below {_LARGEST:g}. "
+                    f"Received: {value!r}. "
                     "Correct it, or write the file anew with segnet-tf tune-crf."
                 )
         count = self.iterations
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        # Below 2**31: pydensecrf counts in C's int.
+        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count < 2**31:
             raise UserError(
                 "`iterations` of the CRF must be a whole number of at least 1. "
                 f"Received: {count!r}. Five are enough for most images."
@@ -173,12 +177,13 @@ def refine(
         float32, the shape of `probabilities`.
 
     Raises:
-        UserError: labels in place of probabilities, another image, a width that is too small for
-            the image, or pydensecrf2 is missing.
+        UserError: labels in place of probabilities, numbers that are not finite, another image,
+            a width that is too small for the image, or pydensecrf2 is missing.
     """
     densecrf = import_densecrf()
     parameters = parameters or CRFParameters()
-    if probabilities.ndim != 3 or not np.issubdtype(probabilities.dtype, np.floating):
+    is_float = np.issubdtype(probabilities.dtype, np.floating)
+    if probabilities.ndim != 3 or not probabilities.size or not is_float:
         raise UserError(
             "`probabilities` must be float numbers of shape (height, width, classes). Received: "
             f"{probabilities.dtype} of shape {probabilities.shape}. A CRF needs what the network "
@@ -189,6 +194,12 @@ def refine(
         raise UserError(
             f"`image` must be of shape ({height}, {width}, channels), as the probabilities are. "
             f"Received: shape {image.shape}. Resize the probabilities to the image."
+        )
+    if not (np.isfinite(probabilities).all() and np.isfinite(image).all()):
+        # Of an image with NaN the lattice crashes the process.
+        raise UserError(
+            "`probabilities` and `image` must be finite numbers. Received: NaN or infinity. "
+            "Look at what the model gives without a CRF: its weights may be damaged."
         )
     found = probabilities
     if channels == 1:
@@ -227,4 +238,4 @@ def _features(values: np.ndarray) -> np.ndarray:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST

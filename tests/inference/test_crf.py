@@ -144,6 +144,10 @@ def test_no_probability_is_lost_for_good(densecrf):
         (np.zeros((6, 7, 1), np.int32), np.zeros((6, 7, 3)), "of shape (height, width, classes)"),
         (np.ones((6, 7, 2)), np.zeros((6, 8, 3)), "must be of shape (6, 7, channels)"),
         (np.ones((6, 7, 2)), np.zeros((6, 7)), "must be of shape (6, 7, channels)"),
+        (np.ones((6, 7, 0)), np.zeros((6, 7, 3)), "of shape (height, width, classes)"),
+        (np.full((6, 7, 2), np.nan), np.zeros((6, 7, 3)), "must be finite numbers"),
+        # pydensecrf aborts the process.
+        (np.ones((6, 7, 2)), np.full((6, 7, 3), np.nan), "must be finite numbers"),
     ],
 )
 def test_what_cannot_be_refined(densecrf, probabilities, image, message):
@@ -177,6 +181,10 @@ def test_without_the_package(monkeypatch):
         ({"bilateral_weight": "4"}, "of at least 0"),
         ({"iterations": 0}, "a whole number of at least 1"),
         ({"iterations": 2.5}, "a whole number of at least 1"),
+        # Neither fits pydensecrf's types: an overflow, and a mask of NaN.
+        ({"iterations": 2**31}, "a whole number of at least 1"),
+        ({"gaussian_weight": 1e39}, "of at least 0"),
+        ({"bilateral_width": 10**400}, "above 0"),
     ],
 )
 def test_numbers_out_of_their_range(changes, rule):
