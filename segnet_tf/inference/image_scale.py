@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 from segnet_tf.data.images import spread
@@ -44,11 +45,14 @@ class ImageScale:
         What is asked for, or the size that the model is fixed to, or the nearest scale of the
         training: an image of an area that training saw stays as it is, any other gets the area of
         the nearer bound and keeps its aspect.
+
+        Raises:
+            UserError: what is asked for is no size.
         """
         if asked == "own":
             return own
         if asked is not None:
-            return asked
+            return _checked(asked)
         if self.fixed is not None:
             return self.fixed
         if self.trained is None:
@@ -81,7 +85,7 @@ class ImageScale:
     def describe(self, asked: Asked, rescaled: bool) -> list[int] | str:
         """What a report says of the size, `rescaled` being whether an image was not its own."""
         one = self.fixed if asked is None else asked
-        if isinstance(one, tuple):
+        if isinstance(one, (tuple, list)):
             return list(one)
         if asked is None and self.trained is not None and rescaled:
             sizes = dict.fromkeys(f"{height}x{width}" for height, width in self.trained)
@@ -130,6 +134,17 @@ def trained_sizes(record: RunRecord | None) -> Bounds | None:
         return bounds_of([samples.read(index)[1].shape for index in indices])
     except UserError:
         return None
+
+
+def _checked(size: object) -> ImageSize:
+    if isinstance(size, (tuple, list)) and len(size) == 2:
+        whole = all(isinstance(side, Integral) and not isinstance(side, bool) for side in size)
+        if whole and min(size) >= 1:
+            return int(size[0]), int(size[1])
+    raise UserError(
+        '`size` must be (height, width), two whole numbers of pixels, or "own" for the size of '
+        f"each image. Received: size={size!r}. Give size=(360, 480) (--size 360x480), for example."
+    )
 
 
 def _text(size: ImageSize) -> str:

@@ -12,6 +12,7 @@ from tiny_run import record_of
 
 import segnet_tf
 from segnet_tf.cli.main import main
+from segnet_tf.errors import UserError
 from segnet_tf.inference.image_scale import ImageScale
 from segnet_tf.models.pretrained import shipped
 from segnet_tf.runs.checkpoints import read_record
@@ -54,6 +55,15 @@ def test_what_is_asked_for_comes_first():
     assert scale.seen((3000, 4000), "own") == (3000, 4000)
     assert ImageScale((64, 64), CAMVID).seen((3000, 4000)) == (64, 64)
     assert ImageScale(None, None).seen((3000, 4000)) == (3000, 4000)
+
+
+@pytest.mark.parametrize(
+    "asked", ["Own", "16x24", 64, True, (0, 0), (-1, 5), (16,), (16, 24, 3), (16.0, 24.0)]
+)
+def test_what_is_no_size_is_one_line(asked):
+    with pytest.raises(UserError, match="`size` must be .height, width.*Received: ") as error:
+        ImageScale(None, CAMVID).seen((3000, 4000), asked)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", shipped.names())
