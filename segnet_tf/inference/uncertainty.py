@@ -188,7 +188,7 @@ def _sampler(
         is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         if not is_whole or not least <= value < 2**63:
             raise UserError(
-                f"`{name}` must be a whole number, {least} or more. "
+                f"`{name}` must be a whole number, {least} or more and below 2**63. "
                 f"Received: {name}={value!r}. The usual is {option}."
             )
     sampler = DropoutSampler(predictor)

@@ -145,6 +145,8 @@ def plain_network():
         ({"batch_size": 10**9, "samples": 10**9}, "`batch_size` must be .* fit into memory"),
         ({"images": IMAGES[0]}, "`images` must be numbers"),
         ({"model": lambda: network("sigmoid")}, "sum to 1"),
+        ({"model": lambda: network(rate=1.0)}, "`rate` of each Dropout must be below 1"),
+        ({"samples": 2**63}, "`samples` must be a whole number, .*below 2.*63"),
     ],
 )
 def test_bad_input_is_refused(options, message):
@@ -238,8 +240,8 @@ def test_a_crf_refines_the_mean_and_the_maps_stay_those_of_the_samples(file):
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--mc-samples", "1"], "`samples` must be"),
-        (["--mc-samples", "0"], "--mc-samples"),
+        (["--mc-samples", "1"], "--mc-samples: must be a whole number of at least 2"),
+        (["--mc-samples", "0"], "--mc-samples: must be a whole number of at least 2"),
         (["--mc-samples", "4", "--flip"], "`flip` must be left out"),
         (["--seed", "4"], "`--seed` must come with --mc-samples"),
         (["--mc-samples", "4", "--input", "drive.mp4"], "`--mc-samples` must come with images"),
