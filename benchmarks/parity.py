@@ -79,11 +79,10 @@ def measure_all(
             _refuse(found, name, "every runtime", error)
             continue
         found["files"][name] = {"bytes": len(content)}
+        has_codes = name == "int8" and arguments.mc_samples is None  # means are float32
         codes: dict[str, list[np.ndarray]] = {}
         for runtime in present:
             count = images_for(runtime, arguments, len(truth))
-            # What ends in float32 has no int8 codes to compare.
-            has_codes = name == "int8" and arguments.mc_samples is None
             keep = _keeper(codes, content, runtime) if has_codes else _forget
             try:
                 cell = parity.measure(content, name, runtime, truth, count, keep)
@@ -93,7 +92,7 @@ def measure_all(
                 continue
             print(parity_table.row(cell), flush=True)
             found["rows"].append(parity.to_json(cell))
-        if name == "int8" and arguments.mc_samples is None:
+        if has_codes:
             found["int8_kernels"] = compare_kernels(content, codes, truth.image(0))
     return found
 

@@ -9,6 +9,6 @@ from __future__ import annotations
 import segnet_tf.layers
 import segnet_tf.losses
 import segnet_tf.metrics
+import segnet_tf.models.deep_supervision
 import segnet_tf.optimizers
-import segnet_tf.schedules
-import segnet_tf.training.deep_supervision  # noqa: F401
+import segnet_tf.schedules  # noqa: F401

@@ -11,7 +11,7 @@ from fresh_process import fresh
 
 from segnet_tf import layers, losses, metrics, models, schedules
 from segnet_tf.export.options import ExportOptions
-from segnet_tf.training.deep_supervision import supervised
+from segnet_tf.models.deep_supervision import supervised
 
 ORDERS = {
     "keras first": "import keras, segnet_tf",

@@ -23,9 +23,9 @@ from segnet_tf.data.samples import Pair
 from segnet_tf.errors import UserError
 from segnet_tf.layers import FusedBatchNormalization, TrainingDepthwiseConv2D
 from segnet_tf.losses.class_weights import enet_weights, median_frequency_weights
+from segnet_tf.models.deep_supervision import supervised
 from segnet_tf.runs.records import Bounds, ImageSize, bounds_of
 from segnet_tf.runs.splits import open_split, reading_of
-from segnet_tf.training.deep_supervision import supervised
 from segnet_tf.training.optimizers import make_optimizer
 
 

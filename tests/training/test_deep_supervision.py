@@ -8,8 +8,8 @@ import pytest
 
 from segnet_tf import losses, metrics, models
 from segnet_tf.config import TrainConfig
+from segnet_tf.models.deep_supervision import supervised
 from segnet_tf.training import resume, train
-from segnet_tf.training.deep_supervision import supervised
 from segnet_tf.training.preparation import fused
 
 OPTIONS = {"widths": (2, 2, 2, 2, 2), "deep_supervision": True}
