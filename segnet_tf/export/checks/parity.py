@@ -203,7 +203,7 @@ def measure(
 
 def _entropy(
     found: list[np.ndarray], expected: np.ndarray | None
-) -> tuple[float, float] | tuple[None, None]:
+) -> tuple[float | None, float | None]:
     if expected is None:
         return None, None
     own, meant = np.stack(found), expected[: len(found)]

@@ -6,6 +6,7 @@ import math
 
 from segnet_tf.export.checks.int8_kernels import LARGEST_ERROR, OpError, Pair
 from segnet_tf.export.checks.parity import Cell
+from segnet_tf.export.checks.uncertainty import four_digits
 
 HEADER = (
     "format   runtime         images  nodes      pixels %   mIoU %  Keras %     worst      mean"
@@ -22,7 +23,7 @@ def row(cell: Cell) -> str:
     if cell.entropy_difference is not None:
         promise += (
             f"{', ' if promise else ''}entropy {cell.entropy_difference:.1e} nats apart, rank "
-            f"correlation {cell.entropy_rank:.4f}"
+            f"correlation {four_digits(cell.entropy_rank)}"
         )
     return (
         f"{cell.file_format:8} {cell.runtime:14} {cell.images:7}  {f'{taken}/{cell.nodes}':9}"

@@ -45,16 +45,17 @@ class Compared(TypedDict):
 
     Attributes:
         difference: mean and largest absolute difference to Keras's entropy, in nats.
-        rank_correlation: Spearman's, of the file's entropy and Keras's of the same masks.
+        rank_correlation: Spearman's, of the file's entropy and Keras's of the same masks; `None`
+            where one of them is the same everywhere.
         random_rank_correlation: of the file's entropy and that of `RANDOM_SAMPLES` other samples;
-            `None` for a file without samples.
+            `None` for a file without samples too.
         file, keras, random: of each of the three; `None` without labels, or for a file that gives
             labels.
         images: how many were run.
     """
 
     difference: dict[str, float]
-    rank_correlation: float
+    rank_correlation: float | None
     random_rank_correlation: float | None
     file: Trust | None
     keras: Trust | None
@@ -142,7 +143,7 @@ def _lines(compared: Compared, said: Uncertainty) -> list[str]:
     lines = [
         f"uncertainty  entropy of {what}; differs from Keras's by {apart['mean']:.1e} nats on "
         f"average, by {apart['largest']:.1e} at most; rank correlation "
-        f"{compared['rank_correlation']:.4f} ({images} images)"
+        f"{four_digits(compared['rank_correlation'])} ({images} images)"
     ]
     random = compared["random_rank_correlation"]
     if random is not None:
@@ -153,7 +154,7 @@ def _lines(compared: Compared, said: Uncertainty) -> list[str]:
         (f"Keras, {RANDOM_SAMPLES} samples", compared["random"]),
     ):
         if trust is not None:
-            auroc = "-" if trust["auroc"] is None else f"{trust['auroc']:.4f}"
+            auroc = four_digits(trust["auroc"])
             lines.append(
                 f"             ECE {100 * trust['ece']:.2f} %, AUROC of wrong {auroc}: {name}"
             )
@@ -227,8 +228,13 @@ def compare(path: Path, reference: Distributions, samples: Samples | None) -> Co
     }
 
 
-def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's: of the ranks, equal numbers having the mean of theirs; NaN if all are equal."""
+def four_digits(value: float | None) -> str:
+    """A number as text, "-" for none."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
+    """Spearman's: of the ranks, equal numbers having the mean of theirs; None if all are equal."""
 
     def ranks(values: np.ndarray) -> np.ndarray:
         _, place, counts = np.unique(values.ravel(), return_inverse=True, return_counts=True)
@@ -237,7 +243,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
     one, two = ranks(first), ranks(second)
     scale = np.sqrt((one @ one) * (two @ two))
-    return float(one @ two / scale) if scale else float("nan")
+    return float(one @ two / scale) if scale else None
 
 
 def _trust(judge: Calibration | None) -> Trust | None:
