@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 
 import keras
 import numpy as np
@@ -67,12 +68,19 @@ def fit_temperature(
         progress: called with (images done, images).
 
     Raises:
-        UserError: another number of classes, no distribution over them, no labels, values that are
-            not finite, or no minimum between 0.05 and 20.
+        UserError: `pixels` or a `seed` that cannot be, another number of classes, no distribution
+            over them, no labels, values that are not finite, or no minimum between 0.05 and 20.
 
     Reference:
         Guo et al., 2017, https://arxiv.org/abs/1706.04599
     """
+    for name, value, least in (("pixels", pixels, 1), ("seed", seed, 0)):
+        is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not is_whole or value < least:
+            raise UserError(
+                f"`{name}` must be a whole number, {least} or more. Received: {value!r}. "
+                "Leave it out for the usual one."
+            )
     predictor = open_predictor(model)
     require_distribution(predictor)
     predictor.check_classes(len(samples.classes))

@@ -132,3 +132,11 @@ def test_what_it_cannot_take():
         fit_temperature(color_model(), samples)
     with pytest.raises(UserError, match="3 classes of the data"):
         fit_temperature(color_model(None, 1), samples)
+
+
+@pytest.mark.parametrize(
+    "options", [{"pixels": 0}, {"pixels": -5}, {"pixels": "800"}, {"seed": -1}, {"seed": True}]
+)
+def test_numbers_that_are_none(options):
+    with pytest.raises(UserError, match=f"`{next(iter(options))}` must be a whole number"):
+        fit_temperature(color_model(), samples_of(1)[0], **options)
