@@ -33,11 +33,13 @@ def moved(model: keras.Model) -> keras.Model:
         return model
 
     def copy(layer: keras.Layer) -> keras.Layer:
+        if layer.name not in pairs and layer.name not in pairs.values():
+            return layer
+        # Its precision is in there too, which need not be Keras's at the moment.
+        config = layer.get_config()
         if layer.name in pairs:
-            return keras.layers.Rescaling(1.0, layer.offset / layer.scale, name=layer.name)
-        if layer.name in pairs.values():
-            return type(layer).from_config(layer.get_config())
-        return layer
+            config |= {"scale": 1.0, "offset": layer.offset / layer.scale}
+        return type(layer).from_config(config)
 
     twin = keras.models.clone_model(model, clone_function=copy)
     for name, convolution in pairs.items():

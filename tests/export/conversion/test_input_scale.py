@@ -120,6 +120,16 @@ def test_a_network_of_samples_has_it_too():
     assert np.abs(entropy - wanted[..., -1:]).mean() < 0.1
 
 
+def test_precision_is_the_layers_and_not_the_one_that_keras_is_set_to():
+    model = network()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        twin = input_scale.moved(model)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert {layer.compute_dtype for layer in twin.layers[1:]} == {"float32"}
+
+
 def _shared():
     image = keras.Input((*SIZE, 3))
     conv = keras.layers.Conv2D(3, 1)
