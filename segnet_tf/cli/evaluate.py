@@ -120,6 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
             say=say(progress),
         )
     print(table(found.summary))
+    print(f"prediction: {found.prediction_ms:.0f} ms an image, the median")
     if "calibration" in found.summary:
         print(f"\n{calibration_table.text(found.summary['calibration'])}")
     if picture is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NotRequired, TypedDict
@@ -51,10 +53,14 @@ class Evaluation:
     Args:
         summary: the scores.
         matrix: int64 `(n, n)`, pixels by true class (rows) and predicted class.
+        prediction_ms: how long the model took for an image, milliseconds, the median: with its
+            samples and its CRF, without reading and scoring. Not in the summary, which is equal
+            for equal data.
     """
 
     summary: Summary
     matrix: np.ndarray
+    prediction_ms: float
 
 
 def evaluate(
@@ -108,15 +114,19 @@ def evaluate(
     trust = Calibration(samples.classes.names)
     region, boundary = SegmentationScores(ids), BoundaryF1(ids, tolerance=TOLERANCE)
     done, note, rescaled = 0, Notes(say), False
+    times: list[float] = []
     for images, labels in evaluation_dataset(samples, batch_size=batch_size):
         own = tuple(images.shape[1:3])
         rescaled |= predictor.scale.seen(own, size) != own
         note(predictor.scale.note(own, size))
-        distribution = None if source is None else source(images.numpy())
+        pixels = images.numpy()
+        began = time.perf_counter()
+        distribution = None if source is None else source(pixels)
         if distribution is None:
-            predicted = predictor.labels(images.numpy(), size=size, flip=flip)
+            predicted = predictor.labels(pixels, size=size, flip=flip)
         else:
             predicted = distribution.labels
+        times.append((time.perf_counter() - began) / len(pixels))
         if predicted.max() >= ids:
             raise UserError(
                 f"`model` must have the {ids} classes of the data. "
@@ -150,7 +160,9 @@ def evaluate(
         summary["protocol"] |= {"mc_samples": mc_samples, "mc_seed": seed}
     if calibration:
         summary["calibration"] = trust.summary()
-    return Evaluation(summary, region.matrix())
+    # The first batch waits for TensorFlow's tracing.
+    prediction_ms = 1000 * statistics.median(times[1:] or times)
+    return Evaluation(summary, region.matrix(), prediction_ms)
 
 
 def _protocol(

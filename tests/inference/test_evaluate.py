@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import keras
 import numpy as np
@@ -214,3 +215,22 @@ def test_command(tmp_path, capsys):
     assert f"{100 * scores['mean_iou']:.2f}" in printed
     assert main(command) == 2
     assert "--overwrite" in capsys.readouterr().err
+
+
+class SlowPredictor(Predictor):
+    """Takes 400 ms for its first batch and 80 ms for each further one."""
+
+    seconds = 0.4
+
+    def labels(self, *arguments, **options):
+        time.sleep(self.seconds)
+        self.seconds = 0.08
+        return super().labels(*arguments, **options)
+
+
+def test_times_are_an_images_and_the_first_batch_does_not_count():
+    pairs = [(paint([[0, 1], [1, 2]]), np.zeros((2, 2), np.uint8))] * 6
+    slow = SlowPredictor(color_model(), "slow")
+    found = evaluate(slow, samples_of(pairs), batch_size=2)
+    assert 40 <= found.prediction_ms < 100
+    assert "prediction_ms" not in found.summary
