@@ -17,7 +17,8 @@ SCHEDULES = ("cosine", "poly", "constant")
 LOSSES = ("crossentropy", "binary", "dice", "crossentropy+dice")
 PRECISIONS = ("float32", "float16", "bfloat16", "auto")
 AUGMENTATIONS = ("standard", "strong", "none")
-_WHOLE = ("size", "crop", "epochs", "batch_size", "val_every", "seed", "limit_train", "limit_val")
+_WHOLE = ("size", "crop", "epochs", "batch_size", "val_every", "seed", "limit_train", "limit_val",
+    "steps_per_execution")  # fmt: skip
 # The fields that say how to read the data; `segnet_tf.data.open_samples` has the same arguments.
 READING = ("layout", "val_share", "split_seed", "image_range")
 
@@ -65,7 +66,10 @@ class TrainConfig:
         class_weights: "median", "enet", "enet:C" (milder the larger C is above 1.02), "none"
             or "v1,v2,..." one a class.
         mixed_precision: "float32", "float16", "bfloat16", or "auto" for the fastest that the
-            machine has. A run's own record names what that was.
+            machine has. A run's own record names what that was. float16 scales the loss, so that
+            small gradients are not rounded to 0.
+        steps_per_execution: steps between two returns to Python, which on a fast GPU waits for each
+            of them. It changes no weight; an epoch's last execution has fewer steps if need be.
         val_every: validate after every so many epochs, and after the last one.
         initial_weights: a `.keras` file, a run folder or "weights:NAME" to start from, or
             "imagenet" for a pretrained encoder (`segnet`, `segnet_lite`, and what has
@@ -112,6 +116,7 @@ class TrainConfig:
     val_every: int = 1
     initial_weights: str | None = None
     seed: int = 0
+    steps_per_execution: int = 1
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
@@ -153,7 +158,8 @@ class TrainConfig:
                 _refuse(name, f"must be one of {', '.join(choices)}", value)
         if self.decay == "l2" and self.optimizer != "sgd":
             _refuse("decay", "must be decoupled unless `optimizer` is sgd", self.decay)
-        for name in ("epochs", "batch_size", "val_every", "limit_train", "limit_val"):
+        for name in ("epochs", "batch_size", "val_every", "steps_per_execution", "limit_train",
+                     "limit_val"):  # fmt: skip
             value = getattr(self, name)
             if value is not None and value < 1:
                 _refuse(name, "must be at least 1", value)

@@ -86,6 +86,8 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
     add("--val-every", type=int, metavar="N", help="validate every N epochs (1)")
     add("--mixed-precision", metavar="TYPE", help="float32, float16, bfloat16 or auto (float32)")
 
+    add("--steps-per-execution", type=int, metavar="N",
+        help="steps between two returns to Python, for fast GPUs (1)")  # fmt: skip
 
 def _add_optimizer(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -34,6 +35,8 @@ def training_callbacks(
         EpochLog(folder / "log.csv", rows),
         Checkpoints(folder, inference, best_score(rows)),
     ]
+    if config.steps_per_execution > 1:
+        hooks.append(LastExecution())
     if config.tensorboard:
         hooks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
     return hooks
@@ -47,7 +50,8 @@ class StopOnNaN(keras.callbacks.Callback):
     """
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        self._check((logs or {}).get("loss"), f"in step {batch + 1}")
+        # "by": an execution may have several steps.
+        self._check((logs or {}).get("loss"), f"by step {batch + 1}")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self._check((logs or {}).get("val_loss"), f"on validation after epoch {epoch + 1}")
@@ -59,6 +63,36 @@ class StopOnNaN(keras.callbacks.Callback):
                 "checkpoint is kept; start again with a lower `--learning-rate`, "
                 "`--clip-norm 1` or without `--mixed-precision`."
             )
+
+
+class LastExecution(keras.callbacks.Callback):
+    """Ends an epoch at its last step also where `steps_per_execution` does not divide its steps.
+
+    Keras runs a whole execution there: the stream of batches is endless, so the epoch would take
+    its last steps from the next one, and a resumed run would see other batches.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shorter: Callable[..., object] | None = None
+        self._kept: tuple[int, Callable[..., object]] | None = None
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        left = self.params["steps"] - batch
+        if left >= self.model.steps_per_execution:
+            return
+        self._kept = self.model.steps_per_execution, self.model.train_function
+        # Read when the function is traced, in its first call.
+        self.model.steps_per_execution = left
+        if self._shorter is None:
+            self.model.make_train_function(force=True)
+            self._shorter = self.model.train_function
+        self.model.train_function = self._shorter
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        if self._kept is not None:
+            self.model.steps_per_execution, self.model.train_function = self._kept
+            self._kept = None
 
 
 class SeedEpoch(keras.callbacks.Callback):

@@ -108,6 +108,7 @@ def fused(model: keras.Model) -> keras.Model:
     """A copy of `model` to train: layers whose steps are fast, new weights in the same order.
 
     Args:
+            steps_per_execution=config.steps_per_execution,
         model: a functional model whose batch normalizations scale and center the last axis.
     """
     faster: dict[type[keras.layers.Layer], type[keras.layers.Layer]] = {

@@ -42,9 +42,10 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         loss = (logs or {}).get("loss")
-        self._steps(
-            batch + 1, self.params.get("steps"), "" if loss is None else f"loss {float(loss):.4f}"
-        )
+        steps = self.params.get("steps")
+        # Keras counts the last of several steps an execution as if it were whole.
+        done = batch + 1 if steps is None else min(batch + 1, steps)
+        self._steps(done, steps, "" if loss is None else f"loss {float(loss):.4f}")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.close()

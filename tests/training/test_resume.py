@@ -28,6 +28,12 @@ VARIANTS = {
         "schedule": "poly",
         "warmup": 1.0,
     },
+    # 3 steps an epoch: the second execution has one of them.
+    "two steps an execution, float16": {
+        "data": "synthetic:7",
+        "mixed_precision": "float16",
+        "steps_per_execution": 2,
+    },
 }
 
 
@@ -116,9 +122,12 @@ def test_cut_in_the_first_epoch_starts_again(whole, tmp_path, monkeypatch):
     assert_same_run(run, whole("adamw"))
 
 
-def test_kill_minus_nine(whole, tmp_path):
+@pytest.mark.parametrize(
+    "name", ["adamw", pytest.param("two steps an execution, float16", marks=pytest.mark.slow)]
+)
+def test_kill_minus_nine(name, whole, tmp_path):
     run = tmp_path / "run"
-    variant = json.dumps(VARIANTS["adamw"])
+    variant = json.dumps(VARIANTS[name])
     done = subprocess.run(
         [sys.executable, tiny_run.__file__, str(run), str(tiny_run.STEPS + 1), variant],
         env={**os.environ, "PYTHONPATH": str(Path(tiny_run.__file__).resolve().parents[2])},
@@ -127,7 +136,7 @@ def test_kill_minus_nine(whole, tmp_path):
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert main(["train", "--resume", str(run)]) == 0
-    assert_same_run(run, whole("adamw"))
+    assert_same_run(run, whole(name))
 
 
 def test_a_finished_run_gets_its_reports_again(whole, tmp_path):
