@@ -16,6 +16,7 @@ DECAYS = ("decoupled", "l2")
 SCHEDULES = ("cosine", "poly", "constant")
 LOSSES = ("crossentropy", "binary", "dice", "crossentropy+dice")
 PRECISIONS = ("float32", "float16", "bfloat16", "auto")
+CACHES = ("auto", "memory", "none", "disk")
 AUGMENTATIONS = ("standard", "strong", "none")
 _WHOLE = ("size", "crop", "epochs", "batch_size", "val_every", "seed", "limit_train", "limit_val",
     "steps_per_execution")  # fmt: skip
@@ -76,6 +77,8 @@ class TrainConfig:
             `encoder="vgg"` or `"lite0"`).
         seed: decides the initial weights, the order of the images and the augmentation.
         tensorboard: write TensorBoard logs into the run folder.
+        cache: where decoded images are kept: "memory", "none", "disk" for files in the run folder,
+            "disk:DIR", or "auto" for memory if all fit there, else none. It changes no weight.
 
     Raises:
         UserError: a value is out of its range.
@@ -113,11 +116,12 @@ class TrainConfig:
     loss: str = "crossentropy"
     class_weights: str = "median"
     mixed_precision: str = "float32"
+    steps_per_execution: int = 1
     val_every: int = 1
     initial_weights: str | None = None
     seed: int = 0
-    steps_per_execution: int = 1
     tensorboard: bool = False
+    cache: str = "auto"
 
     def __post_init__(self) -> None:
         for name in ("size", "crop", "scale"):  # JSON has lists only
@@ -156,6 +160,8 @@ class TrainConfig:
             value = getattr(self, name)
             if value not in choices:
                 _refuse(name, f"must be one of {', '.join(choices)}", value)
+        if self.cache not in CACHES and not (self.cache.startswith("disk:") and self.cache[5:]):
+            _refuse("cache", f"must be one of {', '.join(CACHES)}, disk:DIR", self.cache)
         if self.decay == "l2" and self.optimizer != "sgd":
             _refuse("decay", "must be decoupled unless `optimizer` is sgd", self.decay)
         for name in ("epochs", "batch_size", "val_every", "steps_per_execution", "limit_train",

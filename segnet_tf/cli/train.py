@@ -60,6 +60,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     command.add_reading_options(group)
     add("--limit-train", type=int, metavar="N", help="train on N images at most")
     add("--limit-val", type=int, metavar="N", help="validate on N images at most")
+    add("--cache", metavar="KIND", help="of decoded images: memory, disk, disk:DIR, none (auto)")
     add("--size", type=command.size, metavar="HxW", help="size of synthetic scenes")
     add("--crop", type=command.size, metavar="HxW", help="random crop (whole images)")
     add("--augment", metavar="KIND", help="standard, strong or none (standard)")
@@ -85,9 +86,9 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
     add("--batch-size", type=int, metavar="N", help="images a step (4)")
     add("--val-every", type=int, metavar="N", help="validate every N epochs (1)")
     add("--mixed-precision", metavar="TYPE", help="float32, float16, bfloat16 or auto (float32)")
-
     add("--steps-per-execution", type=int, metavar="N",
         help="steps between two returns to Python, for fast GPUs (1)")  # fmt: skip
+
 
 def _add_optimizer(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument

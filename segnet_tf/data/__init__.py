@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from segnet_tf.data.classes import VOID, Classes, colorize
 from segnet_tf.data.dataset import FolderData
@@ -11,7 +13,24 @@ from segnet_tf.data.scenes import synthetic
 from segnet_tf.data.splits import role
 from segnet_tf.errors import UserError
 
-__all__ = ["VOID", "Classes", "Samples", "colorize", "open_folder", "open_samples"]
+__all__ = [
+    "VOID",
+    "Classes",
+    "Samples",
+    "Source",
+    "colorize",
+    "open_folder",
+    "open_samples",
+    "open_source",
+]
+
+
+class Source(Protocol):
+    """A data set with its splits."""
+
+    def samples(self, split: str) -> Samples:
+        """The pairs of one split, see `open_samples`."""
+        ...
 
 
 def open_samples(
@@ -47,19 +66,55 @@ def open_samples(
         UserError: no such data, layout or split, an empty split, a missing pair, or masks or
             images that can be read in two ways.
     """
+    samples = open_source(
+        data,
+        size=size,
+        layout=layout,
+        val_share=val_share,
+        split_seed=split_seed,
+        image_range=image_range,
+    ).samples(split)
+    return samples if limit is None else samples.subset(limit)
+
+
+def open_source(
+    data: str | Path,
+    *,
+    size: tuple[int, int] | None = None,
+    layout: str | None = None,
+    val_share: float | None = None,
+    split_seed: int = 0,
+    image_range: int | None = None,
+) -> Source:
+    """A data set, all of its splits; the arguments are those of `open_samples`.
+
+    Its files are listed once, however many splits are opened.
+
+    Raises:
+        UserError: no such data or layout.
+    """
     name = str(data)
     if name == "synthetic" or name.startswith("synthetic:"):
-        samples = _synthetic(name, role(split) or split, size)
-    else:
-        folder = open_folder(
-            data,
-            layout=layout,
-            val_share=val_share,
-            split_seed=split_seed,
-            image_range=image_range,
-        )
-        samples = folder.samples(split)
-    return samples if limit is None else samples.subset(limit)
+        return _Synthetic(name, size)
+    return open_folder(
+        data,
+        layout=layout,
+        val_share=val_share,
+        split_seed=split_seed,
+        image_range=image_range,
+    )
+
+
+@dataclass(frozen=True)
+class _Synthetic:
+    """Synthetic scenes, see `open_samples`."""
+
+    name: str
+    size: tuple[int, int] | None
+
+    def samples(self, split: str) -> Samples:
+        """The scenes of a split, by any of its names."""
+        return _synthetic(self.name, role(split) or split, self.size)
 
 
 def _synthetic(name: str, split: str, size: tuple[int, int] | None) -> Samples:

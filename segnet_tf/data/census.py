@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +10,8 @@ import numpy as np
 from segnet_tf.data.classes import VOID, Classes
 from segnet_tf.data.samples import Samples
 from segnet_tf.errors import UserError
+from segnet_tf.system.progress import counted
+from segnet_tf.system.threads import in_order
 
 # Above it void is rather a class that the class file does not know.
 MUCH_VOID = 0.3
@@ -25,6 +25,7 @@ class Census:
         split: name of the split.
         classes: what the ids mean.
         images: how many images were counted.
+        of: how many there are, where a sample of them was counted; None where all were.
         pixels: int64, the pixels of each class.
         image_pixels: int64, for each class all pixels that aren't void of the images in which
             it is present.
@@ -37,6 +38,7 @@ class Census:
     pixels: np.ndarray
     image_pixels: np.ndarray
     void: int
+    of: int | None = None
 
     @property
     def void_share(self) -> float:
@@ -57,6 +59,13 @@ class Census:
         ]
         if absent:
             names = ", ".join(absent[:5]) + f" and {len(absent) - 5} more" * (len(absent) > 5)
+        if absent and self.of is not None:
+            found.append(
+                f"no pixel of {names} in the {self.images} masks of {self.split} that were counted "
+                f"of {self.of}: a weight that is to be counted is that of the rarest class found. "
+                "check-data counts all."
+            )
+        elif absent:
             found.append(
                 f"no pixel of {names} in the {self.images} masks of {self.split}: nothing can be "
                 "learned of it. If the masks hold it under another value, write each id before "
@@ -87,10 +96,9 @@ def take_census(samples: Samples, ids: int | None = None) -> Census:
         UserError: a label is neither a class id nor void.
     """
     ids = len(samples.classes) if ids is None else ids
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        read = pool.map(lambda i: count_labels(samples.read(i)[1]), range(len(samples)))
-        counts = list(read)
-    for index, found in enumerate(counts):
+
+    def count(index: int) -> np.ndarray:
+        found = count_labels(samples.read(index)[1])
         strays = np.flatnonzero(found[ids:VOID]) + ids
         if len(strays):
             raise UserError(
@@ -98,22 +106,22 @@ def take_census(samples: Samples, ids: int | None = None) -> Census:
                 f"Received: {strays[0]} in {samples.stems[index]}. "
                 "Check `num_classes` and the masks."
             )
+        return found
+
+    everything = range(len(samples))
+    counts = counted(in_order(count, everything), len(samples), "counting classes")
     return sum_counts(samples.split, samples.classes, counts, ids)
 
 
 def sum_counts(
-    split: str, classes: Classes, counts: Sequence[np.ndarray], ids: int | None = None
+    split: str, classes: Classes, counts: Iterable[np.ndarray], ids: int | None = None
 ) -> Census:
     """The census of label maps that `count_labels` has counted."""
     ids = len(classes) if ids is None else ids
-    by_image = np.array(counts, np.int64).reshape(-1, VOID + 1)
-    of_class = by_image[:, :ids]
-    valid = of_class.sum(axis=1, keepdims=True)
-    return Census(
-        split,
-        classes,
-        len(counts),
-        of_class.sum(axis=0),
-        np.where(of_class > 0, valid, 0).sum(axis=0),
-        int(by_image[:, VOID].sum()),
-    )
+    images, total = 0, np.zeros(VOID + 1, np.int64)
+    image_pixels = np.zeros(ids, np.int64)
+    for found in counts:
+        images += 1
+        total += found
+        image_pixels += np.where(found[:ids] > 0, found[:ids].sum(), 0)
+    return Census(split, classes, images, total[:ids], image_pixels, int(total[VOID]))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from segnet_tf.data import open_folder
-from segnet_tf.data.census import count_labels, sum_counts
+from segnet_tf.data.census import Census, count_labels, sum_counts
 from segnet_tf.data.check_report import PICTURES, DataReport, Picture, SplitReport
 from segnet_tf.data.classes import Classes
 from segnet_tf.data.dataset import FolderData
@@ -23,6 +21,8 @@ from segnet_tf.data.masks import read_mask
 from segnet_tf.data.pairing import Files, Pairing
 from segnet_tf.data.splits import role
 from segnet_tf.errors import UserError
+from segnet_tf.system.progress import counted
+from segnet_tf.system.threads import in_order
 
 # Mean of an image, 0..255, below which it is hardly a photo.
 _NEARLY_BLACK = 3
@@ -67,9 +67,9 @@ def check_data(
     classes = _classes(data, pairings, problems)
     splits, looks = [], {}
     for name, pairing in pairings.items():
-        looks[name] = _look_at_all(data, name, pairing, classes is not None)
+        looks[name], census = _look_at_all(data, name, pairing, classes)
         problems += [error for look in looks[name] for error in look.errors]
-        splits.append(_report(name, looks[name], classes))
+        splits.append(_report(name, looks[name], census))
     return DataReport(
         data.directory,
         (data.layout.name, data.layout.tree),
@@ -112,12 +112,27 @@ def _classes(data: FolderData, pairings: dict[str, Pairing], problems: list[str]
         return None
 
 
-def _look_at_all(data: FolderData, split: str, pairing: Pairing, has_meaning: bool) -> list[_Look]:
-    def look(item: tuple[str, Files]) -> _Look:
-        return _look(data, f"{split}/{item[0]}", item[1], has_meaning)
+def _look_at_all(
+    data: FolderData, split: str, pairing: Pairing, classes: Classes | None
+) -> tuple[list[_Look], Census | None]:
+    """What the pairs of a split hold, and their census if a mask of them can be read."""
+    looks: list[_Look] = []
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(look, zip(pairing.stems, pairing.pairs, strict=True)))
+    def look(item: tuple[str, Files]) -> _Look:
+        return _look(data, f"{split}/{item[0]}", item[1], classes is not None)
+
+    def counts() -> Iterator[np.ndarray]:
+        items = zip(pairing.stems, pairing.pairs, strict=True)
+        total = len(pairing.stems)
+        for found in counted(in_order(look, items), total, f"checking {split}", "pairs"):
+            looks.append(found)
+            if found.counts is not None:
+                yield found.counts
+                found.counts = None  # 2 kB a pair
+
+    # Without classes no mask is counted, and the names are not asked for.
+    census = sum_counts(split, classes or Classes(("",), ((0, 0, 0),)), counts())
+    return looks, census if census.images else None
 
 
 def _look(data: FolderData, name: str, files: Files, has_meaning: bool) -> _Look:
@@ -160,9 +175,7 @@ def _mode(path: Path) -> tuple[str, int]:
         return image.mode, orientation if isinstance(orientation, int) else 1
 
 
-def _report(name: str, looks: Sequence[_Look], classes: Classes | None) -> SplitReport:
-    counts = [look.counts for look in looks if look.counts is not None]
-    census = sum_counts(name, classes, counts) if classes is not None and counts else None
+def _report(name: str, looks: Sequence[_Look], census: Census | None) -> SplitReport:
     sizes = Counter(look.size for look in looks if look.size is not None)
     return SplitReport(
         name, len(looks), dict(sizes), dict(Counter(look.modes for look in looks)), census

@@ -100,6 +100,7 @@ class FolderData:
             partial(read_as, 3),
             read_as,
             files=tuple(image for image, _ in pairs),
+            origin_of=partial(self._origin, pairs),
         )
         require_pairs(samples, str(self.directory))
         require_image_range([image for image, _ in self._all_files()], self.image_range)
@@ -108,6 +109,21 @@ class FolderData:
 
     def _read_as(self, pairs: tuple[Files, ...], channels: int, index: int) -> Pair:
         return self.read(*pairs[index], channels)
+
+    def _origin(self, pairs: tuple[Files, ...], index: int) -> tuple[str, str]:
+        image, mask = pairs[index]
+        try:
+            stats = [file.stat() for file in (image, mask)]
+        except OSError:  # `read` says what is wrong
+            stats = []
+        stamps = [(found.st_size, found.st_mtime_ns) for found in stats]
+        return f"{image.absolute()} with {mask.absolute()}", f"{stamps} {self._way}"
+
+    @cached_property
+    def _way(self) -> str:
+        """How the files are read, as text."""
+        meaning = self.meaning
+        return repr((self.image_range, meaning.by_id, meaning.by_color, meaning.palette))
 
     def read(self, image_path: Path, mask_path: Path, channels: int = 3) -> Pair:
         """Reads one pair, see `Samples`; the image as `read_image` does."""

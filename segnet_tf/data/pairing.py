@@ -193,11 +193,12 @@ def pair(
 
 def _endings(files: Mapping[str, Path]) -> set[str]:
     """The endings that at least one of the files has."""
-    stems = [stem.lower() for stem in files]
+    # One search in one text: a loop over 100000 names for each ending takes a second.
+    text = "\0".join([*files, ""]).lower()
     return {
         ending
         for ending in (*IMAGE_ENDINGS, *MASK_ENDINGS)
-        if not ending or any(stem.endswith(ending.lower()) for stem in stems)
+        if not ending or f"{ending.lower()}\0" in text
     }
 
 

@@ -32,6 +32,9 @@ class Samples:
             where there are none but those that `read` gives.
         is_labelled: False for images alone, whose labels are all `VOID`: nothing can be scored.
         files: the file of each image; empty where images are in no files.
+        origin_of: index -> the name of a pair that no other pair of any data has, and the state of
+            its files: as long as both are equal, `read` gives the same. None where there are no
+            files that could change.
     """
 
     source: str
@@ -42,6 +45,7 @@ class Samples:
     read_as: Callable[[int, int], Pair] | None = None
     is_labelled: bool = True
     files: tuple[Path, ...] = ()
+    origin_of: Callable[[int], tuple[str, str]] | None = None
 
     def __len__(self) -> int:
         return len(self.stems)
@@ -62,7 +66,18 @@ class Samples:
             read=partial(_read_at, self.read, indices),
             read_as=self.read_as and partial(_read_as_at, self.read_as, indices),
             files=tuple(self.files[i] for i in indices) if self.files else (),
+            origin_of=self.origin_of and partial(_origin_at, self.origin_of, indices),
         )
+
+    def name(self, index: int) -> str:
+        """What a message calls a pair: its image's file, or its stem."""
+        return str(self.files[index]) if self.files else self.stems[index]
+
+    def origin(self, index: int) -> tuple[str, str]:
+        """Name and state of a pair, see `origin_of`."""
+        if self.origin_of is None:
+            return f"{self.source}/{self.split}/{self.stems[index]}", ""
+        return self.origin_of(index)
 
     def shared(self, other: Samples) -> int:
         """How many of these images are in `other`, samples of the same data, too."""
@@ -79,6 +94,12 @@ class Samples:
 
 def _read_at(read: Read, indices: tuple[int, ...], index: int) -> Pair:
     return read(indices[index])
+
+
+def _origin_at(
+    origin: Callable[[int], tuple[str, str]], indices: tuple[int, ...], index: int
+) -> tuple[str, str]:
+    return origin(indices[index])
 
 
 def _read_as_at(

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from segnet_tf.data import Samples
-from segnet_tf.data.pipeline import evaluation_dataset
+from segnet_tf.data.pipeline import evaluation_batches
 from segnet_tf.errors import UserError
 from segnet_tf.inference.image_scale import Asked, Notes
 from segnet_tf.inference.predictors import Predictor, open_predictor
@@ -115,7 +115,7 @@ def evaluate(
     region, boundary = SegmentationScores(ids), BoundaryF1(ids, tolerance=TOLERANCE)
     done, note, rescaled = 0, Notes(say), False
     times: list[float] = []
-    for images, labels in evaluation_dataset(samples, batch_size=batch_size):
+    for images, labels in evaluation_batches(samples, batch_size=batch_size):
         own = tuple(images.shape[1:3])
         rescaled |= predictor.scale.seen(own, size) != own
         note(predictor.scale.note(own, size))

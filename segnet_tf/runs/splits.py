@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from segnet_tf.config import READING
-from segnet_tf.data import Samples, open_samples
+from segnet_tf.data import Samples, Source, open_samples, open_source
 from segnet_tf.data.samples import Pair
 from segnet_tf.errors import UserError
 from segnet_tf.runs.records import RunRecord
@@ -20,6 +20,11 @@ def open_split(
     limit: int | None = None,
     **reading: Any,
 ) -> Samples:
+    """`split_of` a data set that is opened for this split alone."""
+    return split_of(open_source(data, size=size, **reading), split, limit)
+
+
+def split_of(source: Source, split: str, limit: int | None = None) -> Samples:
     """Like `segnet_tf.data.open_samples`; the split "a+b" has the images of a, then those of b.
 
     "train/0001TP+train/0016E5" are two drives of three.
@@ -28,10 +33,10 @@ def open_split(
         UserError: as `open_samples`, or an image is in two of the parts.
     """
     first, *others = split.split("+")
-    samples = open_samples(data, first, size=size, **reading)
+    samples = source.samples(first)
     joined = first
     for name in others:
-        part = open_samples(data, name, size=size, **reading)
+        part = source.samples(name)
         twice = part.shared(samples)
         if twice:
             raise UserError(
@@ -125,6 +130,10 @@ def _joined(first: Samples, second: Samples, split: str) -> Samples:
         part, position = of(index)
         return part.in_channels(channels).read(position)
 
+    def origin(index: int) -> tuple[str, str]:
+        part, position = of(index)
+        return part.origin(position)
+
     return dataclasses.replace(
         first,
         split=split,
@@ -132,4 +141,5 @@ def _joined(first: Samples, second: Samples, split: str) -> Samples:
         read=read,
         read_as=read_as,
         files=first.files + second.files,
+        origin_of=origin,
     )

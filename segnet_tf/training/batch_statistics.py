@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from segnet_tf.data import Samples
-from segnet_tf.data.pipeline import evaluation_dataset
+from segnet_tf.data.pipeline import evaluation_batches
 from segnet_tf.errors import UserError
 from segnet_tf.inference.predictors import Predictor, open_predictor, resized
 
@@ -59,7 +59,7 @@ def recompute_batch_statistics(
     samples = samples.subset(order).in_channels(network.input_shape[-1])
     forward = tf.function(lambda images: measured(images, training=False), reduce_retracing=True)
     done = 0
-    for images, _ in evaluation_dataset(samples, batch_size=batch_size):
+    for images, _ in evaluation_batches(samples, batch_size=batch_size):
         _require_channels(images.shape[-1], network)
         forward(resized(images, predictor.scale.seen(tuple(images.shape[1:3]))))
         done += len(images)

@@ -15,7 +15,8 @@ from segnet_tf.runs.records import Bounds
 from segnet_tf.runs.splits import seen_in_training
 from segnet_tf.system.processor import usable_cores
 from segnet_tf.system.progress import WIDTH
-from segnet_tf.training.preparation import Data, Survey
+from segnet_tf.training.preparation import Data
+from segnet_tf.training.survey import Survey
 
 _INDENT = 11
 _KEPT = "\N{NO-BREAK SPACE}"
@@ -45,10 +46,12 @@ def print_overview(
         *_layout(config),
         ("train", f"{config.train_split}, {len(data.train)} pairs{sizes}"),
         ("val", f"{config.val_split}, {len(data.val)} pairs"),
+        *_start(data, survey),
         ("classes", _classes(data, survey)),
         ("model", f"{config.model}, {model.count_params():,} parameters"),
         ("images", f"{crop}, {config.batch_size} a step"),
         ("steps", f"{config.epochs} epochs of {steps} steps, validated every {every}"),
+        *([] if config.cache == "auto" else [("cache", config.cache)]),
         ("precision", f"{config.mixed_precision}, {usable_cores()} threads"),
         ("folder", str(folder)),
     ]
@@ -70,6 +73,18 @@ def _layout(config: TrainConfig) -> list[tuple[str, str]]:
         return []
     layout = find_layout(Path(config.data), config.layout)
     return [("layout", f"{layout.name}: {layout.tree}")]
+
+
+def _start(data: Data, survey: Survey | None) -> list[tuple[str, str]]:
+    """Says what was looked at where not all images were."""
+    if survey is None or survey.census.of is None:
+        return []
+    text = (
+        f"{survey.census.images} of {survey.census.of} images, evenly spread, were read for sizes "
+        "and classes; a damaged one among the others stops the run when it is met (check-data "
+        "reads all)"
+    )
+    return [("read", text)]
 
 
 def _sizes(bounds: Bounds) -> str:

@@ -13,33 +13,18 @@ import tensorflow as tf
 
 from segnet_tf import losses, metrics, models
 from segnet_tf.config import TrainConfig
-from segnet_tf.data import Samples
+from segnet_tf.data import Samples, open_source
 from segnet_tf.data.augment import PRESETS
-from segnet_tf.data.census import Census, take_census
 from segnet_tf.data.label_maps import label_count
 from segnet_tf.data.pasting import Pasting, rare_classes
 from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch, training_dataset
-from segnet_tf.data.samples import Pair
 from segnet_tf.errors import UserError
 from segnet_tf.layers import FusedBatchNormalization, TrainingDepthwiseConv2D
 from segnet_tf.losses.class_weights import enet_weights, median_frequency_weights
 from segnet_tf.models.deep_supervision import supervised
-from segnet_tf.runs.records import Bounds, ImageSize, bounds_of
-from segnet_tf.runs.splits import open_split, reading_of
+from segnet_tf.runs.splits import reading_of, split_of
 from segnet_tf.training.optimizers import make_optimizer
-
-
-@dataclasses.dataclass(frozen=True)
-class Survey:
-    """What one pass over the training images finds.
-
-    Attributes:
-        census: the pixels of each class.
-        image_sizes: the smallest and the largest image.
-    """
-
-    census: Census
-    image_sizes: Bounds
+from segnet_tf.training.survey import Survey, survey_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +39,9 @@ class Data:
     def open(cls, config: TrainConfig) -> Data:
         """Opens both splits; UserError if they or the number of classes don't fit."""
         reading = reading_of(vars(config))
-        where, size = config.data, config.size
-        train = open_split(where, config.train_split, size, config.limit_train, **reading)
-        val = open_split(where, config.val_split, size, config.limit_val, **reading)
+        source = open_source(config.data, size=config.size, **reading)  # listed once
+        train = split_of(source, config.train_split, config.limit_train)
+        val = split_of(source, config.val_split, config.limit_val)
         classes = len(train.classes)
         num_classes = config.num_classes or classes
         if config.num_classes is None and config.loss == "binary":
@@ -71,17 +56,8 @@ class Data:
 
     @cached_property
     def survey(self) -> Survey:
-        """Reads all training images once; UserError if one is damaged."""
-        sizes: set[ImageSize] = set()
-
-        def read(index: int) -> Pair:
-            image, labels = self.train.read(index)
-            sizes.add(image.shape[:2])
-            return image, labels
-
-        samples = dataclasses.replace(self.train, read=read)
-        census = take_census(samples, label_count(self.num_classes))
-        return Survey(census, bounds_of(sizes))
+        """Reads the training images once, a sample of many; UserError if one is damaged."""
+        return survey_of(self.train, label_count(self.num_classes))
 
 
 def size_of(samples: Samples) -> tuple[int, int]:
@@ -108,7 +84,6 @@ def fused(model: keras.Model) -> keras.Model:
     """A copy of `model` to train: layers whose steps are fast, new weights in the same order.
 
     Args:
-            steps_per_execution=config.steps_per_execution,
         model: a functional model whose batch normalizations scale and center the last axis.
     """
     faster: dict[type[keras.layers.Layer], type[keras.layers.Layer]] = {
@@ -133,6 +108,7 @@ def compiled_model(config: TrainConfig, data: Data, weights: list[float] | None)
             optimizer=make_optimizer(config, steps_per_epoch(data.train, config.batch_size)),
             loss=losses.get(config.loss, data.num_classes, class_weights=weights),
             metrics=[metrics.SegmentationScores(data.num_classes)],
+            steps_per_execution=config.steps_per_execution,
         )
     finally:
         keras.config.set_dtype_policy("float32")
@@ -153,7 +129,10 @@ def resolved_class_weights(config: TrainConfig, data: Data) -> list[float] | Non
             strength = {"c": float(constant)} if constant else {}
             weights = enet_weights(data.survey.census.pixels, **strength)
         elif config.class_weights == "median":
-            weights = median_frequency_weights(data.survey.census.pixels)
+            census = data.survey.census
+            weights = median_frequency_weights(census.pixels)
+            if census.of is not None:  # what the sample lacks may be in the other images
+                weights[census.pixels == 0] = weights.max()
         else:
             weights = [float(text) for text in config.class_weights.split(",")]
     except UserError:
@@ -166,7 +145,9 @@ def resolved_class_weights(config: TrainConfig, data: Data) -> list[float] | Non
     return [float(weight) for weight in weights]
 
 
-def make_dataset(config: TrainConfig, samples: Samples, start_epoch: int) -> tf.data.Dataset:
+def make_dataset(
+    config: TrainConfig, samples: Samples, start_epoch: int, cache: str = "auto"
+) -> tf.data.Dataset:
     """The endless stream of training batches of a run, from `start_epoch` on."""
     augmentation = PRESETS[config.augment]
     if config.scale is not None:
@@ -175,7 +156,9 @@ def make_dataset(config: TrainConfig, samples: Samples, start_epoch: int) -> tf.
         augmentation = dataclasses.replace(augmentation, rotation=config.rotation)
     pasting = None
     if config.paste:
-        pasting = Pasting(config.paste, rare_classes(take_census(samples, len(samples.classes))))
+        pasting = Pasting(
+            config.paste, rare_classes(survey_of(samples, len(samples.classes)).census)
+        )
     return training_dataset(
         samples,
         batch_size=config.batch_size,
@@ -184,6 +167,7 @@ def make_dataset(config: TrainConfig, samples: Samples, start_epoch: int) -> tf.
         pasting=pasting,
         seed=config.seed,
         start_epoch=start_epoch,
+        cache=cache,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 
 from segnet_tf.config import TrainConfig
+from segnet_tf.data.decoded import named_errors
 from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch
 from segnet_tf.errors import UserError
 from segnet_tf.inference.evaluation import Summary
@@ -164,13 +165,17 @@ def _fit(
         # best.keras is plain Keras in float32, in whatever precision the model was trained.
         inference = new_model(config, data.num_classes)
         # Closed also when training is interrupted: an error starts a line of its own.
-        with contextlib.closing(Progress(config.epochs, best_score(rows))) as progress:
+        cache = f"disk:{folder / 'cache'}" if config.cache == "disk" else config.cache
+        progress = Progress(config.epochs, best_score(rows))
+        with named_errors(), contextlib.closing(progress):
             model.fit(
-                make_dataset(config, data.train, start),
+                make_dataset(config, data.train, start, cache),
                 epochs=config.epochs,
                 initial_epoch=start,
                 steps_per_epoch=steps_per_epoch(data.train, config.batch_size),
-                validation_data=evaluation_dataset(data.val, batch_size=_VALIDATION_BATCH),
+                validation_data=evaluation_dataset(
+                    data.val, batch_size=_VALIDATION_BATCH, cache=cache
+                ),
                 validation_freq=validated,
                 callbacks=[*training_callbacks(config, folder, inference, rows), progress],
                 shuffle=False,  # the dataset does it; Keras would warn

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from segnet_tf.data import VOID, Samples
-from segnet_tf.data.pipeline import evaluation_dataset
+from segnet_tf.data.pipeline import evaluation_batches
 from segnet_tf.errors import UserError
 from segnet_tf.inference.predictors import Predictor, open_predictor, resized
 from segnet_tf.inference.uncertainty import of_each_class, require_distribution
@@ -110,7 +110,7 @@ def _drawn(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits, float32 `(pixels, classes)`, and true classes of pixels drawn from every image."""
     found, done = [], 0
-    for images, labels in evaluation_dataset(samples, batch_size=batch_size):
+    for images, labels in evaluation_batches(samples, batch_size=batch_size):
         maps = _logits(predictor, images.numpy())
         for logits, truth in zip(maps, labels.numpy(), strict=True):
             rng = np.random.default_rng([seed, done])

@@ -10,16 +10,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from segnet_tf.data import VOID, Classes, Samples, open_samples, pipeline
+from segnet_tf.data import VOID, Classes, Samples, decoded, open_samples, pipeline
 from segnet_tf.data.augment import NONE, STANDARD, Augmentation
 from segnet_tf.data.census import Census
 from segnet_tf.data.pasting import Pasting, rare_classes
-from segnet_tf.data.pipeline import (
-    DecodedSamples,
-    evaluation_dataset,
-    steps_per_epoch,
-    training_dataset,
-)
+from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch, training_dataset
 from segnet_tf.errors import UserError
 
 CLASSES = Classes(("a", "b"), ((1, 1, 1), (2, 2, 2)))
@@ -100,9 +95,10 @@ def test_every_file_is_decoded_once():
     assert sorted(reads) == [0, 1, 2, 3, 4]
 
 
-def test_what_does_not_fit_in_memory_is_read_again():
+def test_what_does_not_fit_in_memory_is_read_again(monkeypatch):
     reads = []
-    kept = DecodedSamples(numbered(4, reads=reads), cache_bytes=2 * 6 * 8 * 4)
+    monkeypatch.setattr(decoded, "cache_bytes", lambda: 2 * 6 * 8 * 4)
+    kept = decoded.DecodedSamples(numbered(4, reads=reads))
     assert [int(kept(i)[0][0, 0, 0]) for i in range(4)] == [0, 1, 2, 3]
     assert sorted(reads) == [0, 1, 2, 2, 3, 3]
 

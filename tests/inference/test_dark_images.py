@@ -10,7 +10,7 @@ import pytest
 
 import segnet_tf
 from segnet_tf.data.classes import Classes, default_colors
-from segnet_tf.data.pipeline import DecodedSamples
+from segnet_tf.data.decoded import DecodedSamples
 from segnet_tf.data.samples import Samples
 
 

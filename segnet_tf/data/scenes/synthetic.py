@@ -20,6 +20,7 @@ from segnet_tf.data.scenes.backdrop import FAR, develop, draw_ground, draw_hood,
 from segnet_tf.data.scenes.canvas import Camera, Canvas, Light, Random
 from segnet_tf.data.scenes.scenery import building, fence, tree
 from segnet_tf.errors import UserError
+from segnet_tf.version import __version__
 
 SIZE = (192, 256)
 COUNTS = {"train": 400, "val": 100, "test": 100}
@@ -69,7 +70,13 @@ def samples(
         stems=tuple(f"{split}_{seed}_{i:05d}" for i in range(count)),
         read=partial(_read, SPLITS.index(split), size, seed),
         read_as=partial(_read_as, SPLITS.index(split), size, seed),
+        origin_of=partial(_origin, split, size, seed),
     )
+
+
+def _origin(split: str, size: tuple[int, int], seed: int, index: int) -> tuple[str, str]:
+    # Another version may draw other scenes.
+    return f"synthetic {split} {size} {seed} {index}", __version__
 
 
 def _read(split: int, size: tuple[int, int], seed: int, index: int) -> Pair:

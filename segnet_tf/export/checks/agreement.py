@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from segnet_tf.data import Samples
-from segnet_tf.data.pipeline import evaluation_dataset
+from segnet_tf.data.pipeline import evaluation_batches
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.export.tflite_file.flatbuffer import Graph
 from segnet_tf.inference.predictors import Predictor
@@ -106,7 +106,7 @@ def compare(path: Path, model: keras.Model | Predictor, samples: Samples | None)
     same = total = 0
     largest = summed = count = 0.0
     compares = file.channels is not None and keras_model.channels is not None
-    pairs = evaluation_dataset(samples, batch_size=tflite.batch)
+    pairs = evaluation_batches(samples, batch_size=tflite.batch)
     batches = -(-len(samples) // tflite.batch)
     for images, truth in counted(pairs, batches, "comparing"):
         labels_of, chances = {}, []
@@ -154,7 +154,7 @@ def mean_iou(model: keras.Model, samples: Samples, size: tuple[int, int]) -> flo
     classes = len(samples.classes)
     scores = SegmentationScores(classes)
     samples = samples.in_channels(predictor.image_channels)
-    pairs = evaluation_dataset(samples, batch_size=1)
+    pairs = evaluation_batches(samples, batch_size=1)
     for images, labels in counted(pairs, len(samples), "scoring the model before"):
         found = predictor.labels(images.numpy(), size=size)
         scores.update_state(labels, tf.one_hot(found, classes))

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from segnet_tf.data import Samples
-from segnet_tf.data.pipeline import evaluation_dataset
+from segnet_tf.data.pipeline import evaluation_batches
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.export.checks import dropout_masks
 from segnet_tf.export.checks.report import Report
@@ -187,7 +187,7 @@ def compare(path: Path, reference: Distributions, samples: Samples | None) -> Co
     worst = summed = 0.0
     count = 0
     for images, truth in counted(
-        evaluation_dataset(samples, batch_size=1), len(samples), "uncertainty"
+        evaluation_batches(samples, batch_size=1), len(samples), "uncertainty"
     ):
         pixels, truth = images.numpy(), np.asarray(truth)
         seen = resized(pixels, file.input_size)
