@@ -84,7 +84,7 @@ def test_symbolic_outputs_have_the_shapes_and_dtypes_of_real_ones(size, policy):
 
 def test_every_layer_says_its_output_shape():
     classes = [kind for kind in vars(layers).values() if isinstance(kind, type)]
-    assert len(classes) == len(layers.__all__) == 9
+    assert len(classes) == len(layers.__all__) == 10
     for kind in classes:
         assert kind.compute_output_shape is not keras.layers.Layer.compute_output_shape
     for layer in (
@@ -109,3 +109,6 @@ def test_layers_that_take_a_reference_have_its_size(size):
     assert pooled.compute_output_shape(x.shape) == pooled(x).shape == (2, 2, 2, 3)
     padded = layers.ChannelPadding(8)
     assert padded.compute_output_shape(x.shape) == padded(x).shape == (2, 23, 9, 8)
+    even = layers.EvenPadding2D()
+    assert even.compute_output_shape(x.shape) == even(x).shape == (2, 24, 10, 3)
+    assert even.compute_output_shape((None, None, 4, 3)) == (None, None, 4, 3)

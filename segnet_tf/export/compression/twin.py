@@ -21,6 +21,7 @@ from segnet_tf.layers import (
     BilinearResizing2D,
     ChannelPadding,
     CropOrPad2D,
+    EvenPadding2D,
     LocalResponseNormalization,
     MaxPoolingWithArgmax2D,
     MaxUnpooling2D,
@@ -160,6 +161,7 @@ _OWN_OPTIONS: dict[type[keras.Layer], tuple[str, ...]] = {
     BilinearResizing2D: (),
     ChannelPadding: ("channels",),
     CropOrPad2D: (),
+    EvenPadding2D: (),
 }
 _OWN = {cls.__name__: cls for cls in _OWN_OPTIONS}
 # Classes that tf_keras must be given to copy a twin.

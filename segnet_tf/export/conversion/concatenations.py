@@ -16,13 +16,14 @@ import tensorflow as tf
 
 from segnet_tf.export.conversion import graph
 from segnet_tf.export.conversion.graph import Handler, Value
-from segnet_tf.layers import BilinearResizing2D, ChannelPadding, CropOrPad2D
+from segnet_tf.layers import BilinearResizing2D, ChannelPadding, CropOrPad2D, EvenPadding2D
 
 # They move values, add zeros or mix neighbors, and keep the range of what they read.
 RANGE_KEEPING = (
     BilinearResizing2D,
     ChannelPadding,
     CropOrPad2D,
+    EvenPadding2D,
     keras.layers.Resizing,
     keras.layers.UpSampling2D,
     keras.layers.MaxPooling2D,

@@ -10,9 +10,12 @@ would leave float16's normal numbers.
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 
+from segnet_tf.layers import EvenPadding2D
 from segnet_tf.models import functional
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
@@ -50,8 +53,12 @@ def moved(model: keras.Model) -> keras.Model:
 
 
 def _pairs(model: keras.Model) -> dict[str, str]:
-    """Name of a `Rescaling` with one scale -> of the convolution that alone reads it."""
+    """Name of a `Rescaling` with one scale -> of the convolution that alone reads it.
+
+    Zeros that are added between them are zeros in both.
+    """
     nodes = functional.nodes_in_order(functional.functional_of(model))
+    calls = [node.operation for node in nodes]
     found = {}
     for node in nodes:
         layer = node.operation
@@ -59,13 +66,20 @@ def _pairs(model: keras.Model) -> dict[str, str]:
             continue
         if np.ndim(layer.scale) or np.ndim(layer.offset) or not layer.scale > 0:
             continue
-        readers = [
-            other.operation
-            for other in nodes
-            if any(tensor is output for tensor in other.input_tensors for output in node.outputs)
-        ]
-        calls = [other.operation for other in nodes]
-        alone = len(readers) == 1 and calls.count(readers[0]) == calls.count(layer) == 1
-        if alone and type(readers[0]) in _CONVOLUTIONS:
-            found[layer.name] = readers[0].name
+        readers = _readers(node, nodes)
+        while len(readers) == 1 and type(readers[0].operation) is EvenPadding2D:
+            readers = _readers(readers[0], nodes)
+        if len(readers) != 1:
+            continue
+        reader = readers[0].operation
+        if type(reader) in _CONVOLUTIONS and calls.count(reader) == calls.count(layer) == 1:
+            found[layer.name] = reader.name
     return found
+
+
+def _readers(node: Any, nodes: list[Any]) -> list[Any]:
+    return [
+        other
+        for other in nodes
+        if any(tensor is output for tensor in other.input_tensors for output in node.outputs)
+    ]

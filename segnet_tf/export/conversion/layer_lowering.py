@@ -31,6 +31,7 @@ from segnet_tf.export.conversion.sampling import Distribution, FixedDropout
 from segnet_tf.export.conversion.transposed import TransposedConvolution
 from segnet_tf.layers import (
     ChannelPadding,
+    EvenPadding2D,
     LocalResponseNormalization,
     MaxPoolingWithArgmax2D,
     MaxUnpooling2D,
@@ -58,6 +59,7 @@ class LayerLowering(abc.ABC):
             # These move values and make none: a range of their own would cost an op that rescales.
             keras.layers.MaxPooling2D: self.keep_range,
             ChannelPadding: self.keep_range,
+            EvenPadding2D: self.keep_range,
             keras.layers.Rescaling: self.rescale,
             LocalResponseNormalization: self.float_only,
             keras.layers.Dropout: self.nothing,

@@ -7,7 +7,13 @@ import dataclasses
 import keras
 
 from segnet_tf.errors import UserError
-from segnet_tf.layers import ChannelPadding, CropOrPad2D, MaxPoolingWithArgmax2D, MaxUnpooling2D
+from segnet_tf.layers import (
+    ChannelPadding,
+    CropOrPad2D,
+    EvenPadding2D,
+    MaxPoolingWithArgmax2D,
+    MaxUnpooling2D,
+)
 from segnet_tf.models import blocks
 from segnet_tf.models.dropout import dropouts
 from segnet_tf.models.encoders.encoder import check_width
@@ -120,7 +126,8 @@ def _scaled(channels: int, width: float) -> int:
 
 def _initial(x: keras.KerasTensor, channels: int, make: _Bottlenecks) -> keras.KerasTensor:
     """Halves the image by a convolution and by pooling, and keeps both."""
-    convolved = _conv(x, channels - x.shape[3], 3, "initial_conv", strides=2)
+    even = EvenPadding2D(name="initial_even")(x)
+    convolved = _conv(even, channels - x.shape[3], 3, "initial_conv", strides=2)
     # Its argmax has no use: the paper's last layer is no unpooling.
     pooled = keras.layers.MaxPooling2D(2, padding="same", name="initial_pool")(x)
     x = keras.layers.Concatenate(name="initial_concat")([convolved, pooled])

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import keras
 
+from segnet_tf.layers import EvenPadding2D
+
 STEM = 32
 # (kernel, expansion, channels, halves the map)
 Block = tuple[int, int, int, bool]
@@ -87,6 +89,8 @@ def conv(
     relu: bool = True,
 ) -> keras.KerasTensor:
     """Convolution, batch normalization and, if asked, ReLU6, named `{name}_conv` etc."""
+    if strides > 1:
+        x = EvenPadding2D(name=f"{name}_even")(x)
     x = keras.layers.Conv2D(
         filters,
         kernel_size,
@@ -140,6 +144,8 @@ def depthwise(
     relu: bool = True,
 ) -> keras.KerasTensor:
     """Depthwise convolution, batch normalization and, if asked, ReLU6, named `{name}_conv` etc."""
+    if strides > 1:
+        x = EvenPadding2D(name=f"{name}_even")(x)
     x = keras.layers.DepthwiseConv2D(
         kernel,
         strides,
