@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from segnet_tf.data.label_maps import label_count, predicted_labels, true_labels
 from segnet_tf.errors import UserError
+from segnet_tf.metrics.counting import class_counts
 
 _BITS = 31  # classes per int32, whose sign bit stays out of it
 
@@ -113,14 +114,7 @@ class BoundaryF1(keras.metrics.Metric):
 
     def _count(self, labels: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
         """Chosen pixels of each class in each image, float64 `(batch, classes)`."""
-        batch = tf.shape(labels)[0]
-        size = batch * self._ids + 1
-        cells = tf.range(batch)[:, None, None] * self._ids + labels
-        cells = tf.where(chosen, cells, size - 1)
-        counts = tf.math.bincount(
-            tf.reshape(cells, [-1]), minlength=size, maxlength=size, dtype=tf.int64
-        )
-        return tf.reshape(tf.cast(counts[:-1], tf.float64), (batch, self._ids))
+        return tf.cast(class_counts(labels, chosen, self._ids), tf.float64)
 
 
 def tolerance_in_pixels(size: tf.Tensor, tolerance: float) -> tf.Tensor:

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from segnet_tf.data.label_maps import label_count, predicted_labels, true_labels
+from segnet_tf.metrics.counting import confusion_counts
 
 
 def scores(matrix: np.ndarray) -> dict[str, Any]:
@@ -91,14 +92,7 @@ class _ConfusionMatrixMetric(keras.metrics.Metric):
             )
         predicted = predicted_labels(y_pred, self.num_classes)
         labels, valid = true_labels(y_true, self.num_classes)
-        cells = labels * self._ids + predicted
-        # One spare cell takes the void pixels: cheaper than gathering the others.
-        cells = tf.where(valid, cells, self._ids**2)
-        size = self._ids**2 + 1
-        counts = tf.math.bincount(
-            tf.reshape(cells, [-1]), minlength=size, maxlength=size, dtype=tf.int64
-        )
-        self._counts.assign_add(tf.reshape(counts[:-1], (self._ids, self._ids)))
+        self._counts.assign_add(confusion_counts(labels, predicted, valid, self._ids))
 
     def matrix(self) -> np.ndarray:
         """The counts so far, int64 `(classes, classes)`, rows the truth."""

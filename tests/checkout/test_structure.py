@@ -21,7 +21,7 @@ LONGEST_FILE = 260  # lines
 FLOORS = (
     ("segnet_tf.version", "segnet_tf.errors"),
     ("segnet_tf.system",),
-    ("segnet_tf.ops", "segnet_tf.config", "segnet_tf.config_files"),
+    ("segnet_tf.ops", "segnet_tf.portable_ops", "segnet_tf.config", "segnet_tf.config_files"),
     ("segnet_tf.data", "segnet_tf.layers"),
     ("segnet_tf.losses", "segnet_tf.metrics", "segnet_tf.optimizers", "segnet_tf.schedules"),
     ("segnet_tf.models",),

@@ -9,37 +9,12 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy_pooling import numpy_pool, numpy_unpool
 
 from segnet_tf.errors import UserError
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 
 DTYPES = ("float32", "float16", "bfloat16")
-
-
-def numpy_pool(x, size=2, stride=2, ceil=False):
-    """Max-pooling and argmax by four plain loops; the first of equal values wins."""
-    batch, height, width, channels = x.shape
-    rows = -(-height // stride) if ceil else (height - size) // stride + 1
-    columns = -(-width // stride) if ceil else (width - size) // stride + 1
-    pooled = np.zeros((batch, rows, columns, channels), x.dtype)
-    argmax = np.zeros(pooled.shape, np.int64)
-    for n, i, j, c in np.ndindex(pooled.shape):
-        best = None
-        for y in range(i * stride, min(i * stride + size, height)):
-            for k in range(j * stride, min(j * stride + size, width)):
-                if best is None or x[n, y, k, c] > x[n, best[0], best[1], c]:
-                    best = (y, k)
-        pooled[n, i, j, c] = x[n, best[0], best[1], c]
-        argmax[n, i, j, c] = (best[0] * width + best[1]) * channels + c
-    return pooled, argmax
-
-
-def numpy_unpool(pooled, argmax, size):
-    batch, channels = pooled.shape[0], pooled.shape[-1]
-    out = np.zeros((batch, size[0] * size[1] * channels), pooled.dtype)
-    for n, i, j, c in np.ndindex(pooled.shape):
-        out[n, argmax[n, i, j, c]] = pooled[n, i, j, c]
-    return out.reshape(batch, *size, channels)
 
 
 # Few values, so that ties of two, three and four and all-zero windows are common.
@@ -164,7 +139,6 @@ def test_dynamic_sizes_train_with_fit(policy):
     model.fit(rng.random((4, 9, 11, 3), np.float32), rng.integers(0, 2, (4, 9, 11)), verbose=0)
     changed = [not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
     assert all(changed)
-    assert not any(layer.supports_jit for layer in model.layers if "max" in layer.name)
 
 
 def test_bad_input_says_what_to_do():
