@@ -15,6 +15,7 @@ from segnet_tf.cli import (
     models,
     pack,
     predict,
+    shard,
     train,
     tune_crf,
     verify,
@@ -24,6 +25,7 @@ from segnet_tf.version import __version__
 # Name, what `segnet-tf --help` says of it, module.
 COMMANDS: tuple[tuple[str, str, command.Command], ...] = (
     ("check-data", "what is in a data set, what is wrong with it", check_data),
+    ("shard", "a data set as TFRecord shards, for object storage", shard),
     ("train", "train a model into a run folder", train),
     ("evaluate", "score a model on a split", evaluate),
     ("predict", "masks and overlays of images or video", predict),

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from segnet_tf.data.camvid import SPLITS
 from segnet_tf.data.classes import VOID, Classes, colorize
 from segnet_tf.data.dataset import FolderData
 from segnet_tf.data.samples import Samples
 from segnet_tf.data.scenes import synthetic
+from segnet_tf.data.shards.places import is_sharded
 from segnet_tf.data.splits import role
 from segnet_tf.errors import UserError
 
 __all__ = [
     "VOID",
     "Classes",
+    "FolderData",
     "Samples",
     "Source",
     "colorize",
@@ -27,6 +30,11 @@ __all__ = [
 
 class Source(Protocol):
     """A data set with its splits."""
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Their names."""
+        ...
 
     def samples(self, split: str) -> Samples:
         """The pairs of one split, see `open_samples`."""
@@ -48,7 +56,8 @@ def open_samples(
 
     Args:
         data: "synthetic", "synthetic:COUNT" (COUNT training scenes, a quarter as many
-            for val and for test), or a folder in one of the layouts of `layouts.LAYOUTS`.
+            for val and for test), a folder in one of the layouts of `layouts.LAYOUTS`, or one that
+            `segnet-tf shard` wrote, on a disk or as "gs://bucket/folder".
         split: "train", "val" or "test"; a folder may have others. A split that the folder calls
             "training", "valid" or "validation" is found by any of its names and keeps its own.
             "SPLIT/PREFIX" has the images of a folder's SPLIT whose file name begins with PREFIX:
@@ -96,13 +105,23 @@ def open_source(
     name = str(data)
     if name == "synthetic" or name.startswith("synthetic:"):
         return _Synthetic(name, size)
-    return open_folder(
-        data,
-        layout=layout,
-        val_share=val_share,
-        split_seed=split_seed,
-        image_range=image_range,
-    )
+    if not is_sharded(data):
+        return open_folder(
+            data,
+            layout=layout,
+            val_share=val_share,
+            split_seed=split_seed,
+            image_range=image_range,
+        )
+    from segnet_tf.data.shards.reader import ShardedData  # TensorFlow: seconds
+
+    reading = {
+        "layout": layout,
+        "val_share": val_share,
+        "split_seed": split_seed,
+        "image_range": image_range,
+    }
+    return ShardedData(data, reading)
 
 
 @dataclass(frozen=True)
@@ -111,6 +130,7 @@ class _Synthetic:
 
     name: str
     size: tuple[int, int] | None
+    splits: tuple[str, ...] = tuple(SPLITS)
 
     def samples(self, split: str) -> Samples:
         """The scenes of a split, by any of its names."""

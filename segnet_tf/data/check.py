@@ -19,6 +19,7 @@ from segnet_tf.data.dataset import FolderData
 from segnet_tf.data.images import open_image, read_image, require_image_range, spread
 from segnet_tf.data.masks import read_mask
 from segnet_tf.data.pairing import Files, Pairing
+from segnet_tf.data.shards.places import is_sharded
 from segnet_tf.data.splits import role
 from segnet_tf.errors import UserError
 from segnet_tf.system.progress import counted
@@ -55,6 +56,10 @@ def check_data(
     Raises:
         UserError: there is no such folder, or it has no layout or two. All else is reported.
     """
+    if is_sharded(directory):
+        from segnet_tf.data.shards.check import check_shards  # TensorFlow: seconds
+
+        return check_shards(directory)
     data = open_folder(
         directory,
         layout=layout,

@@ -60,7 +60,7 @@ class DataReport:
         pictures: at most `PICTURES` pairs to look at.
     """
 
-    directory: Path
+    directory: str | Path
     layout: tuple[str, str]
     classes: Classes | None
     splits: tuple[SplitReport, ...]

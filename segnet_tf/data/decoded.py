@@ -81,7 +81,7 @@ class DecodedSamples:
 
     def __init__(self, samples: Samples, cache: str = "auto") -> None:
         self._samples = samples
-        self.is_known = len(samples) <= READ_AT_START
+        self.is_known = not is_large(samples)
         self.sizes: set[tuple[int, int]] = set()
         self.channels = 3
         self._only_size: tuple[int, int] | None = None
@@ -150,6 +150,11 @@ class DecodedSamples:
         image.set_shape((height, width, self.channels))
         labels.set_shape((height, width))
         return image, labels
+
+
+def is_large(samples: Samples) -> bool:
+    """Whether there are too many to be read whole before the first step."""
+    return len(samples) > READ_AT_START
 
 
 def cache_bytes() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import struct
@@ -9,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,7 +33,21 @@ _OPENING = threading.Lock()
 Item = TypeVar("Item")
 
 
-def read_image(path: str | Path, image_range: int | None = None, channels: int = 3) -> np.ndarray:
+@dataclass(frozen=True)
+class Encoded:
+    """The content of an image file that lies in another file, and what messages call it."""
+
+    content: bytes
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+ImageFile = str | Path | Encoded
+
+
+def read_image(path: ImageFile, image_range: int | None = None, channels: int = 3) -> np.ndarray:
     """Reads a PNG, JPEG or another common format as uint8 `(H, W, channels)`.
 
     It is turned upright as its EXIF orientation says. An animation gives its first frame.
@@ -60,7 +76,7 @@ def read_image(path: str | Path, image_range: int | None = None, channels: int =
     return rgb[..., :1]
 
 
-def _read_rgb(image: Image.Image, path: str | Path, image_range: int | None) -> np.ndarray:
+def _read_rgb(image: Image.Image, path: ImageFile, image_range: int | None) -> np.ndarray:
     if image.mode in ("I", "F") and image_range is None:
         raise UserError(
             "an image must have 8 or 16 bits a channel. "
@@ -88,7 +104,7 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
     return image.repeat(3, axis=-1) if image.shape[-1] < 3 else image[..., :3]
 
 
-def _bands(path: str | Path, channels: int) -> np.ndarray:
+def _bands(path: ImageFile, channels: int) -> np.ndarray:
     image = open_image(path, decode=False)
     if image.info["extra"] == 1:
         # Else Pillow decodes the fourth band and drops it.
@@ -102,7 +118,7 @@ def _bands(path: str | Path, channels: int) -> np.ndarray:
         raise damaged(path, error) from error
 
 
-def _other_channels(path: str | Path, channels: int, found: str) -> UserError:
+def _other_channels(path: ImageFile, channels: int, found: str) -> UserError:
     wanted = {1: "1 channel (grey)", 3: "3 channels (RGB)"}.get(channels, f"{channels} channels")
     return UserError(
         f"an image must have {wanted}, which the model takes. Received: {found} in {path}. "
@@ -146,9 +162,9 @@ def spread(items: Sequence[Item], count: int) -> list[Item]:
     return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
 
 
-def open_image(path: str | Path, decode: bool = True) -> Image.Image:
+def open_image(path: ImageFile, decode: bool = True) -> Image.Image:
     """Opens and decodes an image; `UserError` where that fails, which names the file."""
-    if not Path(path).is_file():
+    if not isinstance(path, Encoded) and not Path(path).is_file():
         raise UserError(
             f"an image file must exist. Received: {path}. Correct the path or restore the file."
         )
@@ -156,7 +172,7 @@ def open_image(path: str | Path, decode: bool = True) -> Image.Image:
         with _OPENING, warnings.catch_warnings():
             # Pillow warns from half of its limit on; below the limit all is well.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path)
+            image = Image.open(io.BytesIO(_bytes(path)) if isinstance(path, Encoded) else path)
         # Pillow drops the low bytes of 16-bit colors when it decodes: the only trace is here.
         modes = [str(tile[3]) for tile in getattr(image, "tile", ())]
         image.info["deep"] = any(";16" in mode for mode in modes)
@@ -171,10 +187,14 @@ def open_image(path: str | Path, decode: bool = True) -> Image.Image:
     return image
 
 
-def damaged(path: str | Path, error: Exception) -> UserError:
+def _bytes(path: ImageFile) -> bytes:
+    return path.content if isinstance(path, Encoded) else Path(path).read_bytes()
+
+
+def damaged(path: ImageFile, error: Exception) -> UserError:
     """The error for a file that cannot be read."""
     reason = " ".join(str(error).split()) or type(error).__name__
-    if not Path(path).stat().st_size:
+    if not _bytes(path):
         reason = "0 bytes"
     elif isinstance(error, UnidentifiedImageError):
         reason = "no image format that Pillow knows"  # its own text has the path once more
@@ -184,7 +204,7 @@ def damaged(path: str | Path, error: Exception) -> UserError:
     )
 
 
-def _too_large(path: str | Path, error: Exception) -> UserError:
+def _too_large(path: ImageFile, error: Exception) -> UserError:
     pixels, limit = (int(number) // 10**6 for number in re.findall(r"[0-9]+", str(error))[:2])
     return UserError(
         f"an image must have at most {limit} megapixels. Received: {pixels} megapixels in "
@@ -192,7 +212,7 @@ def _too_large(path: str | Path, error: Exception) -> UserError:
     )
 
 
-def _deep_values(image: Image.Image, path: str | Path) -> np.ndarray | None:
+def _deep_values(image: Image.Image, path: ImageFile) -> np.ndarray | None:
     """Values of an opened image of more than 8 bits, upright `(H, W)` or `(H, W, 3)`."""
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         return np.asarray(ImageOps.exif_transpose(image))
@@ -205,7 +225,7 @@ def _deep_values(image: Image.Image, path: str | Path) -> np.ndarray | None:
         )
     import tensorflow as tf  # seconds, and 8-bit data needs none of it
 
-    values = tf.io.decode_png(Path(path).read_bytes(), channels=3, dtype=tf.uint16).numpy()
+    values = tf.io.decode_png(_bytes(path), channels=3, dtype=tf.uint16).numpy()
     planes = [Image.fromarray(np.ascontiguousarray(values[..., i])) for i in range(3)]
     for plane in planes:
         plane.info["exif"] = image.getexif().tobytes()
@@ -227,7 +247,7 @@ def _largest_deep_value(path: Path) -> int:
     return -1 if values is None else int(values.max(initial=0))
 
 
-def _scaled(values: np.ndarray, white: int, path: str | Path) -> np.ndarray:
+def _scaled(values: np.ndarray, white: int, path: ImageFile) -> np.ndarray:
     if values.max(initial=0) > white:
         raise UserError(
             f"an image must not hold values above `image_range`, here {white}. "

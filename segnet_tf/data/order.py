@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """The part of each global batch that one of several workers reads: neighbors in its order.
+
+    Attributes:
+        worker: which one, from 0.
+        workers: how many there are.
+        replicas: devices of all workers together; a batch is divided evenly among them.
+    """
+
+    worker: int = 0
+    workers: int = 1
+    replicas: int = 1
+
+    def position(self, number: tf.Tensor, batch_size: int) -> tf.Tensor:
+        """The position in an epoch of the `number`th image that this worker reads in it, int64.
+
+        Args:
+            number: int64 of any shape, from 0.
+            batch_size: images of a global batch, a multiple of `replicas`.
+        """
+        own = batch_size // self.workers
+        return number // own * batch_size + self.worker * own + number % own
 
 
 def epoch_key(seed: int, epoch: tf.Tensor | int) -> tf.Tensor:

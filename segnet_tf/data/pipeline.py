@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from segnet_tf.data.augment import NONE, Augmentation, augment
-from segnet_tf.data.decoded import READ_AT_START, DecodedSamples, named_errors
-from segnet_tf.data.order import epoch_order, position_key
+from segnet_tf.data.decoded import DecodedSamples, is_large, named_errors
+from segnet_tf.data.order import Share, epoch_order, position_key
 from segnet_tf.data.pasting import Pasting, paste
 from segnet_tf.data.samples import Samples
 from segnet_tf.errors import UserError
@@ -42,6 +42,7 @@ def training_dataset(
     seed: int = 0,
     start_epoch: int = 0,
     cache: str = "auto",
+    share: Share | None = None,
 ) -> tf.data.Dataset:
     """An endless stream of augmented batches, a pure function of its arguments.
 
@@ -55,6 +56,8 @@ def training_dataset(
         seed: any integer.
         start_epoch: the epoch to begin with, counted from 0.
         cache: where decoded images are kept, see `DecodedSamples`. It changes no batch.
+        share: what this worker reads of each batch, in pieces of `batch_size / share.replicas`
+            images; None for all of it. The workers' pieces together are the batch, bit for bit.
 
     Returns:
         Batches of float32 `(batch_size, h, w, 3)` in 0..255 and uint8 `(batch_size, h, w)`.
@@ -65,14 +68,19 @@ def training_dataset(
             an error of TensorFlow's, which `named_errors` turns back.
     """
     used = steps_per_epoch(samples, batch_size) * batch_size
+    own = share or Share()
     decoded = DecodedSamples(samples, cache)
     if crop is None:
         decoded.require_one_size()
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = epoch_order(seed, epoch, len(samples))[:used]
-        keys = tf.data.Dataset.range(used).map(lambda i: position_key(seed, epoch, i))
-        return tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(order), keys)
+        order = epoch_order(seed, epoch, len(samples))
+
+        def drawn(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            position = own.position(number, batch_size)
+            return order[position], position_key(seed, epoch, position)
+
+        return tf.data.Dataset.range(used // own.workers).map(drawn)
 
     def augmented(index: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image, labels = decoded.tensors(index)
@@ -96,7 +104,7 @@ def training_dataset(
     return (
         epochs.flat_map(one_epoch)
         .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .batch(batch_size, drop_remainder=True)
+        .batch(batch_size // own.replicas, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
 
@@ -112,7 +120,8 @@ def evaluation_dataset(
 
     Args:
         batch_size: images a batch; the last batch may be smaller. Images of different
-            sizes make batches of one whatever `batch_size` is.
+            sizes make batches of one whatever `batch_size` is, and so do those of large data,
+            whose sizes are not known before they are read.
         size: `(height, width)` to scale to, images bilinear and labels nearest;
             None keeps each image's own.
         cache: where decoded images are kept for the next pass, see `DecodedSamples`.
@@ -140,41 +149,31 @@ def evaluation_dataset(
     )
     if size is not None or decoded.one_size is not None:
         batches = pairs.batch(batch_size)
-    elif decoded.is_known or batch_size == 1:
-        batches = pairs.batch(1)
     else:
-        batches = _of_equal_sizes(pairs, batch_size)
+        batches = pairs.batch(1)
     return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_batches(
     samples: Samples, *, batch_size: int = 1
 ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """The batches of `evaluation_dataset` for one pass: of large data none is kept.
+    """The batches of `evaluation_dataset` for one pass, of which large data keeps none in memory.
+
+    Of large data neighbors of one size make a batch.
 
     Raises:
         UserError: a file could not be read, when it is met.
     """
-    cache = "auto" if len(samples) <= READ_AT_START else "none"
     with named_errors():
-        yield from evaluation_dataset(samples, batch_size=batch_size, cache=cache)
-
-
-def _of_equal_sizes(pairs: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
-    """Batches of neighbors of one size; neighbors of several sizes come one by one."""
-
-    def parts(images: tf.Tensor, labels: tf.Tensor, sizes: tf.Tensor) -> tf.data.Dataset:
-        count = tf.shape(sizes)[0]
-        is_one = tf.reduce_all(sizes == sizes[0])
-        step = tf.where(is_one, count, 1)
-
-        def part(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            first = tf.cast(number, tf.int32)
-            height, width = sizes[first][0], sizes[first][1]
-            chosen = slice(first, first + step)
-            return images[chosen, :height, :width], labels[chosen, :height, :width]
-
-        return tf.data.Dataset.range(tf.where(is_one, 1, tf.cast(count, tf.int64))).map(part)
-
-    sized = pairs.map(lambda image, labels: (image, labels, tf.shape(labels)))
-    return sized.padded_batch(batch_size).flat_map(parts)
+        if not is_large(samples):
+            yield from evaluation_dataset(samples, batch_size=batch_size)
+            return
+        images: list[tf.Tensor] = []
+        labels: list[tf.Tensor] = []
+        for image, label in evaluation_dataset(samples, cache="none"):
+            if images and (len(images) == batch_size or image.shape != images[0].shape):
+                yield tf.concat(images, 0), tf.concat(labels, 0)
+                images, labels = [], []
+            images.append(image)
+            labels.append(label)
+        yield tf.concat(images, 0), tf.concat(labels, 0)

@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names, key=key))
 
 
-def resolve(asked: str, found: Iterable[str], directory: Path) -> str:
+def resolve(asked: str, found: Iterable[str], directory: str | Path) -> str:
     """The data's own name of the split that is asked for.
 
     Raises:
@@ -68,7 +68,17 @@ def resolve(asked: str, found: Iterable[str], directory: Path) -> str:
 
 
 def beginning_with(prefix: str, pairing: Pairing, split: str, directory: Path) -> Pairing:
-    """The pairs of a split whose name begins with `prefix`: one drive of several, say.
+    """The pairs of a split whose name begins with `prefix`, see `with_prefix`."""
+    chosen = with_prefix(prefix, pairing.stems, split, directory)
+    return Pairing(
+        tuple(pairing.pairs[i] for i in chosen),
+        tuple(pairing.stems[i] for i in chosen),
+        pairing.problems,
+    )
+
+
+def with_prefix(prefix: str, stems: Sequence[str], split: str, directory: str | Path) -> list[int]:
+    """Which names of a split begin with `prefix`: one drive of several, say.
 
     The file name decides, in whatever folder it is. A prefix with a slash is compared with the
     name below the folder of the split, as `Pairing.stems` has it: "ulm/" is all of the folder ulm.
@@ -77,7 +87,7 @@ def beginning_with(prefix: str, pairing: Pairing, split: str, directory: Path) -
         UserError: no name begins so.
     """
     wanted = unicodedata.normalize("NFC", prefix)
-    names = [stem if "/" in wanted else stem.rpartition("/")[2] for stem in pairing.stems]
+    names = [stem if "/" in wanted else stem.rpartition("/")[2] for stem in stems]
     chosen = [i for i, name in enumerate(names) if wanted and name.startswith(wanted)]
     if names and not chosen:
         raise UserError(
@@ -85,11 +95,7 @@ def beginning_with(prefix: str, pairing: Pairing, split: str, directory: Path) -
             f"in {split} of {directory}: {_beginnings(names)}. "
             f"Received: {f'{split}/{prefix}'!r}. Write for example {split}/{_beginning(names[0])}."
         )
-    return Pairing(
-        tuple(pairing.pairs[i] for i in chosen),
-        tuple(pairing.stems[i] for i in chosen),
-        pairing.problems,
-    )
+    return chosen
 
 
 def _beginnings(names: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ import keras
 from segnet_tf.config import TrainConfig
 from segnet_tf.data.layouts import find_layout
 from segnet_tf.data.pipeline import steps_per_epoch
+from segnet_tf.data.shards.places import is_sharded
 from segnet_tf.runs.records import Bounds
 from segnet_tf.runs.splits import seen_in_training
 from segnet_tf.system.processor import usable_cores
@@ -23,7 +24,12 @@ _KEPT = "\N{NO-BREAK SPACE}"
 
 
 def print_overview(
-    config: TrainConfig, data: Data, model: keras.Model, folder: Path, survey: Survey | None
+    config: TrainConfig,
+    data: Data,
+    model: keras.Model,
+    folder: Path,
+    survey: Survey | None,
+    devices: str | None = None,
 ) -> None:
     """Prints a line for each fact of a run to standard output, and warnings to standard error.
 
@@ -34,6 +40,7 @@ def print_overview(
         folder: the run folder.
         survey: what the pass over the training images found; None for a resumed run, which makes
             no such pass.
+        devices: what trains, where that is more than this process, or was asked for.
     """
     sizes = "" if survey is None else f" of {_sizes(survey.image_sizes)} (width x height)"
     crop = "whole images"
@@ -50,6 +57,7 @@ def print_overview(
         ("classes", _classes(data, survey)),
         ("model", f"{config.model}, {model.count_params():,} parameters"),
         ("images", f"{crop}, {config.batch_size} a step"),
+        *([] if devices is None else [("devices", devices)]),
         ("steps", f"{config.epochs} epochs of {steps} steps, validated every {every}"),
         *([] if config.cache == "auto" else [("cache", config.cache)]),
         ("precision", f"{config.mixed_precision}, {usable_cores()} threads"),
@@ -71,6 +79,8 @@ def print_overview(
 def _layout(config: TrainConfig) -> list[tuple[str, str]]:
     if config.data.startswith("synthetic"):
         return []
+    if is_sharded(config.data):
+        return [("layout", "shards")]
     layout = find_layout(Path(config.data), config.layout)
     return [("layout", f"{layout.name}: {layout.tree}")]
 

@@ -6,12 +6,12 @@ import dataclasses
 
 from segnet_tf.data import Samples
 from segnet_tf.data.census import Census, take_census
-from segnet_tf.data.decoded import READ_AT_START
+from segnet_tf.data.decoded import is_large
 from segnet_tf.data.images import spread
 from segnet_tf.data.samples import Pair
 from segnet_tf.runs.records import Bounds, ImageSize, bounds_of
 
-# How many images of a data set above `READ_AT_START` are read: a class with a thousandth of the
+# How many images of a large data set are read: a class with a thousandth of the
 # pixels is in hundreds of them.
 SURVEYED = 1000
 
@@ -30,7 +30,7 @@ class Survey:
 
 
 def survey_of(samples: Samples, ids: int) -> Survey:
-    """Reads all images, or `SURVEYED` evenly spread ones of more than `READ_AT_START`.
+    """Reads all images, or `SURVEYED` evenly spread ones of a large data set.
 
     Args:
         samples: the training images.
@@ -39,7 +39,7 @@ def survey_of(samples: Samples, ids: int) -> Survey:
     Raises:
         UserError: a file that is read is damaged, or a label is neither a class id nor void.
     """
-    is_sample = len(samples) > READ_AT_START
+    is_sample = is_large(samples)
     chosen = samples.subset(spread(range(len(samples)), SURVEYED)) if is_sample else samples
     sizes: set[ImageSize] = set()
 

@@ -1,0 +1,192 @@
+"""What a folder of shards says of itself: `manifest.json`, and an index of each split.
+
+`DIR/manifest.json` has the classes and the shards of each split with their sizes and checksums. It
+is written last, so a folder that has one is complete. `DIR/SPLIT.index.json` has the name of each
+pair and where in its shard it begins. A shard, `SPLIT-00000-of-00010.tfrecord`, is a TFRecord file
+of `tf.train.Example` with the keys of TensorFlow's DeepLab: the image file as it was, and the class
+ids as a PNG.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from segnet_tf.data.classes import Classes
+from segnet_tf.data.shards.places import FORMAT, MANIFEST
+from segnet_tf.errors import UserError
+
+# Keys of the features of an Example.
+IMAGE, LABELS, NAME = "image/encoded", "image/segmentation/class/encoded", "image/filename"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file.
+
+    Attributes:
+        file: its name.
+        images: how many pairs it has.
+        bytes: its size.
+        sha256: of the file, hexadecimal, as `sha256sum` prints it.
+    """
+
+    file: str
+    images: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """The shards of a split, in order.
+
+    Attributes:
+        index: name of the file with its index.
+        index_sha256: of that file.
+        pixels: of each class.
+        void: pixels of void.
+        sizes: "WIDTHxHEIGHT" -> how many images.
+    """
+
+    images: int
+    index: str
+    index_sha256: str
+    pixels: tuple[int, ...]
+    void: int
+    sizes: dict[str, int]
+    shards: tuple[Shard, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A data set in shards.
+
+    Attributes:
+        source: name of the data set.
+        classes: of its labels.
+        reading: how it was read: layout, val_share, split_seed, image_range.
+        splits: by name.
+    """
+
+    source: str
+    classes: Classes
+    reading: dict[str, Any]
+    splits: dict[str, Split] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types."""
+        rows = zip(self.classes.names, self.classes.colors, strict=True)
+        return {
+            "format": FORMAT,
+            "source": self.source,
+            "classes": [{"name": name, "color": list(color)} for name, color in rows],
+            "reading": self.reading,
+            "splits": {name: asdict(split) for name, split in self.splits.items()},
+        }
+
+
+def read_manifest(directory: str) -> Manifest:
+    """The manifest of a folder, which may be `gs://...`.
+
+    Raises:
+        UserError: there is none, or it is none of this program's.
+    """
+    path = join(directory, MANIFEST)
+    try:
+        content = json.loads(read_file(path))
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']!r}")
+        classes = Classes(
+            tuple(row["name"] for row in content["classes"]),
+            tuple(tuple(row["color"]) for row in content["classes"]),
+        )
+        splits = {
+            name: Split(**{**split, "shards": tuple(Shard(**shard) for shard in split["shards"])})
+            for name, split in content["splits"].items()
+        }
+        return Manifest(content["source"], classes, content["reading"], splits)
+    except tf.errors.OpError as error:
+        raise UserError(
+            "`data` must be a folder of shards whose writing is finished, since folders of images "
+            f"are read from this machine's disks only. Received: {directory} without {MANIFEST} "
+            f"({first_line(error)}). Write it by `segnet-tf shard`."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"`data` must have a {MANIFEST} that `segnet-tf shard` wrote. Received: {path} "
+            f"({first_line(error)}). Write the shards again."
+        ) from error
+
+
+def read_index(directory: str, split: Split) -> tuple[tuple[str, ...], list[list[int]]]:
+    """Names of the pairs of a split, and for each shard where its records begin, in bytes.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    path = join(directory, split.index)
+    try:
+        content = read_file(path)
+    except tf.errors.OpError as error:
+        raise broken(path, first_line(error)) from error
+    if hashlib.sha256(content).hexdigest() != split.index_sha256:
+        raise broken(path, "its checksum is another one")
+    index = json.loads(content)
+    return tuple(index["names"]), index["offsets"]
+
+
+def broken(path: str, reason: str) -> UserError:
+    """The error for a file of a data set in shards that is missing or damaged."""
+    return UserError(
+        f"a data set in shards must have all of its files, whole. Received: {path} ({reason}). "
+        "Copy it again, or write it again by `segnet-tf shard`."
+    )
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text."""
+    text = error.message if isinstance(error, tf.errors.OpError) else str(error)
+    return (text.splitlines() or [type(error).__name__])[0]
+
+
+def join(directory: str | Path, name: str) -> str:
+    """A path in a folder; `Path` would make one slash of the two in `gs://`."""
+    return f"{str(directory).rstrip('/')}/{name}"
+
+
+def read_file(path: str) -> bytes:
+    """The content of a file, on any file system that TensorFlow knows."""
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return file.read()
+
+
+def write_file(path: str, content: bytes) -> None:
+    """Writes a file aside and renames it: it is there as a whole or not at all."""
+    aside = f"{path}.partial"
+    with tf.io.gfile.GFile(aside, "wb") as file:
+        file.write(content)
+    tf.io.gfile.rename(aside, path, overwrite=True)
+
+
+def encode(image: bytes, labels: bytes, name: str) -> bytes:
+    """One record."""
+
+    def text(value: bytes) -> tf.train.Feature:
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+    values = {IMAGE: image, LABELS: labels, NAME: name.encode(errors="surrogateescape")}
+    features = tf.train.Features(feature={key: text(value) for key, value in values.items()})
+    return tf.train.Example(features=features).SerializeToString(deterministic=True)
+
+
+def decode(record: bytes, keys: Sequence[str]) -> list[bytes]:
+    """The values of a record at some keys."""
+    features = tf.train.Example.FromString(record).features.feature
+    return [features[key].bytes_list.value[0] for key in keys]

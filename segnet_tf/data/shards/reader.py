@@ -1,0 +1,143 @@
+"""A data set in shards, read pair by pair: any pair of any shard, in any order."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.lib.io import tf_record  # the reader at an offset has no public name
+
+from segnet_tf.data.images import Encoded, open_image, read_image
+from segnet_tf.data.samples import Pair, Samples, require_pairs
+from segnet_tf.data.shards.manifest import (
+    IMAGE,
+    LABELS,
+    broken,
+    decode,
+    first_line,
+    join,
+    read_index,
+    read_manifest,
+)
+from segnet_tf.data.splits import in_order, resolve, with_prefix
+from segnet_tf.errors import UserError
+
+
+class ShardedData:
+    """A folder that `segnet-tf shard` wrote. Its pairs are those of the folder it was written of.
+
+    Args:
+        directory: on a disk, or what `tf.io.gfile` opens: `gs://bucket/folder`.
+        reading: layout, val_share, split_seed and image_range: what the shards were written with,
+            or None and 0, since all that is decided.
+
+    Raises:
+        UserError: no manifest, or the shards were written with another `reading`.
+    """
+
+    def __init__(self, directory: str | Path, reading: Mapping[str, Any]) -> None:
+        self.directory = str(directory)
+        self.manifest = read_manifest(self.directory)
+        for name, value in reading.items():
+            written = self.manifest.reading.get(name)
+            if value not in (None, 0, written):
+                raise UserError(
+                    f"`{name}` must be left out for shards, or be what they were written with, "
+                    f"{written}. Received: {value} for {self.directory}. Leave it out, or write "
+                    "them again by `segnet-tf shard`."
+                )
+        self._open = cache(self._opened)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of its splits."""
+        return in_order(self.manifest.splits)
+
+    def samples(self, split: str) -> Samples:
+        """The pairs of a split, or of "SPLIT/PREFIX".
+
+        Raises:
+            UserError: no such split, or one of its files is missing. Reading a pair raises it for a
+                damaged one.
+        """
+        asked, slash, prefix = split.partition("/")
+        name = resolve(asked, self.splits, self.directory)
+        read_as, stems = self._open(name)
+        samples = Samples(
+            self.manifest.source,
+            name,
+            self.manifest.classes,
+            stems,
+            partial(read_as, 3),
+            read_as,
+            # Not files, but as different as files: two splits may have the same names.
+            files=tuple(Path(name, stem) for stem in stems),
+            origin_of=read_as.origin,
+        )
+        require_pairs(samples, self.directory)
+        if not slash:
+            return samples
+        chosen = samples.subset(with_prefix(prefix, stems, name, self.directory))
+        return replace(chosen, split=f"{name}/{prefix}")
+
+    def _opened(self, name: str) -> tuple[_Records, tuple[str, ...]]:
+        split = self.manifest.splits[name]
+        there = set(tf.io.gfile.listdir(self.directory))
+        for shard in split.shards:
+            if shard.file not in there:
+                raise broken(join(self.directory, shard.file), "it is missing")
+        stems, offsets = read_index(self.directory, split)
+        paths = tuple(join(self.directory, shard.file) for shard in split.shards)
+        states = tuple(shard.sha256 for shard in split.shards)
+        ends = tuple(accumulate(shard.images for shard in split.shards))
+        white = self.manifest.reading.get("image_range")
+        return _Records(paths, states, ends, offsets, stems, white), stems
+
+
+@dataclass(frozen=True, eq=False)
+class _Records:
+    """The records of a split: `(channels, index)` gives a pair, see `Samples.read_as`."""
+
+    paths: tuple[str, ...]
+    states: tuple[str, ...]
+    ends: tuple[int, ...]  # of each shard, the index behind its last pair
+    offsets: list[list[int]]
+    stems: tuple[str, ...]
+    image_range: int | None
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Number of the shard, and where in it the record begins."""
+        shard = bisect.bisect_right(self.ends, index)
+        first = self.ends[shard - 1] if shard else 0
+        return shard, self.offsets[shard][index - first]
+
+    def origin(self, index: int) -> tuple[str, str]:
+        """See `Samples.origin_of`."""
+        shard, offset = self.place(index)
+        return f"{self.paths[shard]} {offset}", f"{self.states[shard]} {self.image_range}"
+
+    def __call__(self, channels: int, index: int) -> Pair:
+        shard, offset = self.place(index)
+        path, name = self.paths[shard], self.stems[index]
+        try:
+            record, _ = _reader(path).read(offset)  # checks the checksum of the record
+            content, stored = decode(record, (IMAGE, LABELS))
+        except (tf.errors.OpError, IndexError, ValueError) as error:
+            raise broken(path, f"the record of {name}: {first_line(error)}") from error
+        image = read_image(Encoded(content, f"{path}, {name}"), self.image_range, channels)
+        labels = np.array(open_image(Encoded(stored, f"{path}, labels of {name}")))
+        if labels.shape != image.shape[:2] or labels.dtype != np.uint8:
+            raise broken(path, f"the record of {name}: labels {labels.shape} {labels.dtype}")
+        return image, labels
+
+
+def _reader(path: str) -> tf_record.tf_record_random_reader:
+    # Opened for each record: a handle for each shard and thread would be too many.
+    return tf_record.tf_record_random_reader(path)
