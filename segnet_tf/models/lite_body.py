@@ -9,7 +9,7 @@ import keras
 
 from segnet_tf.errors import UserError
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
-from segnet_tf.models import blocks
+from segnet_tf.models import blocks, pyramid
 from segnet_tf.models.dropout import Dropouts
 from segnet_tf.models.encoders import lite0
 
@@ -29,8 +29,13 @@ class Body:
             encoder earlier.
         separable: whether the decoder's 3x3 convolutions are a depthwise one and a 1x1.
         decoder_widths: channels of the decoder's stages, from the bottom up. The last may be 0 if
-            `separable`: then the classifier is the 1x1.
+            `separable`: then the classifier is the 1x1. Fewer numbers end the decoder earlier; the
+            logits are resized.
         unpool_groups: values that each pooling index places in those stages, 1 in SegNet.
+        pooling: "before" the block that has a stride in Lite0, whose wide inside then never sees
+            the large map; or "beside" it, see `_pool_beside`.
+        bins: levels of a pyramid of averages at the bottom; none for no pyramid.
+        kernel: size of the decoder's depthwise convolutions.
     """
 
     stem_strides: int
@@ -38,6 +43,9 @@ class Body:
     separable: bool
     decoder_widths: Sequence[int]
     unpool_groups: Sequence[int]
+    pooling: str = "before"
+    bins: Sequence[int] = ()
+    kernel: int = 3
 
     def build(
         self,
@@ -57,15 +65,22 @@ class Body:
         x = blocks.normalize(inputs, "lite")
         x = lite0.conv(x, lite0.STEM, 3, "encoder_stem", strides=self.stem_strides)
         indices: Indices = {}
+        stages = range(last, last - len(self.decoder_widths), -1)
+        stage = first
         if self.stem_strides == 1:
-            x = _pool(x, first, indices, drop)
+            x = _pool(x, stage, stages, indices, drop)
+            stage += 1
         for number, (kernel, expansion, channels, halves) in chosen:
-            if halves:
-                # Before the block that has the stride in Lite0: its wide inside then never sees
-                # the large map.
-                x = _pool(x, first + len(indices), indices, drop)
-            x = lite0.inverted_residual(x, kernel, expansion, channels, f"encoder_block{number}")
-        stages = range(last, first - 1, -1)
+            block = (kernel, expansion, channels, f"encoder_block{number}")
+            if halves and self.pooling == "beside":
+                x = _pool_beside(x, block, stage, stages, indices, drop)
+            else:
+                x = _pool(x, stage, stages, indices, drop) if halves else x
+                x = lite0.inverted_residual(x, *block)
+            stage += halves
+        if self.bins:
+            x = pyramid.joined(x, self.bins, _narrow)
+            x = _narrow(x, self.decoder_widths[0] or x.shape[-1], "pyramid")
         rows = zip(self.decoder_widths, self.unpool_groups, stages, strict=True)
         for width, groups, stage in rows:
             argmax, before = indices[stage]
@@ -75,14 +90,14 @@ class Body:
             x = MaxUnpooling2D(name=f"{name_of}_unpool")(x, argmax, output_size=before)
             x = drop(self._conv(x, width, name_of), name_of)
         logits = blocks.classifier(x, num_classes)
-        if self.stem_strides == 2:
+        if stages[-1] > 1:
             logits = blocks.enlarge(logits, inputs)
         return keras.Model(inputs, logits, name=name)
 
     def _conv(self, x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
         if not self.separable:
             return lite0.conv(x, width, 3, name)
-        x = lite0.depthwise(x, 3, f"{name}_depthwise", relu=not width)
+        x = lite0.depthwise(x, self.kernel, f"{name}_depthwise", relu=not width)
         return lite0.conv(x, width, 1, name) if width else x
 
     def _blocks(self) -> list[tuple[int, lite0.Block]]:
@@ -114,15 +129,33 @@ class Body:
                 f"Received: repeats={tuple(self.repeats)}."
             )
         first, last = self.stem_strides, halvings + 1
-        count = last - first + 1
+        if self.pooling not in ("before", "beside"):
+            raise UserError(
+                '`pooling` must be "before" or "beside" the blocks that halve the map. '
+                f"Received: pooling={self.pooling!r}."
+            )
+        pyramid.check_bins(self.bins, least=0)
+        if type(self.kernel) is not int or self.kernel < 1 or self.kernel % 2 == 0:
+            raise UserError(f"`kernel` must be 3, 5 or 7. Received: kernel={self.kernel!r}.")
+        if self.kernel != 3 and not self.separable:
+            raise UserError(
+                "`kernel` is that of depthwise convolutions: it needs separable=True. "
+                f"Received: kernel={self.kernel} with separable=False."
+            )
+        most, given = last - first + 1, len(self.decoder_widths)
+        if not 1 <= given <= most:
+            raise UserError(
+                f"`decoder_widths` must hold {most} numbers or fewer, one a stage from the bottom "
+                f"up. Received: decoder_widths={tuple(self.decoder_widths)}."
+            )
         for option in ("decoder_widths", "unpool_groups"):
             values = tuple(getattr(self, option))
-            if len(values) != count:
+            if len(values) != given:
                 raise UserError(
-                    f"`{option}` must hold {count} numbers, one a stage from the bottom up. "
+                    f"`{option}` must hold {given} numbers, as many as `decoder_widths`. "
                     f"Received: {option}={values}."
                 )
-            least = [1] * count
+            least = [1] * given
             if option == "decoder_widths" and self.separable:
                 least[-1] = 0
             if not all(
@@ -135,7 +168,43 @@ class Body:
         return first, last
 
 
-def _pool(x: keras.KerasTensor, stage: int, indices: Indices, drop: Dropouts) -> keras.KerasTensor:
-    pooled, argmax = MaxPoolingWithArgmax2D(name=f"encoder{stage}_pool")(x)
+def _pool(
+    x: keras.KerasTensor, stage: int, decoded: range, indices: Indices, drop: Dropouts
+) -> keras.KerasTensor:
+    name = f"encoder{stage}"
+    if stage in decoded:
+        pooled, argmax = MaxPoolingWithArgmax2D(name=f"{name}_pool")(x)
+        indices[stage] = (argmax, x)
+    else:
+        pooled = keras.layers.MaxPooling2D(name=f"{name}_pool")(x)
+    return drop(pooled, name)
+
+
+def _pool_beside(
+    x: keras.KerasTensor,
+    block: tuple[int, int, int, str],
+    stage: int,
+    decoded: range,
+    indices: Indices,
+    drop: Dropouts,
+) -> keras.KerasTensor:
+    """The block as it was pretrained, stride and all, and the pooled map added to its output.
+
+    The pooled map goes through a 1x1 convolution whose gain starts at 0: at first the network is
+    the pretrained one, and it learns from there what the maxima add. A stage that has no decoder
+    needs no indices, and is the block alone.
+    """
+    name = f"encoder{stage}"
+    strided = lite0.inverted_residual(x, *block, strides=2)
+    if stage not in decoded:
+        return drop(strided, name)
+    # "same": a map of odd size is halved as the strided convolution halves it.
+    pooled, argmax = MaxPoolingWithArgmax2D(padding="same", name=f"{name}_pool")(x)
     indices[stage] = (argmax, x)
-    return drop(pooled, f"encoder{stage}")
+    # Not "encoder": it has no pretrained weights.
+    pooled = lite0.conv(pooled, strided.shape[-1], 1, f"shortcut{stage}", relu=False, gamma="zeros")
+    return drop(keras.layers.Add(name=f"shortcut{stage}_add")([strided, pooled]), name)
+
+
+def _narrow(x: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
+    return lite0.conv(x, channels, 1, name)

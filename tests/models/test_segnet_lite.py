@@ -14,6 +14,8 @@ from make_torch_fixtures import LITE0_FILE, PTH_FILES, small_state
 from segnet_tf import models
 from segnet_tf.errors import UserError
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
+from segnet_tf.models.blocks import normalize
+from segnet_tf.models.encoders import lite0 as blocks
 from segnet_tf.models.pretrained import lite0
 from segnet_tf.models.pretrained.pth import read_pth
 
@@ -131,9 +133,15 @@ def test_last_width_of_0_ends_in_the_depthwise_convolution():
         ({"repeats": (1, 3)}, "`repeats` must hold .*1, 2, 2, 3, 3, 4, 1.*Received: repeats=.1, 3"),
         ({"repeats": (1, 2, 2, 3, 3, 4, 1, 1)}, "`repeats` must hold"),
         ({"repeats": (1,)}, "`repeats` must reach a stage that halves"),
+        ({"pooling": "after"}, '`pooling` must be "before" or "beside".*Received: pooling=.after'),
+        ({"bins": (2, 0)}, "`bins` must be positive whole numbers.*Received: bins=.2, 0"),
+        ({"kernel": 4}, "`kernel` must be 3, 5 or 7. Received: kernel=4"),
+        ({"kernel": 5}, "needs separable=True. Received: kernel=5 with separable=False"),
+        ({"decoder_widths": (8, 8)}, "`unpool_groups` must hold 2 numbers, as many as"),
+        ({"decoder_widths": ()}, "`decoder_widths` must hold 5 numbers or fewer"),
         ({"decoder_widths": (8, 8, 8, 8, 0)}, "the last width may be 0 with separable=True"),
         ({"unpool_groups": (1, 2, 3, 0, 1)}, "`unpool_groups` must be positive whole numbers"),
-        ({"stem_strides": 2}, "`decoder_widths` must hold 4 numbers"),
+        ({"stem_strides": 2}, "`decoder_widths` must hold 4 numbers or fewer"),
     ],
 )
 def test_option_that_no_such_network_has_is_one_line(options, words):
@@ -142,10 +150,58 @@ def test_option_that_no_such_network_has_is_one_line(options, words):
     assert "\n" not in str(error.value)
 
 
+# Pooled beside the pretrained blocks, a pyramid, a decoder that ends before the image's half.
+CALM = {
+    **FAST,
+    "decoder_widths": (64, 48),
+    "unpool_groups": (1, 2),
+    "pooling": "beside",
+    "bins": (1, 3),
+    "kernel": 5,
+}
+
+
+def test_pooling_beside_starts_as_the_pretrained_encoder(pretrained):
+    """The features that the pretrained blocks give as they are, strides and all."""
+    options = {**CALM, "repeats": blocks.REPEATS}
+    model = models.build("segnet_lite", 11, (64, 96, 3), weights="imagenet", **options)
+    image = keras.Input((64, 96, 3))
+    maps = blocks.maps(normalize(image, "lite"), blocks.WIDTHS, output_stride=32)
+    plain = keras.Model(image, maps[32])
+    for layer in plain.layers:
+        if layer.weights:
+            layer.set_weights(pretrained.get_layer(layer.name).get_weights())
+    with np.load(LITE0_FILE) as file:
+        x = file["image"].astype(np.float32)
+    wanted = plain(x).numpy()
+    found = keras.Model(model.input, model.get_layer("encoder_block15_project_bn").output)
+    assert np.abs(wanted).max() > 5
+    np.testing.assert_allclose(found(x), wanted, atol=1e-4)
+    for stage in (4, 5):  # the maxima count as soon as their gain is not 0
+        norm = model.get_layer(f"shortcut{stage}_bn")
+        norm.set_weights([np.ones_like(norm.get_weights()[0]), *norm.get_weights()[1:]])
+    assert np.abs(found(x) - wanted).max() > 0.1
+
+
+@pytest.mark.parametrize("pooling", ["before", "beside"])
+def test_decoder_that_ends_early_needs_no_indices_above(pooling):
+    model = models.build("segnet_lite", 11, (90, 128, 3), **{**CALM, "pooling": pooling})
+    pools = [layer for layer in model.layers if isinstance(layer, MaxPoolingWithArgmax2D)]
+    unpools = [layer for layer in model.layers if isinstance(layer, MaxUnpooling2D)]
+    assert [layer.name for layer in pools] == ["encoder4_pool", "encoder5_pool"]
+    # 90 rows, 45, then by twos: up where the blocks stride, down where the pooling is alone.
+    eighth, sixteenth = (12, 6) if pooling == "beside" else (11, 5)
+    assert [layer.output.shape[1:] for layer in unpools] == [
+        (sixteenth, 8, 112), (eighth, 16, 2 * 40)
+    ]  # fmt: skip
+    assert model.get_layer("classifier").output.shape[1:] == (eighth, 16, 11)
+    assert model.output_shape[1:] == (90, 128, 11)
+
+
 @pytest.mark.parametrize("option", ["decoder_widths", "unpool_groups"])
-def test_other_than_five_stages_is_one_line(option):
+def test_other_numbers_of_stages_are_one_line(option):
     with pytest.raises(UserError, match=f"`{option}` must hold 5 numbers.*Received: .*1, 2"):
-        models.build("segnet_lite", 11, (64, 96, 3), **{option: (1, 2)})
+        models.build("segnet_lite", 11, (64, 96, 3), **{option: (1, 2, 3, 4, 5, 6)})
 
 
 @pytest.mark.parametrize("form", PTH_FILES)

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
-from segnet_tf.errors import UserError
-from segnet_tf.layers import AdaptiveAveragePooling2D, BilinearResizing2D
-from segnet_tf.models import blocks
+from segnet_tf.models import blocks, pyramid
 from segnet_tf.models.dropout import check_rate
 from segnet_tf.models.encoders import encoder_of
 from segnet_tf.models.encoders.encoder import check_filters, scaled
@@ -65,21 +63,15 @@ def pspnet(
     body.check_output_stride(output_stride)
     check_filters(filters)
     check_rate(dropout)
-    if not bins or not all(isinstance(count, int) and count > 0 for count in bins):
-        raise UserError(f"`bins` must be positive whole numbers. Received: bins={tuple(bins)}.")
+    pyramid.check_bins(bins)
     inputs = blocks.image_input(input_shape, body.depth)
     x = blocks.normalize(inputs, normalization or body.normalization)
     x = body.maps(x, output_stride)[output_stride]
-    levels = [x]
-    for count in bins:
-        level = AdaptiveAveragePooling2D(count, name=f"pyramid{count}_pool")(x)
-        # Together the levels have as many channels as the map that they are joined with.
-        narrow = max(1, x.shape[-1] // len(bins))
-        level = blocks.unbiased_conv_bn(
-            level, narrow, name=f"pyramid{count}", index=1, kernel_size=1
-        )
-        levels.append(BilinearResizing2D(name=f"pyramid{count}_up")(level, x))
-    x = keras.layers.Concatenate(name="pyramid_join")(levels)
+
+    def reduce(level: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
+        return blocks.unbiased_conv_bn(level, channels, name=name, index=1, kernel_size=1)
+
+    x = pyramid.joined(x, bins, reduce)
     x = blocks.unbiased_conv_bn(x, scaled(filters, width), name="head", index=1)
     if dropout:
         x = keras.layers.Dropout(dropout, name="head_dropout")(x)

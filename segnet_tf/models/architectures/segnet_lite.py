@@ -27,6 +27,9 @@ def segnet_lite(
     separable: bool = False,
     decoder_widths: Sequence[int] = DECODER_WIDTHS,
     unpool_groups: Sequence[int] = UNPOOL_GROUPS,
+    pooling: str = "before",
+    bins: Sequence[int] = (),
+    kernel: int = 3,
     bayesian: bool = False,
     dropout: float = 0.5,
     name: str = "segnet_lite",
@@ -49,8 +52,13 @@ def segnet_lite(
             earlier.
         separable: 3x3 convolutions of the decoder as a depthwise one and a 1x1.
         decoder_widths: channels of the decoder's stages, from the bottom up. With `separable` the
-            last may be 0: the classifier then follows the depthwise convolution.
+            last may be 0: the classifier then follows the depthwise convolution. Fewer numbers end
+            the decoder earlier, and the logits are resized.
         unpool_groups: values that each pooling index places in those stages, 1 in SegNet.
+        pooling: "before" the blocks that halve the map, or "beside" them: the blocks then keep
+            their stride and what they have learned, and the pooled map is added to their output.
+        bins: windows along each side of a pyramid's levels at the bottom, such as (1, 2, 3, 6).
+        kernel: size of the decoder's depthwise convolutions, with `separable`.
         bayesian: dropout in the deepest stages, see `segnet_tf.models.dropout`.
         dropout: share of the values that it sets to 0.
 
@@ -61,6 +69,8 @@ def segnet_lite(
     Raises:
         UserError: a number of stages that does not fit, an option that no such network has.
     """
-    body = Body(stem_strides, repeats, separable, decoder_widths, unpool_groups)
+    body = Body(
+        stem_strides, repeats, separable, decoder_widths, unpool_groups, pooling, bins, kernel
+    )
     drop = dropouts("segnet_lite", bayesian, dropout)
     return body.build(num_classes, input_shape, drop, name)

@@ -87,6 +87,7 @@ def conv(
     *,
     strides: int = 1,
     relu: bool = True,
+    gamma: str = "ones",
 ) -> keras.KerasTensor:
     """Convolution, batch normalization and, if asked, ReLU6, named `{name}_conv` etc."""
     if strides > 1:
@@ -100,7 +101,7 @@ def conv(
         kernel_initializer="he_normal",
         name=f"{name}_conv",
     )(x)
-    return _norm(x, name, relu=relu)
+    return _norm(x, name, relu=relu, gamma=gamma)
 
 
 def inverted_residual(
@@ -157,7 +158,11 @@ def depthwise(
     return _norm(x, name, relu=relu)
 
 
-def _norm(x: keras.KerasTensor, name: str, *, relu: bool = True) -> keras.KerasTensor:
+def _norm(
+    x: keras.KerasTensor, name: str, *, relu: bool = True, gamma: str = "ones"
+) -> keras.KerasTensor:
     # epsilon as in EfficientNet; batches are small, so the mean runs slowly.
-    x = keras.layers.BatchNormalization(momentum=0.98, epsilon=1e-3, name=f"{name}_bn")(x)
+    x = keras.layers.BatchNormalization(
+        momentum=0.98, epsilon=1e-3, gamma_initializer=gamma, name=f"{name}_bn"
+    )(x)
     return keras.layers.ReLU(max_value=6.0, name=f"{name}_relu")(x) if relu else x
