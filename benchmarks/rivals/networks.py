@@ -8,12 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from segnet_tf import models
+from segnet_tf import metrics, models
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
 from segnet_tf.export.conversion import calibration, convert, graph
 from segnet_tf.export.tflite_file.formats import Format
-from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
+from segnet_tf.layers import FusedBatchNormalization, MaxPoolingWithArgmax2D, MaxUnpooling2D
 
 CLASSES = 11
 CALIBRATION_SCENES = 4
@@ -47,6 +47,14 @@ def plain(model: keras.Model) -> keras.Model:
     return _rebuilt(model, lambda pooled, skipped: _doubled(pooled))
 
 
+def plain_steps(model: keras.Model) -> keras.Model:
+    """`plain` of a compiled model, compiled alike, to train."""
+    twin = plain(model)
+    scores = metrics.SegmentationScores(model.output_shape[-1])
+    twin.compile(optimizer=model.optimizer, loss=model.loss, metrics=[scores])
+    return twin
+
+
 def unet(model: keras.Model) -> keras.Model:
     """Each stage's map joins the decoder's, doubled to its size, instead of the indices.
 
@@ -78,29 +86,51 @@ NETWORKS: dict[str, Callable[[keras.Model], keras.Model]] = {
 
 
 def layer_list(model: keras.Model) -> list[tuple[str, int]]:
-    """The network for PyTorch: ("conv3", channels), ("conv1+bias", channels), ("pool", 0)...
+    """The network for PyTorch, each layer on the output of the one before it.
+
+    ("conv3", channels), ("depthwise5", channels), ("conv1+bias", channels), ("pool", 0)... An "add"
+    adds the output of the layer at an index.
 
     Raises:
         UserError: it has a layer that `torch_runner` doesn't know.
     """
     names = {
         keras.layers.BatchNormalization: "norm",
-        keras.layers.ReLU: "relu",
+        FusedBatchNormalization: "norm",
         MaxPoolingWithArgmax2D: "pool",
         MaxUnpooling2D: "unpool",
     }
     found: list[tuple[str, int]] = []
+    places: dict[str, int] = {}
+    before = None
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D):
+        if isinstance(layer, (keras.layers.InputLayer, keras.layers.Rescaling)):
+            before = layer.name
+            continue
+        inputs = [
+            tensor._keras_history.operation.name for tensor in keras.tree.flatten(layer.input)
+        ]
+        entry: tuple[str, int] | None = None
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
+            kind = "depthwise" if isinstance(layer, keras.layers.DepthwiseConv2D) else "conv"
             bias = "+bias" if layer.use_bias else ""
-            found.append((f"conv{layer.kernel_size[0]}{bias}", layer.filters))
+            if layer.strides == layer.dilation_rate == (1, 1):
+                entry = (f"{kind}{layer.kernel_size[0]}{bias}", layer.output.shape[-1])
+        elif isinstance(layer, keras.layers.ReLU):
+            entry = ("relu" if layer.max_value is None else f"relu{layer.max_value:g}", 0)
+        elif isinstance(layer, keras.layers.Add):
+            (joined,) = (places[name] for name in inputs if name != before)
+            entry = ("add", joined)
         elif type(layer) in names:
-            found.append((names[type(layer)], 0))
-        elif not isinstance(layer, (keras.layers.InputLayer, keras.layers.Rescaling)):
+            entry = (names[type(layer)], 0)
+        if entry is None or before not in inputs:
             raise UserError(
                 "`model` must be made of layers that the PyTorch twin has. "
                 f"Received: {type(layer).__name__} at {layer.name}. Give --no-torch."
             )
+        places[layer.name] = len(found)
+        before = layer.name
+        found.append(entry)
     return found
 
 
@@ -115,14 +145,14 @@ def exported(model: keras.Model, size: tuple[int, int], format: Format) -> bytes
 
 
 def _doubled(x):
-    return keras.layers.UpSampling2D(2)(x)
+    return keras.layers.UpSampling2D(2, dtype=x.dtype)(x)
 
 
 def _rebuilt(model: keras.Model, upsampled: Callable[[Any, Any], Any]) -> keras.Model:
     """The same layers and weights, but for pooling and `upsampled(pooled, skipped)`."""
 
     def pool(layer, x):
-        return keras.layers.MaxPooling2D(2, padding=layer.padding)(x), x
+        return keras.layers.MaxPooling2D(2, padding=layer.padding, dtype=x.dtype)(x), x
 
     def unpool(layer, pooled, skipped, output_size=None):
         return upsampled(pooled, skipped)

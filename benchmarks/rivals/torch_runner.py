@@ -1,31 +1,34 @@
-"""The same network in eager PyTorch, float32, in a subprocess.
+"""The same network in eager PyTorch, in a subprocess: one inference at a time, or training steps.
 
-`python -m rivals.torch_runner` reads a line of JSON with the layers and the size, then a number of
-threads on each line, and writes a line of JSON for each. It imports no TensorFlow.
+`python -m rivals.torch_runner` is asked through `served`: for the layers and the size first, then
+for a run with a number of threads. It imports no TensorFlow.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-import json
-import subprocess
-import sys
+import re
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from segnet_tf.errors import UserError
+from rivals import served
 
 if TYPE_CHECKING:
     import torch
 
-BENCHMARKS = Path(__file__).resolve().parents[1]
 # OpenMP's threads keep a processor busy for so long after a run, which would slow down the next.
 SPIN_SECONDS = 0.25
+# As `segnet-tf train` has them.
+VOID = 255
+RATE, DECAY, CLIP = 1e-3, 0.01, 1.0
+# PyTorch's own order of the axes, and the one that its convolutions are faster in on a processor.
+LAYOUTS = ("contiguous", "channels_last")
 
 
 def unavailable() -> str | None:
-    """Why there is no PyTorch to run, `None` if there is."""
+    """Why there is no PyTorch to run; `None` if there is."""
     if importlib.util.find_spec("torch") is None:
         return "PyTorch is not installed (the extra `torch`)"
     return None
@@ -37,47 +40,45 @@ class Runner:
     Args:
         layers: of `networks.layer_list`.
         size: `(height, width)` of the image in pixels.
+        training: batch size, precision ("float32" or "bfloat16") and order of the axes (a name of
+            `LAYOUTS`) of training steps; `None` times inferences of one image in float32.
+        threads: of runs that are asked for without a number.
+
+    Attributes:
+        cpu_seconds: time of processors, of all threads, that each run took.
     """
 
-    def __init__(self, layers: list[tuple[str, int]], size: tuple[int, int]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "rivals.torch_runner"],
-            cwd=BENCHMARKS,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.ready = self._ask(json.dumps({"layers": layers, "size": size}))
+    def __init__(
+        self,
+        layers: list[tuple[str, int]],
+        size: tuple[int, int],
+        training: tuple[int, str, str] | None = None,
+        threads: int = 1,
+    ) -> None:
+        self.cpu_seconds: list[float] = []
+        self._threads = threads
+        request = {"layers": layers, "size": size, "training": training, "threads": threads}
+        self._process = served.Served("rivals.torch_runner", request)
 
-    def seconds(self, threads: int) -> float:
-        """Time of one inference, the process warm."""
-        seconds = float(self._ask(f"{threads}")["seconds"])
+    def seconds(self, threads: int | None = None) -> float:
+        """Time of one inference or step, the process warm."""
+        answer = self._process.ask(threads or self._threads)
+        self.cpu_seconds.append(answer["cpu"])
         time.sleep(SPIN_SECONDS)
-        return seconds
+        return float(answer["seconds"])
 
     def peaks(self) -> dict[str, int]:
         """Peak resident bytes of the process: after one run, and after the imports (`bare`)."""
-        return {"process_bytes": self.ready["peak"], "bare_process_bytes": self.ready["base"]}
+        ready = self._process.ready
+        return {"process_bytes": ready["peak"], "bare_process_bytes": ready["base"]}
 
     def close(self) -> None:
         """Lets the subprocess end and waits for it."""
-        self.process.communicate()
-
-    def _ask(self, line: str) -> dict[str, float]:
-        assert self.process.stdin is not None and self.process.stdout is not None
-        try:
-            self.process.stdin.write(line + "\n")
-            self.process.stdin.flush()
-            return json.loads(self.process.stdout.readline())
-        except (OSError, ValueError) as error:
-            raise UserError(
-                "`torch` must be able to run the network. Received: its process failed, see above. "
-                "Give --no-torch, or a smaller --size."
-            ) from error
+        self._process.close()
 
 
 def network(layers: list[tuple[str, int]]) -> torch.nn.Module:
-    """The layers as a `torch.nn.Module` from `(1, 3, height, width)` to logits."""
+    """The layers as a `torch.nn.Module` from `(batch, 3, height, width)` to logits."""
     from torch import nn
 
     class Twin(nn.Module):
@@ -86,37 +87,97 @@ def network(layers: list[tuple[str, int]]) -> torch.nn.Module:
             channels = 3
             self.steps = nn.ModuleList()
             for kind, count in layers:
-                if kind.startswith("conv"):
-                    kernel = int(kind.removeprefix("conv").removesuffix("+bias"))
+                found = re.fullmatch(r"(conv|depthwise)(\d+)(\+bias)?", kind)
+                if found:
+                    kernel, bias = int(found[2]), found[3] is not None
+                    groups = channels if found[1] == "depthwise" else 1
                     step: nn.Module = nn.Conv2d(
-                        channels, count, kernel, padding=kernel // 2, bias="+bias" in kind
+                        channels, count, kernel, padding=kernel // 2, groups=groups, bias=bias
                     )
                     channels = count
                 elif kind == "norm":
                     step = nn.BatchNorm2d(channels)
                 elif kind == "relu":
                     step = nn.ReLU(inplace=True)
+                elif kind == "relu6":
+                    step = nn.ReLU6(inplace=True)
                 elif kind == "pool":
                     step = nn.MaxPool2d(2, stride=2, return_indices=True)
-                else:
+                elif kind == "unpool":
                     step = nn.MaxUnpool2d(2, stride=2)
+                else:
+                    step = nn.Identity()  # "add"
                 self.steps.append(step)
+            self.added = {at: count for at, (kind, count) in enumerate(layers) if kind == "add"}
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             indices = []
-            for step in self.steps:
+            kept: dict[int, torch.Tensor] = {}
+            for at, step in enumerate(self.steps):
                 if isinstance(step, nn.MaxPool2d):
                     size = x.shape[2:]
                     x, index = step(x)
                     indices.append((index, size))
                 elif isinstance(step, nn.MaxUnpool2d):
                     index, size = indices.pop()
-                    x = step(x, index, output_size=size)
+                    groups = x.shape[1] // index.shape[1]
+                    x = step(x, index.repeat(1, groups, 1, 1), output_size=size)
+                elif at in self.added:
+                    x = x + kept[self.added[at]]
                 else:
                     x = step(x)
+                if at in self.added.values():
+                    kept[at] = x
             return x
 
     return Twin().eval()
+
+
+def _inference(model: torch.nn.Module, size: tuple[int, int]) -> Callable[[], None]:
+    import torch
+
+    image = torch.rand(1, 3, *size)
+
+    def run() -> None:
+        with torch.inference_mode():
+            model(image)
+
+    return run
+
+
+def training_step(
+    model: torch.nn.Module,
+    size: tuple[int, int],
+    batch: int,
+    precision: str = "float32",
+    layout: str = "contiguous",
+) -> Callable[[], None]:
+    """A step of training on random images: loss without void, clipped gradients, AdamW.
+
+    It computes no scores, which a step of `segnet-tf train` does.
+    """
+    import torch
+    from torch import nn
+
+    order = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+    model = model.to(memory_format=order).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=DECAY)
+    images = torch.rand(batch, 3, *size).contiguous(memory_format=order)
+    with torch.no_grad():
+        classes = model(images[:1]).shape[1]
+    labels = torch.randint(0, classes, (batch, *size))
+    mixed = precision == "bfloat16"
+
+    def run() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16) if mixed else contextlib.nullcontext():
+            logits = model(images)
+        loss = nn.functional.cross_entropy(logits.float(), labels, ignore_index=VOID)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        optimizer.step()
+
+    return run
 
 
 def _serve() -> None:
@@ -125,19 +186,28 @@ def _serve() -> None:
     from segnet_tf.system.resident import resident_peak
 
     base = resident_peak()
-    asked = json.loads(sys.stdin.readline())
+    asked = served.questions()
+    request: dict[str, Any] = next(asked)
     torch.manual_seed(0)
-    model = network(asked["layers"])
-    image = torch.rand(1, 3, *asked["size"])
-    with torch.inference_mode():
-        model(image)
-        print(json.dumps({"peak": resident_peak(), "base": base}), flush=True)
-        for line in sys.stdin:
-            torch.set_num_threads(int(line))
-            model(image)  # its threads slept while others were timed
-            began = time.perf_counter()
-            model(image)
-            print(json.dumps({"seconds": time.perf_counter() - began}), flush=True)
+    torch.set_num_threads(request["threads"])
+    model = network(request["layers"])
+    training = request["training"]
+    if training is None:
+        run = _inference(model, request["size"])
+    else:
+        run = training_step(model, request["size"], *training)
+    run()
+    if training is not None:
+        run()  # the first one makes the optimizer's state
+    served.answer({"peak": resident_peak(), "base": base})
+    for threads in asked:
+        torch.set_num_threads(threads)
+        if training is None:
+            run()  # its threads slept while others were timed
+        began, cpu = time.perf_counter(), time.process_time()
+        run()
+        seconds = time.perf_counter() - began
+        served.answer({"seconds": seconds, "cpu": time.process_time() - cpu})
 
 
 if __name__ == "__main__":
