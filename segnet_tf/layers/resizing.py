@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from segnet_tf.system import devices
+
 Shape = tuple[int | None, ...]
 
 
@@ -39,10 +41,37 @@ class BilinearResizing2D(_SizedByReference):
     """
 
     def call(self, inputs: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
-        resized = tf.image.resize(inputs, tf.shape(reference)[1:3], "bilinear")
+        sizes = tf.shape(reference)[1:3]
+        if devices.in_xla():
+            # XLA compiles TensorFlow's op to other values: of random 9x11 pixels in 0..1 resized to
+            # 17x23 some are 0.9 off.
+            x = tf.cast(inputs, tf.float32)
+            rows = interpolation_matrix(tf.shape(x)[1], sizes[0])
+            columns = interpolation_matrix(tf.shape(x)[2], sizes[1])
+            resized = tf.einsum("bhwc,ih,jw->bijc", x, rows, columns)
+        else:
+            resized = tf.image.resize(inputs, sizes, "bilinear")
         resized = tf.ensure_shape(resized, self.compute_output_shape(inputs.shape, reference.shape))
         # TensorFlow's op gives float32, whatever it takes.
         return tf.cast(resized, inputs.dtype)
+
+
+def interpolation_matrix(size: tf.Tensor, resized: tf.Tensor) -> tf.Tensor:
+    """The weights of each pixel of a side in each pixel of the resized one.
+
+    Args:
+        size: pixels along the side.
+        resized: pixels along the resized side.
+
+    Returns:
+        float32 `(resized, size)`; every row sums to 1.
+    """
+    last = tf.cast(size - 1, tf.float32)
+    step = tf.cast(size, tf.float32) / tf.cast(resized, tf.float32)
+    place = (tf.range(resized, dtype=tf.float32) + 0.5) * step - 0.5
+    # Before the first center and behind the last one their values go on.
+    place = tf.clip_by_value(place, 0.0, last)[:, tf.newaxis]
+    return tf.maximum(0.0, 1.0 - tf.abs(place - tf.range(size, dtype=tf.float32)))
 
 
 @keras.saving.register_keras_serializable(package="segnet_tf")
