@@ -16,7 +16,8 @@ from segnet_tf.data.census import Census, count_labels, sum_counts
 from segnet_tf.data.check_report import PICTURES, DataReport, Picture, SplitReport
 from segnet_tf.data.classes import Classes
 from segnet_tf.data.dataset import FolderData
-from segnet_tf.data.images import open_image, read_image, require_image_range, spread
+from segnet_tf.data.image_files import open_image
+from segnet_tf.data.images import read_image, require_image_range, spread
 from segnet_tf.data.masks import read_mask
 from segnet_tf.data.pairing import Files, Pairing
 from segnet_tf.data.shards.places import is_sharded

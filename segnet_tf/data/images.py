@@ -1,22 +1,17 @@
-"""Reading image files of every kind as RGB, and opening them."""
+"""Reading image files of every kind as RGB."""
 
 from __future__ import annotations
 
-import io
 import os
-import re
-import struct
-import threading
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
+from segnet_tf.data.image_files import UNREADABLE, ImageFile, content_of, damaged, open_image
 from segnet_tf.errors import UserError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
@@ -25,26 +20,7 @@ ALL_BITS = 65535
 # few enough for a folder of 100000.
 LOOKED_AT = 48
 
-# What Pillow has raised for damaged files and for files that are not images.
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error)
-# `catch_warnings` changes the filters of the whole process.
-_OPENING = threading.Lock()
-
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """The content of an image file that lies in another file, and what messages call it."""
-
-    content: bytes
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
-
-
-ImageFile = str | Path | Encoded
 
 
 def read_image(path: ImageFile, image_range: int | None = None, channels: int = 3) -> np.ndarray:
@@ -162,56 +138,6 @@ def spread(items: Sequence[Item], count: int) -> list[Item]:
     return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
 
 
-def open_image(path: ImageFile, decode: bool = True) -> Image.Image:
-    """Opens and decodes an image; `UserError` where that fails, which names the file."""
-    if not isinstance(path, Encoded) and not Path(path).is_file():
-        raise UserError(
-            f"an image file must exist. Received: {path}. Correct the path or restore the file."
-        )
-    try:
-        with _OPENING, warnings.catch_warnings():
-            # Pillow warns from half of its limit on; below the limit all is well.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(_bytes(path)) if isinstance(path, Encoded) else path)
-        # Pillow drops the low bytes of 16-bit colors when it decodes: the only trace is here.
-        modes = [str(tile[3]) for tile in getattr(image, "tile", ())]
-        image.info["deep"] = any(";16" in mode for mode in modes)
-        # Further bands of a TIFF that are no transparency. Pillow drops them too.
-        image.info["extra"] = max((mode.count("X") for mode in modes), default=0)
-        if decode:
-            image.load()
-    except Image.DecompressionBombError as error:
-        raise _too_large(path, error) from error
-    except UNREADABLE as error:
-        raise damaged(path, error) from error
-    return image
-
-
-def _bytes(path: ImageFile) -> bytes:
-    return path.content if isinstance(path, Encoded) else Path(path).read_bytes()
-
-
-def damaged(path: ImageFile, error: Exception) -> UserError:
-    """The error for a file that cannot be read."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    if not _bytes(path):
-        reason = "0 bytes"
-    elif isinstance(error, UnidentifiedImageError):
-        reason = "no image format that Pillow knows"  # its own text has the path once more
-    return UserError(
-        f"an image file must be whole and readable. Received: {path} ({reason}). "
-        "Copy or download it again, or leave it out."
-    )
-
-
-def _too_large(path: ImageFile, error: Exception) -> UserError:
-    pixels, limit = (int(number) // 10**6 for number in re.findall(r"[0-9]+", str(error))[:2])
-    return UserError(
-        f"an image must have at most {limit} megapixels. Received: {pixels} megapixels in "
-        f"{path}. Cut image and mask into tiles, or scale both down (masks by nearest neighbor)."
-    )
-
-
 def _deep_values(image: Image.Image, path: ImageFile) -> np.ndarray | None:
     """Values of an opened image of more than 8 bits, upright `(H, W)` or `(H, W, 3)`."""
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
@@ -225,7 +151,7 @@ def _deep_values(image: Image.Image, path: ImageFile) -> np.ndarray | None:
         )
     import tensorflow as tf  # seconds, and 8-bit data needs none of it
 
-    values = tf.io.decode_png(_bytes(path), channels=3, dtype=tf.uint16).numpy()
+    values = tf.io.decode_png(content_of(path), channels=3, dtype=tf.uint16).numpy()
     planes = [Image.fromarray(np.ascontiguousarray(values[..., i])) for i in range(3)]
     for plane in planes:
         plane.info["exif"] = image.getexif().tobytes()

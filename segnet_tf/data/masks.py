@@ -9,7 +9,7 @@ import numpy as np
 from PIL import ImageOps
 
 from segnet_tf.data.classes import Color
-from segnet_tf.data.images import UNREADABLE, damaged, open_image
+from segnet_tf.data.image_files import UNREADABLE, damaged, open_image
 from segnet_tf.data.samples import spans
 from segnet_tf.errors import UserError
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+import threading
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -214,6 +216,20 @@ def test_an_image_above_the_limit_is_told_the_limit(tmp_path):
         message = one_line(info)
         assert "a.png" in message and "182 megapixels" in message and "178" in message
         assert "tiles" in message and "again" not in message
+
+
+def test_no_thread_waits_for_another_to_open_its_image(tmp_path, monkeypatch):
+    """A lock there stops `tf.data` for good if garbage is collected in the thread that holds it."""
+    both, opened = threading.Barrier(2, timeout=20), Image.open
+
+    def open_together(file):
+        both.wait()
+        return opened(file)
+
+    paths = [huge(tmp_path / name, 3, 2) for name in ("a.png", "b.png")]
+    monkeypatch.setattr(Image, "open", open_together)
+    with ThreadPoolExecutor(2) as pool:
+        assert [image.shape for image in pool.map(read_image, paths)] == [(2, 3, 3)] * 2
 
 
 def test_a_large_image_is_read_without_a_warning(tmp_path):

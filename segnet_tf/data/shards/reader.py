@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.lib.io import tf_record  # the reader at an offset has no public name
 
-from segnet_tf.data.images import Encoded, open_image, read_image
+from segnet_tf.data.image_files import Encoded, open_image
+from segnet_tf.data.images import read_image
 from segnet_tf.data.samples import Pair, Samples, require_pairs
 from segnet_tf.data.shards.manifest import (
     IMAGE,

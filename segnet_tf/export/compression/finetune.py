@@ -24,6 +24,7 @@ import tf_keras
 from segnet_tf import losses
 from segnet_tf.config import TrainConfig
 from segnet_tf.data import Samples
+from segnet_tf.data.decoded import named_errors
 from segnet_tf.data.pipeline import steps_per_epoch
 from segnet_tf.errors import UserError
 from segnet_tf.export.sources import OpenedData, Source
@@ -166,7 +167,9 @@ def fit(
         for _ in counted(range(how.steps), how.steps, f"{label} epoch {epoch + 1}", "steps"):
             if before_step is not None:
                 before_step()
-            loss = float(step(*next(batches)))
+            with named_errors():
+                batch = next(batches)
+            loss = float(step(*batch))
             if not math.isfinite(loss):
                 raise UserError(
                     f"`loss` must stay finite. Received: {loss} in epoch {epoch + 1} of {label}. "
