@@ -18,7 +18,7 @@ from segnet_tf.errors import UserError
 
 # Network -> where a layer `{place}_dropout` stands: encoderN after the pooling of stage N (in ENet
 # after the stage's last bottleneck), decoderN after the stage's last convolution. The first two
-# are the authors'. `segnet_lite` and `segnet_mini` have it in stages 4 and 5 of their five: stage
+# are the authors'. The three small networks have it in stages 4 and 5 of their five: stage
 # 3 is narrow, 24 and 48 channels for SegNet's 256. Of the shipped weights, which never saw
 # dropout, the mean of six samples on four images of CamVid's val had 62.6 mIoU with these places
 # and 49.6 with SegNet's (`segnet_lite`; 68.6 without dropout), 56.8 and 53.7 (`segnet_mini`; 56.3).
@@ -28,7 +28,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "segnet_basic": ("encoder3", "encoder4", "decoder4", "decoder3"),
     "segnet_lite": ("encoder4", "encoder5", "decoder5", "decoder4"),
     "segnet_mini": ("encoder4", "encoder5", "decoder5", "decoder4"),
-    "segnet_nano": ("encoder3", "encoder4", "decoder4", "decoder3"),
+    "segnet_nano": ("encoder4", "encoder5", "decoder5", "decoder4"),
     "enet": ("encoder2", "encoder3", "decoder4"),
 }
 

@@ -26,7 +26,7 @@ AFTER = {
     "segnet_basic": ["encoder3_pool", "encoder4_pool", "decoder4_bn1", "decoder3_bn1"],
     "segnet_lite": [*POOLS[1:], "decoder5_relu", "decoder4_relu"],
     "segnet_mini": [*POOLS[1:], "decoder5_relu2", "decoder4_relu2"],
-    "segnet_nano": [*POOLS[:2], "decoder4_relu", "decoder3_relu"],
+    "segnet_nano": ["shortcut4_add", "shortcut5_add", "decoder5_relu", "decoder4_relu"],
     "enet": ["encoder2_bottleneck8_prelu", "encoder3_bottleneck7_prelu"]
     + ["decoder4_bottleneck2_relu"],
 }
@@ -56,7 +56,7 @@ def test_dropout_stands_where_the_paper_has_it_and_takes_the_weights_there_were(
         before, index = origin(layer.input)
         assert index == 0  # the pooled map, not its argmax
         found[before.name] = layer.name
-        stage = before.name.split("_")[0]
+        stage = before.name.split("_")[0].replace("shortcut", "encoder")
         assert layer.name == f"{stage}_dropout"
     assert list(found) == AFTER[name]
     # The argmax goes from pooling to unpooling as it is.

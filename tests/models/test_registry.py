@@ -13,7 +13,7 @@ from segnet_tf.errors import UserError
 # How often each halves the image, by its paper's figure.
 HALVED = {
     **{"enet": 3, "segnet": 5, "segnet_basic": 4, "segnet_lite": 5, "segnet_mini": 5},
-    **{"segnet_nano": 4, "unet": 4, "unet_plus_plus": 4, "deeplab_v3_plus": 4, "pspnet": 4},
+    **{"segnet_nano": 5, "unet": 4, "unet_plus_plus": 4, "deeplab_v3_plus": 4, "pspnet": 4},
 }
 
 
