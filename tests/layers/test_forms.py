@@ -232,6 +232,7 @@ def test_argmax_outside_of_its_window_is_not_silent_in_the_portable_form():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["segnet_mini", "segnet_lite", "enet"])
 def test_fit_under_xla_gives_the_losses_of_fit_without(name):
     rng = np.random.default_rng(6)
