@@ -6,14 +6,8 @@ import dataclasses
 
 import keras
 
+from segnet_tf import layers
 from segnet_tf.errors import UserError
-from segnet_tf.layers import (
-    ChannelPadding,
-    CropOrPad2D,
-    EvenPadding2D,
-    MaxPoolingWithArgmax2D,
-    MaxUnpooling2D,
-)
 from segnet_tf.models import blocks
 from segnet_tf.models.dropout import dropouts
 from segnet_tf.models.encoders.encoder import check_width
@@ -126,7 +120,7 @@ def _scaled(channels: int, width: float) -> int:
 
 def _initial(x: keras.KerasTensor, channels: int, make: _Bottlenecks) -> keras.KerasTensor:
     """Halves the image by a convolution and by pooling, and keeps both."""
-    even = EvenPadding2D(name="initial_even")(x)
+    even = layers.EvenPadding2D(name="initial_even")(x)
     convolved = _conv(even, channels - x.shape[3], 3, "initial_conv", strides=2)
     # Its argmax has no use: the paper's last layer is no unpooling.
     pooled = keras.layers.MaxPooling2D(2, padding="same", name="initial_pool")(x)
@@ -147,7 +141,7 @@ def _full_convolution(
         dtype="float32",
         name="classifier",
     )(x)
-    return CropOrPad2D(dtype="float32", name="classifier_crop")(x, image)
+    return layers.CropOrPad2D(dtype="float32", name="classifier_crop")(x, image)
 
 
 def _conv(
@@ -209,8 +203,8 @@ class _Bottlenecks:
     ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """A bottleneck that halves the map; the second result is the argmax of its pooling."""
         inner = x.shape[3] // REDUCTION
-        main, argmax = MaxPoolingWithArgmax2D(padding="same", name=f"{name}_pool")(x)
-        main = ChannelPadding(channels, name=f"{name}_pad")(main)
+        main, argmax = layers.MaxPoolingWithArgmax2D(padding="same", name=f"{name}_pool")(x)
+        main = layers.ChannelPadding(channels, name=f"{name}_pad")(main)
         branch = self._step(_conv(x, inner, 2, f"{name}_conv1", strides=2), name, "1")
         return self._end(main, self._inside(branch, 1, name), name), argmax
 
@@ -226,7 +220,7 @@ class _Bottlenecks:
         inner = x.shape[3] // REDUCTION
         # Narrowed first: the pooled map had fewer channels, and so has its argmax.
         main = _norm(_conv(x, channels, 1, f"{name}_main_conv"), f"{name}_main_bn")
-        main = MaxUnpooling2D(name=f"{name}_unpool")(main, argmax, output_size=before)
+        main = layers.MaxUnpooling2D(name=f"{name}_unpool")(main, argmax, output_size=before)
         x = self._step(_conv(x, inner, 1, f"{name}_conv1"), name, "1")
         x = keras.layers.Conv2DTranspose(
             inner,
@@ -237,7 +231,7 @@ class _Bottlenecks:
             kernel_initializer="he_normal",
             name=f"{name}_conv2",
         )(x)
-        x = CropOrPad2D(name=f"{name}_crop")(self._step(x, name, "2"), before)
+        x = layers.CropOrPad2D(name=f"{name}_crop")(self._step(x, name, "2"), before)
         x = _norm(_conv(x, channels, 1, f"{name}_conv3"), f"{name}_bn3")
         return self._add(main, x, name)
 
