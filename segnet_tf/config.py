@@ -18,6 +18,8 @@ LOSSES = ("crossentropy", "binary", "dice", "crossentropy+dice")
 PRECISIONS = ("float32", "float16", "bfloat16", "auto")
 CACHES = ("auto", "memory", "none", "disk")
 AUGMENTATIONS = ("standard", "strong", "none")
+DISTRIBUTIONS = ("none", "mirrored", "multi-worker")
+BATCH_NORMS = ("synchronized", "local")
 _WHOLE = ("size", "crop", "epochs", "batch_size", "val_every", "seed", "limit_train", "limit_val",
     "steps_per_execution")  # fmt: skip
 # The fields that say how to read the data; `segnet_tf.data.open_samples` has the same arguments.
@@ -79,6 +81,11 @@ class TrainConfig:
         tensorboard: write TensorBoard logs into the run folder.
         cache: where decoded images are kept: "memory", "none", "disk" for files in the run folder,
             "disk:DIR", or "auto" for memory if all fit there, else none. It changes no weight.
+        distribute: "none" trains on one device, "mirrored" on all GPUs of the machine,
+            "multi-worker" on those of several machines, which `TF_CONFIG` names. `batch_size`
+            stays that of all of them together.
+        batch_norm: on several devices "synchronized" normalizes by all images of a batch, as one
+            device does; "local" by those of each device, which sends less.
 
     Raises:
         UserError: a value is out of its range.
@@ -122,6 +129,8 @@ class TrainConfig:
     seed: int = 0
     tensorboard: bool = False
     cache: str = "auto"
+    distribute: str = "none"
+    batch_norm: str = "synchronized"
 
     def __post_init__(self) -> None:
         for name in ("size", "crop", "scale"):  # JSON has lists only
@@ -156,12 +165,16 @@ class TrainConfig:
             ("loss", LOSSES),
             ("mixed_precision", PRECISIONS),
             ("augment", AUGMENTATIONS),
+            ("distribute", DISTRIBUTIONS),
+            ("batch_norm", BATCH_NORMS),
         ):
             value = getattr(self, name)
             if value not in choices:
                 _refuse(name, f"must be one of {', '.join(choices)}", value)
         if self.cache not in CACHES and not (self.cache.startswith("disk:") and self.cache[5:]):
             _refuse("cache", f"must be one of {', '.join(CACHES)}, disk:DIR", self.cache)
+        if self.minutes is not None and self.distribute != "none":
+            _refuse("minutes", "must be left out with `distribute`: give `epochs`", self.minutes)
         if self.decay == "l2" and self.optimizer != "sgd":
             _refuse("decay", "must be decoupled unless `optimizer` is sgd", self.decay)
         for name in ("epochs", "batch_size", "val_every", "steps_per_execution", "limit_train",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import keras
@@ -40,8 +41,10 @@ class SGDWithL2(keras.optimizers.SGD):
     def update_step(
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
     ) -> None:
-        # Keras gives TensorFlow's variable here: "encoder1_conv1/bias:0".
-        if self.l2 and variable.name.partition(":")[0].rpartition("/")[2] not in UNDECAYED:
+        # Keras gives TensorFlow's variable: "encoder1_conv1/bias:0", its copy on a second device
+        # "encoder1_conv1/bias/replica_1:0".
+        name = re.sub(r"(/replica_\d+)?:0$", "", variable.name)
+        if self.l2 and name.rpartition("/")[2] not in UNDECAYED:
             gradient = gradient + self.l2 * tf.cast(variable, gradient.dtype)
         super().update_step(gradient, variable, learning_rate)
 

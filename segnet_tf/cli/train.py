@@ -16,7 +16,7 @@ from segnet_tf.errors import UserError
 from segnet_tf.system.tensorflow_start import start_tensorflow
 
 # What may come with `--resume`; all else is in the run's config.json.
-_WITH_RESUME = {"resume", "output", "data"}
+_WITH_RESUME = {"resume", "output", "data", "distribute"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +88,9 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
     add("--mixed-precision", metavar="TYPE", help="float32, float16, bfloat16 or auto (float32)")
     add("--steps-per-execution", type=int, metavar="N",
         help="steps between two returns to Python, for fast GPUs (1)")  # fmt: skip
+    add("--distribute", metavar="KIND",
+        help="mirrored: all GPUs; multi-worker: the machines in TF_CONFIG (none)")  # fmt: skip
+    add("--batch-norm", metavar="KIND", help="on several devices: synchronized, local (the first)")
 
 
 def _add_optimizer(group: argparse._ArgumentGroup) -> None:
@@ -114,12 +117,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Trains or resumes."""
     given = vars(arguments)
     if "resume" in given:
-        folder, data = _resumed(given)
+        folder = _resumed(given)
         start_tensorflow()
         from segnet_tf.training.run_training import resume
 
         with _resume_command(folder):
-            resume(folder, data=data)
+            resume(folder, data=given.get("data"), distribute=given.get("distribute"))
         return 0
     output = given.pop("output", None)
     if output is None:
@@ -180,8 +183,8 @@ def configuration(given: dict[str, Any]) -> TrainConfig:
     return dataclasses.replace(config, **changes, model_options=config.model_options | options)
 
 
-def _resumed(given: dict[str, Any]) -> tuple[str, str | None]:
-    """The run folder to go on with, and where its data is now if that was given."""
+def _resumed(given: dict[str, Any]) -> str:
+    """The run folder to go on with."""
     extra = sorted(set(given) - _WITH_RESUME)
     if extra:
         raise UserError(
@@ -198,7 +201,7 @@ def _resumed(given: dict[str, Any]) -> tuple[str, str | None]:
         )
     if folder is None:
         raise UserError("`--resume` must name a run. Received: none. Pass --resume RUN.")
-    return folder, given.get("data")
+    return str(folder)
 
 
 def _pair(text: str) -> tuple[float, float]:

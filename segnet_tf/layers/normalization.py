@@ -20,7 +20,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     def call(
         self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
     ) -> tf.Tensor:
-        if not (training and self.trainable):
+        # No single op normalizes over several devices.
+        if not (training and self.trainable) or self.synchronized:
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             tf.cast(inputs, "float32") if _slow_in_bfloat16(inputs) else inputs,

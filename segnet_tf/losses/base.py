@@ -96,7 +96,7 @@ class PixelLoss(SegmentationLoss):
         given = tf.broadcast_to(given, tf.shape(weights))
         # Keras's divisors are sum(s) and the number of replicas; the first is replaced here.
         value = super().reduced(y_true, y_pred, given)
-        total = tf.reduce_sum(given * weights)
+        total = mean_over_replicas(tf.reduce_sum(given * weights))
         return value * tf.math.divide_no_nan(tf.reduce_sum(given), total)
 
 
@@ -105,9 +105,21 @@ def share_of(terms: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
 
     Keras divides by the number of pixels, void included, and then by the number of replicas.
     Multiplying by the number of pixels here leaves replicas and `sample_weight` to Keras.
+
+    Under `tf.distribute` each replica has a part of the batch, and `total` is taken over all of
+    them: the mean of the replicas' losses is then the loss of the whole batch, also where one of
+    them has more void pixels than the others. (The mean of means, each by its own total, is not.)
     """
     pixels = tf.cast(tf.size(terms), tf.float32)
-    return terms * tf.math.divide_no_nan(pixels, total)
+    return terms * tf.math.divide_no_nan(pixels, mean_over_replicas(total))
+
+
+def mean_over_replicas(value: tf.Tensor) -> tf.Tensor:
+    """The mean of a value over the replicas of a step; the value itself where there is but one."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return value
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, value)
 
 
 def _with_axes_of_pixels(sample_weight: tf.Tensor) -> tf.Tensor:

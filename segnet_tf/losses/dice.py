@@ -9,7 +9,13 @@ import tensorflow as tf
 
 from segnet_tf.data.label_maps import check_logits, label_count, true_labels
 from segnet_tf.errors import UserError
-from segnet_tf.losses.base import DEFAULT_REDUCTION, PixelLoss, SegmentationLoss, share_of
+from segnet_tf.losses.base import (
+    DEFAULT_REDUCTION,
+    PixelLoss,
+    SegmentationLoss,
+    mean_over_replicas,
+    share_of,
+)
 from segnet_tf.losses.class_weights import checked_weights, foreground_weight
 from segnet_tf.losses.crossentropy import BinaryCrossentropy, MaskedCrossentropy
 
@@ -59,10 +65,12 @@ class Dice(SegmentationLoss):
             chances = tf.nn.softmax(logits)
             truth = tf.one_hot(labels, self.num_classes)
         chances, truth = chances * counted, truth * counted
-        overlap = tf.reduce_sum(chances * truth, axis=(0, 1, 2))
-        sizes = tf.reduce_sum(chances, axis=(0, 1, 2)), tf.reduce_sum(truth, axis=(0, 1, 2))
-        present = tf.cast(sizes[1] > 0, tf.float32)
-        lost = 1 - tf.math.divide_no_nan(2 * overlap, sizes[0] + sizes[1])
+        parts = [tf.reduce_sum(part, axis=(0, 1, 2)) for part in (chances * truth, chances, truth)]
+        # A ratio, so means over replicas do as well as sums. One call: a second one's gradient
+        # could be exchanged in another order on another replica.
+        overlap, predicted, there = tf.unstack(mean_over_replicas(tf.stack(parts)))
+        present = tf.cast(there > 0, tf.float32)
+        lost = 1 - tf.math.divide_no_nan(2 * overlap, predicted + there)
         value = tf.math.divide_no_nan(tf.reduce_sum(lost * present), tf.reduce_sum(present))
         # Shape (1,), because Keras scales a loss for its replicas only if it has an axis.
         return tf.reshape(value, (1,))

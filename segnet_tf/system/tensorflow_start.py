@@ -19,7 +19,9 @@ def start_tensorflow() -> None:
     before it reads any log level. So the file descriptor of stderr itself leads to a temporary
     file meanwhile.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    is_worker = "TF_CONFIG" in os.environ
+    # A lost worker is worth a line of ours, TensorFlow logs a dozen.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3" if is_worker else "2")
     if "tensorflow" in sys.modules:
         return
     if platform.machine() in ("x86_64", "AMD64"):
@@ -32,7 +34,9 @@ def start_tensorflow() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
-            tf.zeros(1)
+            # A process of several has to join the others before it computes anything.
+            if not is_worker:
+                tf.zeros(1)
         except BaseException:
             aside.seek(0)
             os.write(kept, aside.read())

@@ -7,19 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
-import numpy as np
+import tensorflow as tf
 
 from segnet_tf.config import TrainConfig
 from segnet_tf.errors import UserError
 from segnet_tf.training.checkpoint_files import Checkpoints
 from segnet_tf.training.epoch_log import EpochLog, Logs, best_score
 from segnet_tf.training.moving_average import ValidateAverage
+from segnet_tf.training.replicas import AverageStatistics
 
 
 def training_callbacks(
     config: TrainConfig, folder: Path, inference: keras.Model, rows: list[dict[str, float]]
 ) -> list[keras.callbacks.Callback]:
-    """The callbacks of a run but for its `Progress`, in the order in which Keras calls them.
+    """The callbacks that write the run folder, in the order in which Keras calls them.
 
     Args:
         config: the configuration of the run.
@@ -27,18 +28,29 @@ def training_callbacks(
         inference: see `Checkpoints`.
         rows: of the epochs before, on a resumed run.
     """
-    hooks: list[keras.callbacks.Callback] = [ValidateAverage()] if config.ema else []
-    hooks += [
-        SeedEpoch(config.seed),
-        # Before the log and the checkpoints, so that neither keeps a loss that is not finite.
-        StopOnNaN(),
+    hooks: list[keras.callbacks.Callback] = [
         EpochLog(folder / "log.csv", rows),
         Checkpoints(folder, inference, best_score(rows)),
     ]
-    if config.steps_per_execution > 1:
-        hooks.append(LastExecution())
     if config.tensorboard:
         hooks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
+    return hooks
+
+
+def step_callbacks(config: TrainConfig, replicas: int) -> list[keras.callbacks.Callback]:
+    """The callbacks that every worker of a run has; they come before those that write.
+
+    Args:
+        config: the configuration of the run.
+        replicas: devices that train it together.
+    """
+    hooks: list[keras.callbacks.Callback] = [ValidateAverage()] if config.ema else []
+    if replicas > 1 and config.batch_norm == "local":
+        hooks.append(AverageStatistics())
+    # Before the log and the checkpoints, so that neither keeps a loss that is not finite.
+    hooks += [SeedEpoch(config.seed), StopOnNaN()]
+    if config.steps_per_execution > 1:
+        hooks.append(LastExecution())
     return hooks
 
 
@@ -98,7 +110,8 @@ class LastExecution(keras.callbacks.Callback):
 class SeedEpoch(keras.callbacks.Callback):
     """Makes dropout depend on (seed, epoch) only, so that a resumed run drops the same values.
 
-    Keras doesn't save the state of its seed generators in a `.keras` file.
+    Keras doesn't save the state of its seed generators in a `.keras` file. On several replicas each
+    drops other values; Keras starts them alike.
     """
 
     def __init__(self, seed: int) -> None:
@@ -107,5 +120,12 @@ class SeedEpoch(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         states = [v for v in self.model.variables if v.name == "seed_generator_state"]
-        for position, state in enumerate(states):
-            state.assign(np.array([self.seed + 7919 * position, epoch], dtype="uint32"))
+
+        def start() -> None:
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            for position, state in enumerate(states):
+                seed = self.seed + 7919 * position + 104729 * tf.cast(replica, tf.int64)
+                state.assign(tf.cast(tf.stack([seed, epoch]), tf.uint32))
+
+        if states:
+            tf.function(lambda: self.model.distribute_strategy.run(start))()

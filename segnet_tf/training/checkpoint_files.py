@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -25,6 +27,12 @@ def read_progress(path: str | Path) -> int:
         return int(json.loads(archive.read(_PROGRESS))["epochs"])
 
 
+def finished_epochs(path: str | Path) -> int:
+    """`read_progress` of a run that goes on; UserError if the file is damaged."""
+    with _usable(path):
+        return read_progress(path)
+
+
 def restore(model: keras.Model, path: str | Path) -> int:
     """Puts the weights and the optimizer's state of `last.keras` into a compiled model.
 
@@ -34,18 +42,22 @@ def restore(model: keras.Model, path: str | Path) -> int:
     Raises:
         UserError: the file is damaged, or of another model.
     """
+    with _usable(path), warnings.catch_warnings():
+        # Keras only warns when it skips an optimizer's state.
+        warnings.simplefilter("error", UserWarning)
+        model.load_weights(path)
+        return read_progress(path)
+
+
+@contextlib.contextmanager
+def _usable(path: str | Path) -> Iterator[None]:
     try:
-        epochs = read_progress(path)
-        with warnings.catch_warnings():
-            # Keras only warns when it skips an optimizer's state.
-            warnings.simplefilter("error", UserWarning)
-            model.load_weights(path)
+        yield
     except (OSError, KeyError, ValueError, UserWarning, zipfile.BadZipFile) as error:
         raise UserError(
             f"`resume` needs a whole last.keras of the same model. Received: {path}: "
             f"{str(error).splitlines()[0]}. Remove it to start the run from its beginning."
         ) from error
-    return epochs
 
 
 class Checkpoints(keras.callbacks.Callback):

@@ -15,15 +15,18 @@ from segnet_tf import losses, metrics, models
 from segnet_tf.config import TrainConfig
 from segnet_tf.data import Samples, open_source
 from segnet_tf.data.augment import PRESETS
+from segnet_tf.data.decoded import named_errors
 from segnet_tf.data.label_maps import label_count
+from segnet_tf.data.order import Share
 from segnet_tf.data.pasting import Pasting, rare_classes
-from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch, training_dataset
+from segnet_tf.data.pipeline import evaluation_batches, steps_per_epoch, training_dataset
 from segnet_tf.errors import UserError
 from segnet_tf.layers import FusedBatchNormalization, TrainingDepthwiseConv2D
 from segnet_tf.losses.class_weights import enet_weights, median_frequency_weights
 from segnet_tf.models.deep_supervision import supervised
 from segnet_tf.runs.splits import reading_of, split_of
 from segnet_tf.training.optimizers import make_optimizer
+from segnet_tf.training.replicas import mend
 from segnet_tf.training.survey import Survey, survey_of
 
 
@@ -80,11 +83,12 @@ def new_model(config: TrainConfig, num_classes: int) -> keras.Model:
     )
 
 
-def fused(model: keras.Model) -> keras.Model:
+def fused(model: keras.Model, synchronized: bool = False) -> keras.Model:
     """A copy of `model` to train: layers whose steps are fast, new weights in the same order.
 
     Args:
         model: a functional model whose batch normalizations scale and center the last axis.
+        synchronized: normalize by the images of all replicas.
     """
     faster: dict[type[keras.layers.Layer], type[keras.layers.Layer]] = {
         keras.layers.BatchNormalization: FusedBatchNormalization,
@@ -93,17 +97,25 @@ def fused(model: keras.Model) -> keras.Model:
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         cls = type(layer)
-        return faster.get(cls, cls).from_config(layer.get_config())
+        own = layer.get_config()
+        if synchronized and cls is keras.layers.BatchNormalization:
+            own["synchronized"] = True
+        return faster.get(cls, cls).from_config(own)
 
     return keras.models.clone_model(model, clone_function=copy)
 
 
 def compiled_model(config: TrainConfig, data: Data, weights: list[float] | None) -> keras.Model:
-    """`new_model` in the run's precision, `fused`, `supervised` and compiled, optimizer built."""
+    """`new_model` in the run's precision, `fused`, `supervised` and compiled, optimizer built.
+
+    On several replicas it has to be called in the scope of their strategy.
+    """
+    several = tf.distribute.get_strategy().num_replicas_in_sync > 1
     policy = config.mixed_precision
     keras.config.set_dtype_policy(policy if policy == "float32" else f"mixed_{policy}")
     try:
-        model = supervised(fused(new_model(config, data.num_classes)))
+        synchronized = several and config.batch_norm == "synchronized"
+        model = supervised(fused(new_model(config, data.num_classes), synchronized))
         model.compile(
             optimizer=make_optimizer(config, steps_per_epoch(data.train, config.batch_size)),
             loss=losses.get(config.loss, data.num_classes, class_weights=weights),
@@ -113,6 +125,8 @@ def compiled_model(config: TrainConfig, data: Data, weights: list[float] | None)
     finally:
         keras.config.set_dtype_policy("float32")
     model.optimizer.build(model.trainable_variables)
+    if several:
+        mend(model)
     return model
 
 
@@ -146,9 +160,13 @@ def resolved_class_weights(config: TrainConfig, data: Data) -> list[float] | Non
 
 
 def make_dataset(
-    config: TrainConfig, samples: Samples, start_epoch: int, cache: str = "auto"
+    config: TrainConfig,
+    samples: Samples,
+    start_epoch: int,
+    cache: str = "auto",
+    share: Share | None = None,
 ) -> tf.data.Dataset:
-    """The endless stream of training batches of a run, from `start_epoch` on."""
+    """The endless stream of training batches of a run, from `start_epoch` on, or a share of it."""
     augmentation = PRESETS[config.augment]
     if config.scale is not None:
         augmentation = dataclasses.replace(augmentation, scale=config.scale)
@@ -168,13 +186,15 @@ def make_dataset(
         seed=config.seed,
         start_epoch=start_epoch,
         cache=cache,
+        share=share,
     )
 
 
 def epochs_in(config: TrainConfig, data: Data, weights: list[float] | None) -> int:
     """How many epochs `config.minutes` hold, from a few timed steps on throwaway weights."""
     assert config.minutes is not None
-    batches = list(make_dataset(config, data.train, 0).take(5))
+    with named_errors():
+        batches = list(make_dataset(config, data.train, 0).take(5))
     few = data.val.subset(min(4, len(data.val)))
     model = compiled_model(config, data, weights)
 
@@ -186,7 +206,7 @@ def epochs_in(config: TrainConfig, data: Data, weights: list[float] | None) -> i
     # Not timed: the first call also builds the graph, which is little in a whole epoch.
     model.train_on_batch(*batches[0])
     step = np.median([timed(model.train_on_batch, *batch) for batch in batches[1:]])
-    validation = list(evaluation_dataset(few, batch_size=1))
+    validation = list(evaluation_batches(few, batch_size=1))
     model.test_on_batch(*validation[0])
     image = np.median([timed(model.test_on_batch, *batch) for batch in validation])
     epoch = step * steps_per_epoch(data.train, config.batch_size)

@@ -11,17 +11,24 @@ import keras
 
 from segnet_tf.config import TrainConfig
 from segnet_tf.data.decoded import named_errors
-from segnet_tf.data.pipeline import evaluation_dataset, steps_per_epoch
+from segnet_tf.data.pipeline import steps_per_epoch
 from segnet_tf.errors import UserError
 from segnet_tf.inference.evaluation import Summary
 from segnet_tf.models.input_size import check_size
-from segnet_tf.runs.records import RUN_FILES, describe, read_run, require_same_order
+from segnet_tf.runs.records import (
+    RUN_FILES,
+    describe,
+    read_run,
+)
 from segnet_tf.system.json_files import write_json
 from segnet_tf.system.outputs import make_folder
 from segnet_tf.training import precision
-from segnet_tf.training.callbacks import training_callbacks
-from segnet_tf.training.checkpoint_files import restore
+from segnet_tf.training.agreement import digest_of, facts_of, require_as_begun
+from segnet_tf.training.callbacks import step_callbacks, training_callbacks
+from segnet_tf.training.checkpoint_files import finished_epochs, restore
+from segnet_tf.training.distribution import Workers
 from segnet_tf.training.epoch_log import best_score, read_log
+from segnet_tf.training.joining import join
 from segnet_tf.training.overview import print_overview
 from segnet_tf.training.preparation import (
     Data,
@@ -41,8 +48,11 @@ from segnet_tf.training.starting_weights import start_from
 _VALIDATION_BATCH = 2
 
 
-def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -> Summary:
+def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -> Summary | None:
     """Trains a model and writes a run folder.
+
+    With `config.distribute="multi-worker"` every worker calls it with the same arguments; the chief
+    alone writes.
 
     Args:
         config: the configuration; the same one gives the same weights on the same machine.
@@ -51,50 +61,74 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
         overwrite: replace the files of a run that is there.
 
     Returns:
-        The scores of the best weights on the validation split, as `scores.json`.
+        The scores of the best weights on the validation split, as `scores.json`; None on a worker
+        that is not the chief.
 
     Raises:
-        UserError: bad input, an existing folder, a full disk, a loss that is not finite.
+        UserError: bad input, an existing folder, a full disk, a loss that is not finite, a worker
+            that is lost.
     """
     folder = Path(output)
+    workers = join(config)
+    with workers.together() as facts:
+        workers.require_even(config.batch_size)
+        if workers.is_chief:
+            _require_new(folder, overwrite)
+        _check_tensorboard(config)
+        precise = precision.resolved(config.mixed_precision)
+        config = dataclasses.replace(config, mixed_precision=precise)
+        be_repeatable(config)
+        data = Data.open(config)
+        weights = resolved_class_weights(config, data)
+        if config.minutes is not None:
+            config = _of_minutes(config, data, weights)
+            be_repeatable(config)
+        facts.update(facts_of(config, data, weights))
+    with workers.together() as facts:
+        with workers.strategy.scope():
+            model = compiled_model(config, data, weights)
+        start_from(config, model)
+        facts["weights"] = workers.share.workers > 1 and digest_of(model)
+        for size in {config.crop or size_of(data.train), size_of(data.val)}:
+            check_size(model, size, "crop" if size == config.crop else "data")
+        # Before the old run is removed: the pass over the images finds damaged ones.
+        sizes = data.survey.image_sizes
+    with workers.together():
+        if workers.is_chief:
+            _empty_folder(folder)
+            record = describe(config, data.train, data.val, data.num_classes, weights, sizes)
+            write_json(folder / "config.json", record)
+            print_overview(config, data, model, folder, data.survey, workers.devices)
+    return _fit(config, data, model, folder, workers, start=0, rows=[])
+
+
+def _require_new(folder: Path, overwrite: bool) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
         raise UserError(
-            f"`output` must be a new or empty folder. Received: {output}, which is there. "
+            f"`output` must be a new or empty folder. Received: {folder}, which is there. "
             "Pass overwrite=True (--overwrite) to replace the run, or go on with it by "
             "segnet_tf.training.resume (--resume)."
         )
-    _check_tensorboard(config)
-    config = dataclasses.replace(config, mixed_precision=precision.resolved(config.mixed_precision))
-    be_repeatable(config)
-    data = Data.open(config)
-    weights = resolved_class_weights(config, data)
-    if config.minutes is not None:
-        epochs = epochs_in(config, data, weights)
-        print(
-            f"{config.minutes:g} minutes hold about {epochs} epochs; repeat with --epochs {epochs}"
-        )
-        warmup = min(config.warmup, epochs / 2)
-        config = dataclasses.replace(config, epochs=epochs, minutes=None, warmup=warmup)
-        be_repeatable(config)
-    model = compiled_model(config, data, weights)
-    start_from(config, model)
-    for size in {config.crop or size_of(data.train), size_of(data.val)}:
-        check_size(model, size, "crop" if size == config.crop else "data")
-    # Before the old run is removed: the pass over the images finds damaged ones.
-    sizes = data.survey.image_sizes
-    _empty_folder(folder)
-    record = describe(config, data.train, data.val, data.num_classes, weights, sizes)
-    write_json(folder / "config.json", record)
-    print_overview(config, data, model, folder, data.survey)
-    return _fit(config, data, model, folder, start=0, rows=[])
 
 
-def resume(run: str | Path, *, data: str | None = None) -> Summary:
+def _of_minutes(config: TrainConfig, data: Data, weights: list[float] | None) -> TrainConfig:
+    """The configuration with the epochs that its minutes hold."""
+    epochs = epochs_in(config, data, weights)
+    print(f"{config.minutes:g} minutes hold about {epochs} epochs; repeat with --epochs {epochs}")
+    warmup = min(config.warmup, epochs / 2)
+    return dataclasses.replace(config, epochs=epochs, minutes=None, warmup=warmup)
+
+
+def resume(
+    run: str | Path, *, data: str | None = None, distribute: str | None = None
+) -> Summary | None:
     """Goes on with a run that was interrupted; its final weights are as without the interruption.
 
     Args:
         run: its folder. For a finished run only the reports are written again.
         data: where the data is now, if not where `config.json` says.
+        distribute: on which devices to go on, see `TrainConfig`, if not as it began. All workers
+            must see the run folder.
 
     Returns:
         As `train`.
@@ -110,34 +144,34 @@ def resume(run: str | Path, *, data: str | None = None) -> Summary:
             "of one. Start it with segnet_tf.training.train (--output)."
         )
     config = TrainConfig.from_json(record["config"])
-    if data is not None:
-        config = dataclasses.replace(config, data=data)
-    _check_tensorboard(config)
-    precision.resolved(config.mixed_precision)
-    be_repeatable(config)
-    opened = Data.open(config)
-    for name, then, now in (
-        ("training_images", record["training_images"], len(opened.train)),
-        ("num_classes", record["num_classes"], opened.num_classes),
-    ):
-        if now != then:
-            raise UserError(
-                f"`data` must be what the run began with, {name}={then}. "
-                f"Received: {now}. "
-                "Give the same data (--data DIR) or start a new run."
-            )
-    require_same_order(record, opened.train.classes, config.data)
-    model = compiled_model(config, opened, record["class_weights"])
-    last = folder / "last.keras"
-    start, rows = 0, []
-    if last.is_file():
-        start = restore(model, last)
-        rows = [row for row in read_log(folder / "log.csv") if row["epoch"] <= start]
-    else:
-        start_from(config, model)
-    print_overview(config, opened, model, folder, survey=None)
-    print(f"resuming {run} after epoch {start} of {config.epochs}", flush=True)
-    return _fit(config, opened, model, folder, start=start, rows=rows)
+    config = dataclasses.replace(
+        config, data=data or config.data, distribute=distribute or config.distribute
+    )
+    workers = join(config)
+    with workers.together() as facts:
+        workers.require_even(config.batch_size)
+        _check_tensorboard(config)
+        precision.resolved(config.mixed_precision)
+        be_repeatable(config)
+        opened = Data.open(config)
+        require_as_begun(record, config, opened)
+        last = folder / "last.keras"
+        start = finished_epochs(last) if last.is_file() else 0
+        facts.update(facts_of(config, opened, record["class_weights"], start))
+    with workers.together() as facts:
+        with workers.strategy.scope():
+            model = compiled_model(config, opened, record["class_weights"])
+        rows = []
+        if start:
+            start = restore(model, last)
+            rows = [row for row in read_log(folder / "log.csv") if row["epoch"] <= start]
+        else:
+            start_from(config, model)
+        facts["weights"] = workers.share.workers > 1 and digest_of(model)
+    if workers.is_chief:
+        print_overview(config, opened, model, folder, None, workers.devices)
+        print(f"resuming {run} after epoch {start} of {config.epochs}", flush=True)
+    return _fit(config, opened, model, folder, workers, start=start, rows=rows)
 
 
 def _check_tensorboard(config: TrainConfig) -> None:
@@ -154,34 +188,42 @@ def _fit(
     data: Data,
     model: keras.Model,
     folder: Path,
+    workers: Workers,
     start: int,
     rows: list[dict[str, float]],
-) -> Summary:
+) -> Summary | None:
     """Trains from epoch `start` on, then writes the reports. `rows` are the log's so far."""
     if start < config.epochs:
         # A list, because the last epoch is validated whatever `val_every` is.
         step = config.val_every
         validated = sorted({*range(step, config.epochs, step), config.epochs})
-        # best.keras is plain Keras in float32, in whatever precision the model was trained.
-        inference = new_model(config, data.num_classes)
-        # Closed also when training is interrupted: an error starts a line of its own.
         cache = f"disk:{folder / 'cache'}" if config.cache == "disk" else config.cache
+        callbacks = step_callbacks(config, workers.share.replicas)
+        # Closed also when training is interrupted: an error starts a line of its own.
         progress = Progress(config.epochs, best_score(rows))
-        with named_errors(), contextlib.closing(progress):
+        if workers.is_chief:
+            # best.keras is plain Keras in float32, in whatever precision the model was trained.
+            inference = new_model(config, data.num_classes)
+            callbacks += [*training_callbacks(config, folder, inference, rows), progress]
+        with (
+            workers.naming_losses(),
+            named_errors(),
+            contextlib.closing(progress),
+        ):
             model.fit(
-                make_dataset(config, data.train, start, cache),
+                workers.training_data(
+                    lambda share: make_dataset(config, data.train, start, cache, share)
+                ),
                 epochs=config.epochs,
                 initial_epoch=start,
                 steps_per_epoch=steps_per_epoch(data.train, config.batch_size),
-                validation_data=evaluation_dataset(
-                    data.val, batch_size=_VALIDATION_BATCH, cache=cache
-                ),
+                validation_data=workers.validation_data(data.val, _VALIDATION_BATCH, cache),
                 validation_freq=validated,
-                callbacks=[*training_callbacks(config, folder, inference, rows), progress],
+                callbacks=callbacks,
                 shuffle=False,  # the dataset does it; Keras would warn
                 verbose=0,
             )
-    return write_reports(folder, data.val)
+    return write_reports(folder, data.val) if workers.is_chief else None
 
 
 def _empty_folder(folder: Path) -> None:
