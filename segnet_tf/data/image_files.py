@@ -70,7 +70,7 @@ def _opened(path: ImageFile) -> Image.Image:
 
 def content_of(path: ImageFile) -> bytes:
     """The bytes of an image file."""
-    return path.content if isinstance(path, Encoded) else Path(path).readcontent_of()
+    return path.content if isinstance(path, Encoded) else Path(path).read_bytes()
 
 
 def damaged(path: ImageFile, error: Exception) -> UserError:

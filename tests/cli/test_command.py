@@ -16,7 +16,7 @@ from segnet_tf.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
-    *("check-data", "train", "evaluate", "predict", "export", "verify"),
+    *("check-data", "shard", "train", "evaluate", "predict", "export", "verify"),
     *("models", "compare", "calibrate-bn", "calibrate-temperature", "tune-crf", "pack"),
 )
 SECONDS = 1.0
