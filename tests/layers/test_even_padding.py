@@ -46,7 +46,13 @@ STRIDED = {
 }
 
 
-@pytest.mark.parametrize("name", registry.NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("segnet_lite", "unet") else pytest.param(name, marks=pytest.mark.slow)
+        for name in registry.NAMES
+    ],
+)
 def test_every_strided_convolution_of_a_network_sees_an_even_map(name):
     model = models.build(name, 3, (None, None, 3), **STRIDED.get(name, {}))
     nodes = functional.nodes_in_order(functional.functional_of(model))
