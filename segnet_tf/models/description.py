@@ -116,11 +116,11 @@ def _meanings(docstring: str) -> dict[str, str]:
 
 
 def _shipped(name: str) -> list[str]:
-    """What the weights in the package are called that were trained with an architecture."""
+    """What the weights in the package are called that an architecture takes without options."""
     found = []
     for file in shipped.names():
         # The longest: "unet_plus_plus_camvid" is none of `unet`.
         owner = max((n for n in NAMES if file.startswith(f"{n}_")), key=len, default=None)
-        if owner == name:
+        if owner == name and not shipped.options(file):
             found.append(file.removeprefix(f"{name}_"))
     return found

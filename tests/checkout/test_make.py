@@ -59,6 +59,19 @@ def test_train_camvid(calls):
     assert all(words[words.index("--data") + 1] == DATA for words in found)
 
 
+def test_unseen(calls):
+    found = calls("unseen", f"DATA={DATA}", "RECIPE=my nets/a b.toml", "SEEDS=0,3")[:-1]
+    assert [words[1] for words in found] == ["train", "evaluate"] * 2
+    assert all(words[words.index("--data") + 1] == DATA for words in found)
+    for words, seed in zip(found[::2], ("0", "3"), strict=True):
+        assert words[words.index("--config") + 1] == "my nets/a b.toml"
+        assert words[words.index("--output") + 1] == f"runs/unseen/a b-seed{seed}"
+        assert words[words.index("--seed") + 1] == seed
+        # What it is trained on and what it is scored on are not one drive.
+        assert words[words.index("--train-split") + 1] == "train/0001TP+train/0016E5"
+    assert {words[words.index("--split") + 1] for words in found[1::2]} == {"train/0006R0"}
+
+
 def test_android_assets(calls):
     (words, _) = calls("android-assets", "MODEL=my net", f"DATA={DATA}")
     assert words[3:] == ["--model", "weights:my net", "--data", DATA]

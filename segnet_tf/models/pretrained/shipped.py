@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "weights"
@@ -17,3 +18,12 @@ def names() -> list[str]:
 def path(name: str) -> Path | None:
     """The `.keras` file of a name; its run's configuration is beside it, ending in `.json`."""
     return FOLDER / f"{name}.keras" if name in names() else None
+
+
+def options(name: str) -> dict[str, object]:
+    """The options that the network of these weights was built with; none for its defaults."""
+    record = FOLDER / f"{name}.json"
+    if not record.is_file():
+        return {}
+    found: dict[str, object] = json.loads(record.read_text("utf-8"))["config"]["model_options"]
+    return found
