@@ -175,6 +175,9 @@ class TrainConfig:
             _refuse("cache", f"must be one of {', '.join(CACHES)}, disk:DIR", self.cache)
         if self.minutes is not None and self.distribute != "none":
             _refuse("minutes", "must be left out with `distribute`: give `epochs`", self.minutes)
+        if self.steps_per_execution > 1 and self.distribute == "mirrored":
+            # TensorFlow's loop over steps loses a placeholder of the replicas' branches.
+            _refuse("steps_per_execution", "must be 1 with mirrored", self.steps_per_execution)
         if self.decay == "l2" and self.optimizer != "sgd":
             _refuse("decay", "must be decoupled unless `optimizer` is sgd", self.decay)
         for name in ("epochs", "batch_size", "val_every", "steps_per_execution", "limit_train",

@@ -101,6 +101,8 @@ def test_bad_divisions_and_options_are_refused():
         TrainConfig(batch_norm="none")
     with pytest.raises(UserError, match="`minutes` must be left out with `distribute`"):
         TrainConfig(minutes=1, distribute="mirrored")
+    with pytest.raises(UserError, match="`steps_per_execution` must be 1 with mirrored"):
+        TrainConfig(steps_per_execution=2, distribute="mirrored")
 
 
 def test_workers_that_differ_are_named():

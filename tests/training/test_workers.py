@@ -130,7 +130,7 @@ def test_two_devices_of_one_machine(root, tmp_path):
     first = start([*RUN, *mirrored, tmp_path / "run"], {"devices": 2})
     # What has no equal on one device: each device's own dropout, statistics and loss scale.
     other = [*DATA, "--mixed-precision", "float16", "--batch-norm", "local",
-        "--steps-per-execution", "2", "--model-option", "dropout=0.3"]  # fmt: skip
+        "--model-option", "dropout=0.3"]  # fmt: skip
     second = start([*other, *mirrored, tmp_path / "other"], {"devices": 2})
     alone = start([*RUN, *mirrored, tmp_path / "alone"])
     for ended in end([first, second, alone]):
