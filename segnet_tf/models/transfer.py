@@ -68,7 +68,7 @@ def take_what_fits(
         raise UserError(
             f"`{argument}` must be of the same architecture as {model.name}, or of one with the "
             f"same encoder and widths. Received: {given}, a {source.name}, of which no layer fits. "
-            "Take another model."
+            "Take another model, or give this one the options of that one."
         )
     found = of_layers(model, taken)
     return found if is_same else dataclasses.replace(found, kind="layers of the encoder")
