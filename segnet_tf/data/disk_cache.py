@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import struct
 import sys
 import threading
-import time
 import zlib
 from pathlib import Path
 
@@ -16,13 +13,12 @@ import numpy as np
 
 from segnet_tf.data.samples import Pair, Read, Samples
 from segnet_tf.errors import UserError
+from segnet_tf.system.atomic_files import aside_of
 
 _MAGIC = b"segnet1\n"
 # Checksum of what follows, state, and height, width, channels of the image.
 _HEADER = struct.Struct("<8sI16sIII")
 _CHECKED = 12  # where that begins
-_BESIDE = "partial"  # the folder of files that are being written
-_OLD = 3600.0  # seconds after which such a file is of a process that was killed
 
 
 class DiskCache:
@@ -48,11 +44,7 @@ class DiskCache:
         self._said: set[str] = set()
         self._is_full = False
         try:
-            (self._folder / _BESIDE).mkdir(parents=True, exist_ok=True)
-            for path in (self._folder / _BESIDE).iterdir():
-                with contextlib.suppress(FileNotFoundError):  # another process was faster
-                    if time.time() - path.stat().st_mtime > _OLD:
-                        path.unlink()
+            self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
                 f"`cache` must be a folder that can be written. Received: {folder}: "
@@ -98,15 +90,14 @@ class DiskCache:
         rest = struct.pack("<16sIII", _digest(state), *image.shape)
         rest += image.tobytes() + labels.tobytes()
         file = self._file(name)
-        aside = self._folder / _BESIDE / f"{file.name}.{os.getpid()}.{threading.get_ident()}"
         try:
             file.parent.mkdir(exist_ok=True)
-            aside.write_bytes(_MAGIC + struct.pack("<I", zlib.crc32(rest)) + rest)
-            os.replace(aside, file)
+            # Not durable: waiting for the disk takes longer than decoding, and a file that a power
+            # cut has damaged is found by its checksum.
+            with aside_of(file, durable=False) as aside:
+                aside.write_bytes(_MAGIC + struct.pack("<I", zlib.crc32(rest)) + rest)
         except OSError as error:
             self._is_full = True
-            with contextlib.suppress(OSError):
-                aside.unlink(missing_ok=True)
             self._say(f"takes no more ({error.strerror})", name)
 
     def _file(self, name: str) -> Path:

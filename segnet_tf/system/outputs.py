@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from segnet_tf.errors import UserError
+from segnet_tf.system.atomic_files import require_ordinary
 
 
 def check_file(
@@ -23,7 +24,9 @@ def check_file(
         return
     path = Path(path)
     try:
-        exists, is_folder, has_folder = path.exists(), path.is_dir(), path.parent.is_dir()
+        exists, is_folder = path.exists(), path.is_dir()
+        folder = Path(os.path.realpath(path)).parent  # where a link leads
+        has_folder = folder.is_dir()
     except OSError as error:  # a name that is too long
         raise UserError(
             f"`{argument}` must be a file that can be written. Received: {path}: {error.strerror}. "
@@ -33,6 +36,7 @@ def check_file(
         raise UserError(
             f"`{argument}` must be a file. Received: {path}, a folder. Name a file in it."
         )
+    require_ordinary(path, argument)
     if exists and not overwrite:
         raise UserError(
             f"`{argument}` must be a new file. Received: {path}, which exists. "
@@ -43,6 +47,11 @@ def check_file(
             f"`{argument}` must be in an existing folder. Received: {path}. "
             f"Make {path.parent} first."
         )
+    if not _may_write(folder):
+        raise UserError(
+            f"`{argument}` must be in a folder that can be written. Received: {path}. "
+            "Choose another folder."
+        )
 
 
 def check_folder(folder: Path, files: Iterable[str], overwrite: bool) -> None:
@@ -52,6 +61,10 @@ def check_folder(folder: Path, files: Iterable[str], overwrite: bool) -> None:
             f"`output` must be a folder. Received: {folder}, which is a file. Choose another name."
         )
     existing = [name for name in files if (folder / name).exists()]
+    for name in existing:
+        require_ordinary(folder / name)
+    if not _may_write(folder):
+        raise _cannot_be_written(folder, "no permission, or a read-only disk")
     if existing and not overwrite:
         raise UserError(
             f"`output` must not hold the files to write. Received: {folder} with {existing[0]}. "
@@ -64,7 +77,41 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(
-            f"`output` must be a folder that can be written. Received: {folder}: "
-            f"{error.strerror}. Choose another folder."
-        ) from error
+        raise _cannot_be_written(folder, error.strerror) from error
+
+
+def require_plain_name(name: object, field: str, where: str | os.PathLike[str]) -> str:
+    """A name out of a file, which is to name a file in the output and nothing outside it.
+
+    Args:
+        name: what the file has there.
+        field: that it is the value of.
+        where: the file.
+
+    Raises:
+        UserError: it is no text, or has separators or unprintable characters.
+    """
+    if (
+        isinstance(name, str)
+        and name not in ("", ".", "..")
+        and name.isprintable()
+        and not set(name) & set("/\\")
+    ):
+        return name
+    raise UserError(
+        f"`{field}` in {where} must be a plain name, without separators, since a file is named "
+        f"after it. Received: {name!a}. Correct it there."
+    )
+
+
+def _may_write(folder: Path) -> bool:
+    """Whether files can be made in a folder, or in the one that it would be made in."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    return os.access(there, os.W_OK | os.X_OK)
+
+
+def _cannot_be_written(folder: Path, reason: str | None) -> UserError:
+    return UserError(
+        f"`output` must be a folder that can be written. Received: {folder}: {reason}. "
+        "Choose another folder."
+    )

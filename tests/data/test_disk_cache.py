@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from data_trees import make_flat, mask
 
-from segnet_tf.data import disk_cache, open_samples
+from segnet_tf.data import open_samples
 from segnet_tf.data.disk_cache import DiskCache
 from segnet_tf.errors import UserError
+from segnet_tf.system import atomic_files
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_a_full_disk_stops_nothing(samples, tmp_path, capsys, monkeypatch):
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(disk_cache.os, "replace", full)
+    monkeypatch.setattr(atomic_files.os, "replace", full)
     cache = filled(tmp_path / "kept", samples)
     np.testing.assert_array_equal(cache.pair(0, samples.read)[0], samples.read(0)[0])
     assert entries(tmp_path / "kept") == []
@@ -117,15 +118,19 @@ for index in range(len(names)): cache.pair(index, samples.read)
         child.stdout.readline()
         time.sleep(0.3)
         os.kill(child.pid, signal.SIGKILL)
-    found = [path for path in entries(tmp_path) if path.parent.name != "partial"]
+    found = [path for path in entries(tmp_path) if not atomic_files.is_leftover(path.name)]
     assert found and {path.stat().st_size for path in found} == {500 * 500 * 4 + 40}
 
 
-def test_what_a_killed_process_left_is_removed_later(samples, tmp_path):
-    left = filled(tmp_path / "kept", samples)._folder / "partial" / "x.1.2"
-    left.write_bytes(b"half")
-    DiskCache(tmp_path / "kept", samples)
-    assert left.exists()  # perhaps another process is writing it
-    os.utime(left, (0, 0))
-    DiskCache(tmp_path / "kept", samples)
-    assert not left.exists()
+def test_what_a_killed_process_left_is_removed(samples, tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic_files, "_cleaned", set())
+    folder = next(iter(entries(filled(tmp_path / "kept", samples)._folder))).parent
+    left, theirs = folder / f".segnet_tf-{'0' * 16}.partial", folder / "notes.partial"
+    for path in (left, theirs):
+        path.write_bytes(b"half")
+    for path in entries(folder):
+        if not path.name.endswith("partial"):
+            path.unlink()
+    monkeypatch.setattr(atomic_files, "_cleaned", set())
+    filled(tmp_path / "kept", samples)
+    assert theirs.exists() and not left.exists()
