@@ -2,10 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
+from segnet_tf.errors import UserError
+
+# In a folder while a process writes it; after `kill -9` the file stays, and holds nobody off.
+LOCK = ".segnet_tf.lock"
 _HELD = (errno.EWOULDBLOCK, errno.EACCES)
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path, argument: str) -> Iterator[None]:
+    """Keeps all other processes out of a folder while the block runs.
+
+    Where the file system knows no locks, nobody is kept out.
+
+    Args:
+        folder: exists.
+        argument: what the user calls it.
+
+    Raises:
+        UserError: another process has it, or nothing can be written there.
+    """
+    path = folder / LOCK
+    try:
+        descriptor = _locked(path)
+    except OSError as error:
+        raise UserError(
+            f"`{argument}` must be a folder that can be written. Received: {folder}: "
+            f"{error.strerror}. Choose another folder."
+        ) from error
+    if descriptor is None:
+        raise UserError(
+            f"`{argument}` must be a folder that no other process writes. Received: {folder}, "
+            f"which is held by {_holder(path)}. Wait for its end or choose another folder."
+        )
+    try:
+        with contextlib.suppress(OSError):  # on a full disk the lock holds without a name
+            os.ftruncate(descriptor, 0)
+            who = f"process {os.getpid()} on {socket.gethostname()}"
+            os.write(descriptor, f"{who} since {time.strftime('%Y-%m-%d %H:%M:%S')}".encode())
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def try_lock(descriptor: int) -> bool | None:
@@ -22,3 +70,30 @@ def try_lock(descriptor: int) -> bool | None:
     except OSError as error:
         return False if error.errno in _HELD else None
     return True
+
+
+def _locked(path: Path) -> int | None:
+    """The open file, locked; None if another process has locked it."""
+    while True:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o666)
+        try:
+            if try_lock(descriptor) is False:
+                os.close(descriptor)
+                return None
+            # Its last holder may have removed it between the two calls.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _holder(path: Path) -> str:
+    try:
+        text = path.read_bytes()[:200].decode("utf-8", "replace")
+    except OSError:
+        text = ""
+    return text if text.startswith("process ") and text.isprintable() else "another process"

@@ -13,7 +13,8 @@ from segnet_tf.data.census import count_labels, sum_counts
 from segnet_tf.data.check_report import PICTURES, DataReport, Picture, SplitReport
 from segnet_tf.data.images import spread
 from segnet_tf.data.samples import Pair, Samples
-from segnet_tf.data.shards.manifest import Split, broken, first_line, join
+from segnet_tf.data.shards.files import first_line, join
+from segnet_tf.data.shards.manifest import Split, broken
 from segnet_tf.data.shards.reader import ShardedData
 from segnet_tf.data.shards.writer import sha256_of
 from segnet_tf.data.splits import role

@@ -13,14 +13,15 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from segnet_tf.data.classes import Classes
+from segnet_tf.data.shards.files import first_line, join, read_file
 from segnet_tf.data.shards.places import FORMAT, MANIFEST
 from segnet_tf.errors import UserError
+from segnet_tf.system.outputs import require_plain_name
 
 # Keys of the features of an Example.
 IMAGE, LABELS, NAME = "image/encoded", "image/segmentation/class/encoded", "image/filename"
@@ -111,7 +112,12 @@ def read_manifest(directory: str) -> Manifest:
             name: Split(**{**split, "shards": tuple(Shard(**shard) for shard in split["shards"])})
             for name, split in content["splits"].items()
         }
+        for split in splits.values():
+            for name in (split.index, *(shard.file for shard in split.shards)):
+                require_plain_name(name, "splits", path)
         return Manifest(content["source"], classes, content["reading"], splits)
+    except UserError:
+        raise
     except tf.errors.OpError as error:
         raise UserError(
             "`data` must be a folder of shards whose writing is finished, since folders of images "
@@ -148,31 +154,6 @@ def broken(path: str, reason: str) -> UserError:
         f"a data set in shards must have all of its files, whole. Received: {path} ({reason}). "
         "Copy it again, or write it again by `segnet-tf shard`."
     )
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's text."""
-    text = error.message if isinstance(error, tf.errors.OpError) else str(error)
-    return (text.splitlines() or [type(error).__name__])[0]
-
-
-def join(directory: str | Path, name: str) -> str:
-    """A path in a folder; `Path` would make one slash of the two in `gs://`."""
-    return f"{str(directory).rstrip('/')}/{name}"
-
-
-def read_file(path: str) -> bytes:
-    """The content of a file, on any file system that TensorFlow knows."""
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return file.read()
-
-
-def write_file(path: str, content: bytes) -> None:
-    """Writes a file aside and renames it: it is there as a whole or not at all."""
-    aside = f"{path}.partial"
-    with tf.io.gfile.GFile(aside, "wb") as file:
-        file.write(content)
-    tf.io.gfile.rename(aside, path, overwrite=True)
 
 
 def encode(image: bytes, labels: bytes, name: str) -> bytes:

@@ -17,13 +17,12 @@ from tensorflow.python.lib.io import tf_record  # the reader at an offset has no
 from segnet_tf.data.image_files import Encoded, open_image
 from segnet_tf.data.images import read_image
 from segnet_tf.data.samples import Pair, Samples, require_pairs
+from segnet_tf.data.shards.files import first_line, join
 from segnet_tf.data.shards.manifest import (
     IMAGE,
     LABELS,
     broken,
     decode,
-    first_line,
-    join,
     read_index,
     read_manifest,
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,18 +20,13 @@ from segnet_tf.data.census import count_labels
 from segnet_tf.data.classes import VOID
 from segnet_tf.data.images import LOOKED_AT, spread
 from segnet_tf.data.samples import Samples
-from segnet_tf.data.shards.manifest import (
-    Manifest,
-    Shard,
-    Split,
-    encode,
-    first_line,
-    join,
-    read_file,
-    write_file,
-)
-from segnet_tf.data.shards.places import FORMAT, MANIFEST
+from segnet_tf.data.shards.claims import beside, claim, release
+from segnet_tf.data.shards.files import first_line, join, read_file, write_file, writing
+from segnet_tf.data.shards.manifest import Manifest, Shard, Split, encode
+from segnet_tf.data.shards.places import FORMAT, MANIFEST, is_remote
 from segnet_tf.errors import UserError
+from segnet_tf.system.locks import only_writer
+from segnet_tf.system.outputs import require_plain_name
 from segnet_tf.system.threads import in_order
 
 SHARD_BYTES = 128 * 2**20
@@ -78,8 +73,9 @@ def write_shards(
         What was written.
 
     Raises:
-        UserError: a finished data set without `overwrite`, a folder that cannot be written, an
-            image or mask that cannot be read. What is finished is kept.
+        UserError: a finished data set without `overwrite`, a folder that cannot be written, that
+            another process writes or that holds another's files under the same names, an image or
+            mask that cannot be read. What is finished is kept.
     """
     directory = str(output)
     total = sum(map(len, splits.values()))
@@ -93,23 +89,25 @@ def write_shards(
 
     first = next(iter(splits.values()))
     manifest = Manifest(first.source, first.classes, reading)
+    parts = {
+        name: _parts(require_plain_name(name, "splits", "data"), samples, shard_bytes)
+        for name, samples in splits.items()
+    }
+    shards = [file for files in parts.values() for file in files]
+    kept = {*shards, *map(_index_of, parts)}
     try:
         tf.io.gfile.makedirs(directory)
-        if tf.io.gfile.exists(join(directory, MANIFEST)):
-            if not overwrite:
-                raise UserError(
-                    "`output` must be a new folder, or one whose shards are not finished. "
-                    f"Received: {directory}, which has a {MANIFEST}. Choose another one or pass "
-                    "overwrite=True (--overwrite)."
-                )
-            tf.io.gfile.remove(join(directory, MANIFEST))
-        for name, samples in splits.items():
-            manifest.splits[name] = _write_split(directory, name, samples, shard_bytes, tick)
-        write_file(
-            join(directory, MANIFEST),
-            (json.dumps(manifest.to_json(), indent=2, ensure_ascii=False) + "\n").encode(),
-        )
-        _remove_others(directory, manifest)
+        with contextlib.ExitStack() as stack:
+            if not is_remote(directory):
+                stack.enter_context(only_writer(Path(directory), "output"))
+            claim(directory, kept.union(map(beside, shards)), overwrite)
+            for name, files in parts.items():
+                manifest.splits[name] = _write_split(directory, name, files, tick)
+            write_file(
+                join(directory, MANIFEST),
+                (json.dumps(manifest.to_json(), indent=2, ensure_ascii=False) + "\n").encode(),
+            )
+            release(directory, kept)
     except (tf.errors.OpError, OSError) as error:
         raise UserError(
             f"`output` must be a folder that can be written. Received: {directory}: "
@@ -119,25 +117,32 @@ def write_shards(
     return manifest
 
 
-def _write_split(
-    directory: str, name: str, samples: Samples, shard_bytes: int, tick: Callable[[int], None]
-) -> Split:
+def _parts(name: str, samples: Samples, shard_bytes: int) -> dict[str, Samples]:
+    """What each shard of a split is to hold, by its name."""
     some = [len(_image_file(samples, i)) for i in spread(range(len(samples)), LOOKED_AT)]
     images = max(1, round(shard_bytes * len(some) / sum(some)))
     starts = range(0, len(samples), images)
-    written = []
-    for number, start in enumerate(starts):
-        part = samples.subset(range(start, min(start + images, len(samples))))
-        file = f"{name}-{number:05d}-of-{len(starts):05d}.tfrecord"
-        written.append(_write_shard(directory, file, part, tick))
-    index = {"names": samples.stems, "offsets": [one.offsets for one in written]}
+    return {
+        f"{name}-{number:05d}-of-{len(starts):05d}.tfrecord": samples.subset(
+            range(start, min(start + images, len(samples)))
+        )
+        for number, start in enumerate(starts)
+    }
+
+
+def _write_split(
+    directory: str, name: str, parts: dict[str, Samples], tick: Callable[[int], None]
+) -> Split:
+    written = [_write_shard(directory, file, part, tick) for file, part in parts.items()]
+    stems = [stem for part in parts.values() for stem in part.stems]
+    index = {"names": stems, "offsets": [one.offsets for one in written]}
     content = json.dumps(index, ensure_ascii=False).encode(errors="surrogateescape")
     write_file(join(directory, _index_of(name)), content)
     sizes: Counter[str] = Counter()
     for one in written:
         sizes.update(one.sizes)
     return Split(
-        len(samples),
+        len(stems),
         _index_of(name),
         hashlib.sha256(content).hexdigest(),
         tuple(np.sum([one.pixels for one in written], axis=0).tolist()),
@@ -151,8 +156,9 @@ def _write_shard(directory: str, file: str, part: Samples, tick: Callable[[int],
     key = hashlib.sha256(
         json.dumps([FORMAT, part.stems, [part.origin(i) for i in range(len(part))]]).encode()
     ).hexdigest()
-    path, beside = join(directory, file), join(directory, _beside(file))
-    if (found := _finished(path, beside, key)) is not None:
+    path, note = join(directory, file), join(directory, beside(file))
+    found = _finished(path, note)
+    if found is not None and (found.key, found.shard.file) == (key, file):
         tick(len(part))
         return found
 
@@ -166,9 +172,7 @@ def _write_shard(directory: str, file: str, part: Samples, tick: Callable[[int],
     offsets, place = [], 0
     counts = np.zeros(VOID + 1, np.int64)
     sizes: Counter[str] = Counter()
-    # On this machine first: an object of a storage is written in one go.
-    with tempfile.TemporaryDirectory() as folder:
-        local = f"{folder}/shard.tfrecord"
+    with writing(path) as local:
         with tf.io.TFRecordWriter(local) as writer:
             for content, pixels, (height, width) in in_order(record, range(len(part))):
                 writer.write(content)
@@ -178,33 +182,22 @@ def _write_shard(directory: str, file: str, part: Samples, tick: Callable[[int],
                 sizes[f"{width}x{height}"] += 1
                 tick(1)
         digest = sha256_of(local)
-        tf.io.gfile.copy(local, f"{path}.partial", overwrite=True)
-    tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
     shard = Shard(file, len(part), place, digest)
     pixels = counts[: len(part.classes)].tolist()
     written = _Written(key, shard, offsets, pixels, int(counts[VOID]), dict(sizes))
-    write_file(beside, json.dumps(asdict(written)).encode())
+    write_file(note, json.dumps(asdict(written)).encode())
     return written
 
 
-def _finished(path: str, beside: str, key: str) -> _Written | None:
-    """What an earlier call has written; None if there is nothing, or of other images."""
+def _finished(path: str, note: str) -> _Written | None:
+    """What an earlier call has written; None if there is nothing."""
     try:
-        content = json.loads(read_file(beside))
+        content = json.loads(read_file(note))
         found = _Written(**{**content, "shard": Shard(**content["shard"])})
         whole = tf.io.gfile.stat(path).length == found.shard.bytes
     except (tf.errors.NotFoundError, ValueError, KeyError, TypeError):
         return None
-    return found if whole and found.key == key else None
-
-
-def _remove_others(directory: str, manifest: Manifest) -> None:
-    """Removes what only an unfinished data set needs, and shards of an earlier number."""
-    kept = {shard.file for split in manifest.splits.values() for shard in split.shards}
-    kept |= {MANIFEST, *(split.index for split in manifest.splits.values())}
-    for file in tf.io.gfile.listdir(directory):
-        if file not in kept and file.rstrip("/").endswith((".tfrecord", _beside(""), ".partial")):
-            tf.io.gfile.remove(join(directory, file))
+    return found if whole else None
 
 
 def _image_file(samples: Samples, index: int) -> bytes:
@@ -223,10 +216,6 @@ def sha256_of(path: str) -> str:
         for chunk in iter(lambda: file.read(_CHUNK), b""):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _beside(file: str) -> str:
-    return f"{file}.finished.json"
 
 
 def _index_of(split: str) -> str:
