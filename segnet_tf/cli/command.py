@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
-import os
 import re
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -20,6 +20,8 @@ from typing import Any, Literal, NoReturn, Protocol
 from segnet_tf.config import check_model_options
 from segnet_tf.errors import UserError
 from segnet_tf.system.outputs import check_file
+from segnet_tf.system.standard_streams import lasting_streams
+from segnet_tf.system.termination import Terminated, interruptible
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -81,13 +83,31 @@ class Parser(argparse.ArgumentParser):
 def execute(parser: Parser, argv: Sequence[str] | None = None) -> int:
     """Parses the command line and runs the command: the one place that catches its errors.
 
+    Its work is done whether or not anybody can hear what it says.
+
     Args:
         parser: whose defaults hold the command as `run`.
         argv: the arguments; `None` takes those of the process.
 
     Returns:
-        The exit code: the command's own, 2 for bad input, 130 when interrupted.
+        The exit code: the command's own, 1 if the reader of its output has gone, 2 for bad input
+        or a full disk under its output, 128 and the signal's number when interrupted.
     """
+    with lasting_streams() as stdout:
+        code = _code_of(parser, argv)
+    if code or stdout.error is None:
+        return code
+    if isinstance(stdout.error, BrokenPipeError):  # `segnet-tf evaluate ... | head`
+        return 1
+    print(
+        f"{parser.prog}: standard output must be writable. Received: {stdout.error.strerror}. "
+        "All files are written, the words are lost. Show them elsewhere.",
+        file=sys.stderr,
+    )
+    return 2
+
+
+def _code_of(parser: Parser, argv: Sequence[str] | None) -> int:
     name = parser.prog
     # PIL warns of damaged notes in images whose pixels are whole.
     warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -95,20 +115,15 @@ def execute(parser: Parser, argv: Sequence[str] | None = None) -> int:
         arguments = parser.parse_args(argv)
         run: Run = arguments.run
         del arguments.run
-        code = run(arguments)
-        sys.stdout.flush()
+        with interruptible():
+            return run(arguments)
     except UserError as error:
         print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
         reason = interrupt.args[0] if interrupt.args else "interrupted"
         print(f"{name}: {reason}.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # `segnet-tf evaluate ... | head`
-        # Else Python would fail to flush stdout at its end, and say so.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return code
+        return 128 + (interrupt.number if isinstance(interrupt, Terminated) else signal.SIGINT)
 
 
 def main(

@@ -119,12 +119,12 @@ def run(arguments: argparse.Namespace) -> int:
             progress=progress,
             say=say(progress),
         )
-    print(table(found.summary))
-    print(f"prediction: {found.prediction_ms:.0f} ms an image, the median")
-    if "calibration" in found.summary:
-        print(f"\n{calibration_table.text(found.summary['calibration'])}")
     if picture is not None:
         with replacing(picture) as aside:
             plots.calibration(found.summary["calibration"], aside)
     write_json(arguments.json, found.summary)
+    print(table(found.summary))
+    print(f"prediction: {found.prediction_ms:.0f} ms an image, the median")
+    if "calibration" in found.summary:
+        print(f"\n{calibration_table.text(found.summary['calibration'])}")
     return 0

@@ -161,8 +161,8 @@ def run(arguments: argparse.Namespace) -> int:
             _, report = exporter.export(source, job)
         except exporter.CheckFailed as error:
             report = error.report
-        print(report.text())
         write_json(report_file, report.to_json())
+        print(report.text())
         if report.failures:
             passed = False
             print("segnet-tf: a check failed, no file was written", file=sys.stderr)

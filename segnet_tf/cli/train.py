@@ -144,12 +144,11 @@ def _resume_command(folder: str) -> Iterator[None]:
     """Names the command that goes on with an interrupted run."""
     try:
         yield
-    except KeyboardInterrupt:
-        if not Path(folder, "config.json").is_file():
-            raise
-        raise KeyboardInterrupt(
-            f"interrupted; go on with: segnet-tf train --resume {folder}"
-        ) from None
+    except KeyboardInterrupt as interrupt:
+        if Path(folder, "config.json").is_file():
+            reason = interrupt.args[0] if interrupt.args else "interrupted"
+            interrupt.args = (f"{reason}; go on with: segnet-tf train --resume {folder}",)
+        raise
 
 
 def configuration(given: dict[str, Any]) -> TrainConfig:

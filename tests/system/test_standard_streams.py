@@ -1,0 +1,114 @@
+"""What a command does when nobody can hear it: its work, and a code that says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# A command that writes a file between its words.
+COMMAND = """
+import os, sys, time
+from segnet_tf.cli import command
+from segnet_tf.system.atomic_files import replacing
+from segnet_tf.system.json_files import write_json
+
+def run(arguments):
+    print("begins", flush=True)
+    print("progress", file=sys.stderr, flush=True)
+    if arguments.wait:
+        with replacing("a.json") as aside:
+            aside.write_text("half")
+            print("waits", flush=True)
+            time.sleep(60)
+    print("line\\n" * 10000)
+    write_json("a.json", {"numbers": sorted(os.fstat(n).st_mode & 0o170000 for n in range(3))})
+    print("ends")
+    return 0
+
+def add(parser):
+    parser.add_argument("--wait", action="store_true")
+
+sys.exit(command.main("tool", add, run))
+"""
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def run(redirection, folder, unbuffered=False):
+    program = f'{sys.executable} {"-u" if unbuffered else ""} -c "$COMMAND" {redirection}'
+    return subprocess.run(
+        ["bash", "-c", f"{program}; exit ${{PIPESTATUS[0]}}"],
+        cwd=folder,
+        env={**ENVIRONMENT, "COMMAND": COMMAND},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("unbuffered", [False, True], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize(
+    ("redirection", "code", "said"),
+    [
+        ("> /dev/full", 2, "No space left on device"),
+        ("| true", 1, ""),
+        (">&-", 0, ""),
+        ("2> /dev/full", 0, ""),
+        ("2>&-", 0, ""),
+        ("<&- >&- 2>&-", 0, ""),
+    ],
+)
+def test_the_work_is_done_all_the_same(redirection, code, said, unbuffered, tmp_path):
+    done = run(redirection, tmp_path, unbuffered)
+    assert (tmp_path / "a.json").exists(), done.stderr
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+    lines = done.stderr.removeprefix("progress\n")
+    assert lines.count("\n") == bool(said) and said in lines
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "text"),
+    [
+        (signal.SIGTERM, 143, "tool: terminated.\n"),
+        (signal.SIGHUP, 129, "tool: the terminal was closed.\n"),
+        (signal.SIGINT, 130, "tool: interrupted.\n"),
+    ],
+)
+def test_signals_that_end_it_let_it_clean_up(number, code, text, tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "--wait"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        while child.stdout.readline() != "waits\n":
+            pass
+        assert len(list(tmp_path.iterdir())) == 1
+        child.send_signal(number)
+        time.sleep(0.05)
+        if number == signal.SIGTERM:
+            child.send_signal(number)  # as `timeout` does
+        assert child.stderr.read() == f"progress\n{text}"
+    assert child.returncode == code
+    assert not list(tmp_path.iterdir())
+
+
+def test_nohup_keeps_the_command_alive(tmp_path):
+    code = "import signal, os\nfrom segnet_tf.system.termination import interruptible\n"
+    code += "with interruptible(): os.kill(os.getpid(), signal.SIGHUP)\nprint('on')"
+    done = subprocess.run(
+        ["bash", "-c", 'trap "" HUP; exec "$0" -c "$1"', sys.executable, code],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "on\n", done.stderr
