@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from rivals import served
+from rivals import served, torch_runner
 from segnet_tf.config import TrainConfig
 from segnet_tf.system.resident import resident_peak
 from segnet_tf.system.tensorflow_start import start_tensorflow
@@ -49,9 +49,9 @@ class Steps:
         self._process = served.Served("rivals.keras_steps", request, environment)
 
     @property
-    def layers(self) -> list[tuple[str, int]]:
+    def layers(self) -> list[torch_runner.Entry]:
         """The network for PyTorch, see `networks.layer_list`."""
-        return [(kind, count) for kind, count in self._process.ready["layers"]]
+        return [(kind, count, inputs) for kind, count, inputs in self._process.ready["layers"]]
 
     def step(self) -> float:
         """Seconds of one step."""

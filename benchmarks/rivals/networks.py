@@ -8,12 +8,20 @@ from typing import Any
 import keras
 import numpy as np
 
+from rivals import torch_runner
 from segnet_tf import metrics, models
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
 from segnet_tf.export.conversion import calibration, convert, graph
 from segnet_tf.export.tflite_file.formats import Format
-from segnet_tf.layers import FusedBatchNormalization, MaxPoolingWithArgmax2D, MaxUnpooling2D
+from segnet_tf.layers import (
+    AdaptiveAveragePooling2D,
+    BilinearResizing2D,
+    EvenPadding2D,
+    FusedBatchNormalization,
+    MaxPoolingWithArgmax2D,
+    MaxUnpooling2D,
+)
 
 CLASSES = 11
 CALIBRATION_SCENES = 4
@@ -85,53 +93,62 @@ NETWORKS: dict[str, Callable[[keras.Model], keras.Model]] = {
 }
 
 
-def layer_list(model: keras.Model) -> list[tuple[str, int]]:
-    """The network for PyTorch, each layer on the output of the one before it.
+# What the PyTorch twin has under another name, with no number of its own.
+TWINS: dict[type, str] = {
+    keras.layers.BatchNormalization: "norm",
+    FusedBatchNormalization: "norm",
+    MaxPoolingWithArgmax2D: "pool",
+    MaxUnpooling2D: "unpool",
+    EvenPadding2D: "even",
+    BilinearResizing2D: "resize",
+    keras.layers.Add: "add",
+    keras.layers.Concatenate: "concatenate",
+}
 
-    ("conv3", channels), ("depthwise5", channels), ("conv1+bias", channels), ("pool", 0)... An "add"
-    adds the output of the layer at an index.
+
+def layer_list(model: keras.Model) -> list[torch_runner.Entry]:
+    """The network for PyTorch: kind, channels of the output, and the places of its inputs.
+
+    ("conv3", 8, [-1]), ("depthwise5/2", 8, [0]) with a stride, ("conv1+bias", 11, [1]),
+    ("average6", 8, [1])... The input's place is -1.
 
     Raises:
         UserError: it has a layer that `torch_runner` doesn't know.
     """
-    names = {
-        keras.layers.BatchNormalization: "norm",
-        FusedBatchNormalization: "norm",
-        MaxPoolingWithArgmax2D: "pool",
-        MaxUnpooling2D: "unpool",
-    }
-    found: list[tuple[str, int]] = []
+    found: list[torch_runner.Entry] = []
     places: dict[str, int] = {}
-    before = None
     for layer in model.layers:
         if isinstance(layer, (keras.layers.InputLayer, keras.layers.Rescaling)):
-            before = layer.name
+            places[layer.name] = -1
             continue
-        inputs = [
-            tensor._keras_history.operation.name for tensor in keras.tree.flatten(layer.input)
-        ]
-        entry: tuple[str, int] | None = None
-        if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
-            kind = "depthwise" if isinstance(layer, keras.layers.DepthwiseConv2D) else "conv"
-            bias = "+bias" if layer.use_bias else ""
-            if layer.strides == layer.dilation_rate == (1, 1):
-                entry = (f"{kind}{layer.kernel_size[0]}{bias}", layer.output.shape[-1])
-        elif isinstance(layer, keras.layers.ReLU):
-            entry = ("relu" if layer.max_value is None else f"relu{layer.max_value:g}", 0)
-        elif isinstance(layer, keras.layers.Add):
-            (joined,) = (places[name] for name in inputs if name != before)
-            entry = ("add", joined)
-        elif type(layer) in names:
-            entry = (names[type(layer)], 0)
-        if entry is None or before not in inputs:
+        kind = _kind(layer)
+        if kind is None:
             raise UserError(
                 "`model` must be made of layers that the PyTorch twin has. "
                 f"Received: {type(layer).__name__} at {layer.name}. Give --no-torch."
             )
+        inputs = [
+            places[tensor._keras_history.operation.name]
+            for tensor in keras.tree.flatten(layer.input)
+        ]
         places[layer.name] = len(found)
-        before = layer.name
-        found.append(entry)
+        output = keras.tree.flatten(layer.output)[0]
+        found.append((kind, output.shape[-1], inputs))
     return found
+
+
+def _kind(layer: keras.layers.Layer) -> str | None:
+    if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
+        if layer.dilation_rate != (1, 1):
+            return None
+        kind = "depthwise" if isinstance(layer, keras.layers.DepthwiseConv2D) else "conv"
+        stride = "" if layer.strides == (1, 1) else f"/{layer.strides[0]}"
+        return f"{kind}{layer.kernel_size[0]}{stride}{'+bias' if layer.use_bias else ''}"
+    if isinstance(layer, keras.layers.ReLU):
+        return "relu" if layer.max_value is None else f"relu{layer.max_value:g}"
+    if isinstance(layer, AdaptiveAveragePooling2D):
+        return f"average{layer.bins}"
+    return TWINS.get(type(layer))
 
 
 def exported(model: keras.Model, size: tuple[int, int], format: Format) -> bytes:

@@ -34,6 +34,10 @@ def unavailable() -> str | None:
     return None
 
 
+# Kind of a layer, channels of its output, places of its inputs: see `networks.layer_list`.
+Entry = tuple[str, int, list[int]]
+
+
 class Runner:
     """A PyTorch process that waits while others are timed.
 
@@ -50,7 +54,7 @@ class Runner:
 
     def __init__(
         self,
-        layers: list[tuple[str, int]],
+        layers: list[Entry],
         size: tuple[int, int],
         training: tuple[int, str, str] | None = None,
         threads: int = 1,
@@ -77,60 +81,93 @@ class Runner:
         self._process.close()
 
 
-def network(layers: list[tuple[str, int]]) -> torch.nn.Module:
+def network(layers: list[Entry]) -> torch.nn.Module:
     """The layers as a `torch.nn.Module` from `(batch, 3, height, width)` to logits."""
     from torch import nn
 
     class Twin(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            channels = 3
+            channels = {-1: 3}
             self.steps = nn.ModuleList()
-            for kind, count in layers:
-                found = re.fullmatch(r"(conv|depthwise)(\d+)(\+bias)?", kind)
-                if found:
-                    kernel, bias = int(found[2]), found[3] is not None
-                    groups = channels if found[1] == "depthwise" else 1
-                    step: nn.Module = nn.Conv2d(
-                        channels, count, kernel, padding=kernel // 2, groups=groups, bias=bias
-                    )
-                    channels = count
-                elif kind == "norm":
-                    step = nn.BatchNorm2d(channels)
-                elif kind == "relu":
-                    step = nn.ReLU(inplace=True)
-                elif kind == "relu6":
-                    step = nn.ReLU6(inplace=True)
-                elif kind == "pool":
-                    step = nn.MaxPool2d(2, stride=2, return_indices=True)
-                elif kind == "unpool":
-                    step = nn.MaxUnpool2d(2, stride=2)
-                else:
-                    step = nn.Identity()  # "add"
-                self.steps.append(step)
-            self.added = {at: count for at, (kind, count) in enumerate(layers) if kind == "add"}
+            last = {}
+            for at, (kind, count, inputs) in enumerate(layers):
+                self.steps.append(_step(kind, channels[inputs[0]], count))
+                channels[at] = count
+                last.update(dict.fromkeys(inputs[:1] if kind == "unpool" else inputs, at))
+            # Maps that no later layer needs are dropped.
+            self.dropped = [[place for place in last if last[place] == at] for at in channels]
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            indices = []
-            kept: dict[int, torch.Tensor] = {}
-            for at, step in enumerate(self.steps):
-                if isinstance(step, nn.MaxPool2d):
-                    size = x.shape[2:]
-                    x, index = step(x)
-                    indices.append((index, size))
-                elif isinstance(step, nn.MaxUnpool2d):
-                    index, size = indices.pop()
-                    groups = x.shape[1] // index.shape[1]
-                    x = step(x, index.repeat(1, groups, 1, 1), output_size=size)
-                elif at in self.added:
-                    x = x + kept[self.added[at]]
+            maps, indices = {-1: x}, {}
+            for at, (step, (kind, _, inputs)) in enumerate(zip(self.steps, layers, strict=True)):
+                # Beside its map an unpooling needs the indices, and not the map that was pooled.
+                found = [maps[place] for place in (inputs[:1] if kind == "unpool" else inputs)]
+                if kind == "pool":
+                    x, index = step(found[0])
+                    indices[at] = (index, found[0].shape[2:])
+                elif kind == "unpool":
+                    (place,) = (place for place in inputs[1:] if place in indices)
+                    index, size = indices.pop(place)
+                    groups = found[0].shape[1] // index.shape[1]
+                    x = step(found[0], index.repeat(1, groups, 1, 1), output_size=size)
                 else:
-                    x = step(x)
-                if at in self.added.values():
-                    kept[at] = x
+                    x = step(*found)
+                maps[at] = x
+                for place in self.dropped[at + 1]:
+                    del maps[place]
             return x
 
     return Twin().eval()
+
+
+def _step(kind: str, channels: int, count: int) -> torch.nn.Module:
+    """The module of an entry that reads `channels` and gives `count`."""
+    import torch
+    from torch import nn
+
+    class Function(nn.Module):
+        def __init__(self, function: Callable[..., torch.Tensor]) -> None:
+            super().__init__()
+            self.forward = function
+
+    convolution = re.fullmatch(r"(conv|depthwise)(\d+)(?:/(\d))?(\+bias)?", kind)
+    if convolution:
+        kernel, stride = int(convolution[2]), int(convolution[3] or 1)
+        groups = channels if convolution[1] == "depthwise" else 1
+        bias = convolution[4] is not None
+        # Keras's "same" on a map that the stride divides: the odd row is the last.
+        before = (kernel - stride) // 2
+        after = kernel - stride - before
+        conv = nn.Conv2d(
+            channels,
+            count,
+            kernel,
+            stride,
+            padding=before if before == after else 0,
+            groups=groups,
+            bias=bias,
+        )
+        if before == after:
+            return conv
+        return nn.Sequential(nn.ZeroPad2d((before, after, before, after)), conv)
+    if kind.startswith("average"):
+        return nn.AdaptiveAvgPool2d(int(kind.removeprefix("average")))
+    if kind == "norm":
+        return nn.BatchNorm2d(channels)
+    if kind in ("relu", "relu6"):
+        return nn.ReLU(inplace=True) if kind == "relu" else nn.ReLU6(inplace=True)
+    if kind == "pool":
+        return nn.MaxPool2d(2, stride=2, return_indices=True)
+    if kind == "unpool":
+        return nn.MaxUnpool2d(2, stride=2)
+    functions: dict[str, Callable[..., torch.Tensor]] = {
+        "add": torch.add,
+        "concatenate": lambda *maps: torch.cat(maps, 1),
+        "even": lambda x: nn.functional.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2)),
+        "resize": lambda x, like: nn.functional.interpolate(x, like.shape[2:], mode="bilinear"),
+    }
+    return Function(functions[kind])
 
 
 def _inference(model: torch.nn.Module, size: tuple[int, int]) -> Callable[[], None]:
@@ -164,7 +201,7 @@ def training_step(
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=DECAY)
     images = torch.rand(batch, 3, *size).contiguous(memory_format=order)
     with torch.no_grad():
-        classes = model(images[:1]).shape[1]
+        classes = model(images).shape[1]
     labels = torch.randint(0, classes, (batch, *size))
     mixed = precision == "bfloat16"
 

@@ -23,14 +23,17 @@ TINY = ["--size", "32x32", "--batch-size", "1", "--model-option", "widths=(2,2,2
 def test_pytorch_gets_lite_s_blocks():
     model = models.build("segnet_lite", 5, (*SIZE, 3), **tiny_models.NARROW["segnet_lite"])
     layers = networks.layer_list(model)
-    kinds = [kind for kind, _ in layers]
-    assert kinds.count("pool") == kinds.count("unpool") == 5
-    # EfficientNet-Lite0 has 16 blocks; those of a stage but its first add to their input: 9.
-    assert kinds.count("add") == 9
-    assert {kind for kind in kinds if kind.startswith("depthwise")} == {"depthwise3", "depthwise5"}
-    first = kinds.index("add")
-    # The output of the block before: projection, normalization.
-    assert kinds[layers[first][1]] == "norm" and kinds[layers[first][1] - 1] == "conv1"
+    kinds = [kind for kind, _, _ in layers]
+    assert kinds.count("pool") == kinds.count("unpool") == 3
+    # EfficientNet-Lite0's blocks but the first of each stage add to their input, 9; three
+    # shortcuts of pooled maps.
+    assert kinds.count("add") == 12
+    assert {kind for kind in kinds if kind.startswith("depthwise")} == {
+        *("depthwise3", "depthwise5", "depthwise3/2", "depthwise5/2")
+    }
+    # Both that are added are a projection, normalized, or a sum.
+    for kind, _, inputs in layers:
+        assert kind != "add" or {kinds[place] for place in inputs} <= {"norm", "add"}
 
 
 @pytest.mark.torch
@@ -43,7 +46,7 @@ def test_pytorch_computes_the_same_and_learns(name):
     keras.utils.set_random_seed(0)
     model = tiny_models.alive(models.build(name, 5, (*SIZE, 3), **tiny_models.NARROW[name]))
     twin = torch_runner.network(networks.layer_list(model))
-    steps = [step for step in twin.steps if isinstance(step, (nn.Conv2d, nn.BatchNorm2d))]
+    steps = [step for step in twin.modules() if isinstance(step, (nn.Conv2d, nn.BatchNorm2d))]
     weighted = [layer for layer in model.layers if layer.weights]
     for step, layer in zip(steps, weighted, strict=True):
         arrays = layer.get_weights()

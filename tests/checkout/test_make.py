@@ -55,7 +55,7 @@ def test_compare_by_name(calls):
 
 def test_train_camvid(calls):
     found = calls("train-camvid", f"DATA={DATA}")[:-1]
-    assert [words[1] for words in found] == ["train", "train", "train", "evaluate", "export"]
+    assert [words[1] for words in found] == ["train", "evaluate", "export"]
     assert all(words[words.index("--data") + 1] == DATA for words in found)
 
 

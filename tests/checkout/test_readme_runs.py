@@ -63,7 +63,7 @@ FLOWS = [
     OWN_DATA,
     ("README.md", "Scores"),
     ("segnet_tf/weights/README.md", "segnet_lite_camvid"),
-    ("segnet_tf/weights/README.md", "segnet_lite_fast_camvid"),
+    ("segnet_tf/weights/README.md", "segnet_lite_full_camvid"),
     ("segnet_tf/weights/README.md", "segnet_mini_camvid"),
     ("docs/pypi.md", "segnet_tf: SegNet for phones"),
 ]

@@ -36,9 +36,7 @@ def test_a_row_more_moves_no_window(kernel):
 
 
 STRIDED = {
-    "enet": {},
-    "segnet_lite": {"stem_strides": 2, "decoder_widths": (8,) * 4, "unpool_groups": (1,) * 4},
-    "segnet_nano": {},
+    **{name: {} for name in ("enet", "segnet_lite", "segnet_nano")},
     **{
         name: {"encoder": "lite0"}
         for name in ("unet", "unet_plus_plus", "deeplab_v3_plus", "pspnet")

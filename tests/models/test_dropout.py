@@ -13,7 +13,7 @@ from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 NARROW = {
     "segnet": {"widths": (2, 2, 3, 3, 4)},
     "segnet_basic": {"widths": (2, 2, 3, 3), "normalization": "signed"},
-    "segnet_lite": {"decoder_widths": (2, 3, 4, 5, 6)},
+    "segnet_lite": {"decoder_widths": (2, 3, 4)},
     "segnet_mini": {"widths": (2, 2, 3, 3, 4)},
     "segnet_nano": {"decoder_widths": (2, 3, 4)},
     "enet": {"width": 0.5},
@@ -24,7 +24,7 @@ POOLS = ["encoder3_pool", "encoder4_pool", "encoder5_pool"]
 AFTER = {
     "segnet": [*POOLS, "decoder5_relu3", "decoder4_relu3", "decoder3_relu3"],
     "segnet_basic": ["encoder3_pool", "encoder4_pool", "decoder4_bn1", "decoder3_bn1"],
-    "segnet_lite": [*POOLS[1:], "decoder5_relu", "decoder4_relu"],
+    "segnet_lite": ["shortcut4_add", "shortcut5_add", "decoder5_relu", "decoder4_relu"],
     "segnet_mini": [*POOLS[1:], "decoder5_relu2", "decoder4_relu2"],
     "segnet_nano": ["shortcut4_add", "shortcut5_add", "decoder5_relu", "decoder4_relu"],
     "enet": ["encoder2_bottleneck8_prelu", "encoder3_bottleneck7_prelu"]

@@ -12,6 +12,7 @@ import pytest
 from make_torch_fixtures import LITE0_FILE, PTH_FILES, small_state
 
 from segnet_tf import models
+from segnet_tf.config_files import read_config
 from segnet_tf.errors import UserError
 from segnet_tf.layers import MaxPoolingWithArgmax2D, MaxUnpooling2D
 from segnet_tf.models.blocks import normalize
@@ -19,12 +20,14 @@ from segnet_tf.models.encoders import lite0 as blocks
 from segnet_tf.models.pretrained import lite0
 from segnet_tf.models.pretrained.pth import read_pth
 
-NARROW = (2, 3, 4, 5, 6)
+# Pooling in place of every stride, logits of the image's size.
+FULL = read_config("segnet_lite_full_camvid")["model_options"]
 
 
 @pytest.fixture(scope="module")
 def pretrained():
-    return models.build("segnet_lite", 11, (64, 96, 3), weights="imagenet", decoder_widths=NARROW)
+    options = {**FULL, "decoder_widths": (2, 3, 4, 5, 6)}
+    return models.build("segnet_lite", 11, (64, 96, 3), weights="imagenet", **options)
 
 
 def test_pretrained_encoder_gives_pytorchs_features(pretrained):
@@ -36,8 +39,8 @@ def test_pretrained_encoder_gives_pytorchs_features(pretrained):
     np.testing.assert_allclose(found, wanted, atol=2e-4)
 
 
-def test_it_is_a_segnet():
-    model = models.build("segnet_lite", 11)
+def test_full_form_is_a_segnet():
+    model = models.build("segnet_lite", 11, **FULL)
     pools = [layer for layer in model.layers if isinstance(layer, MaxPoolingWithArgmax2D)]
     assert [layer.output[0].shape[1:] for layer in pools] == [
         (180, 240, 32), (90, 120, 16), (45, 60, 24), (22, 30, 40), (11, 15, 112)
@@ -61,20 +64,24 @@ def test_it_is_a_segnet():
     assert crossing == {("encoder_block15_project_bn", keras.layers.Conv2D)}
 
 
-# Half-size logits, a separable decoder.
-FAST = {
-    "stem_strides": 2,
+# Pooling before the blocks, half-size logits.
+BEFORE = {
     "repeats": (1, 2, 2, 3, 3, 3),
-    "separable": True,
     "decoder_widths": (128, 96, 48, 32),
     "unpool_groups": (1, 2, 3, 2),
+    "pooling": "before",
+    "bins": (),
+    "kernel": 3,
 }
 
 
 @pytest.mark.parametrize(
     ("name", "options", "bottom", "pooled", "unpooled"),
     [
-        ("segnet_lite", FAST, (11, 15, 192),
+        ("segnet_lite", {}, (12, 15, 192),
+         [(45, 60, 24), (23, 30, 40), (12, 15, 112)],
+         [(23, 30, 112), (45, 60, 2 * 40), (90, 120, 3 * 24)]),
+        ("segnet_lite", BEFORE, (11, 15, 192),
          [(90, 120, 16), (45, 60, 24), (22, 30, 40), (11, 15, 112)],
          [(22, 30, 112), (45, 60, 2 * 40), (90, 120, 3 * 24), (180, 240, 2 * 16)]),
         ("segnet_nano", {}, (12, 15, 192),
@@ -102,12 +109,13 @@ def test_stem_as_pretrained_leaves_one_pooling_out(name, options, bottom, pooled
         if not tensor._keras_history.operation.name.startswith(("decoder", "pyramid"))
     }
     assert crossing == {"shortcut5_add" if name == "segnet_nano" else deepest.name}
+    if not options:
+        assert model.count_params() == {"segnet_lite": 2_600_563, "segnet_nano": 799_035}[name]
 
 
 @pytest.mark.parametrize("name", ["segnet_lite", "segnet_nano"])
 def test_repeats_keep_the_pretrained_blocks_under_their_numbers(name, pretrained):
-    options = {**FAST, "decoder_widths": (2, 2, 2, 0)} if name == "segnet_lite" else {}
-    model = models.build(name, 11, (64, 96, 3), weights="imagenet", **options)
+    model = models.build(name, 11, (64, 96, 3), weights="imagenet", decoder_widths=(2, 2, 0))
     encoder = [
         layer for layer in model.layers if layer.name.startswith("encoder") and layer.weights
     ]
@@ -136,12 +144,12 @@ def test_last_width_of_0_ends_in_the_depthwise_convolution():
         ({"pooling": "after"}, '`pooling` must be "before" or "beside".*Received: pooling=.after'),
         ({"bins": (2, 0)}, "`bins` must be positive whole numbers.*Received: bins=.2, 0"),
         ({"kernel": 4}, "`kernel` must be 3, 5 or 7. Received: kernel=4"),
-        ({"kernel": 5}, "needs separable=True. Received: kernel=5 with separable=False"),
+        ({"separable": False}, "needs separable=True. Received: kernel=5 with separable=False"),
         ({"decoder_widths": (8, 8)}, "`unpool_groups` must hold 2 numbers, as many as"),
-        ({"decoder_widths": ()}, "`decoder_widths` must hold 5 numbers or fewer"),
-        ({"decoder_widths": (8, 8, 8, 8, 0)}, "the last width may be 0 with separable=True"),
-        ({"unpool_groups": (1, 2, 3, 0, 1)}, "`unpool_groups` must be positive whole numbers"),
-        ({"stem_strides": 2}, "`decoder_widths` must hold 4 numbers or fewer"),
+        ({"decoder_widths": ()}, "`decoder_widths` must hold 4 numbers or fewer"),
+        ({**FULL, "decoder_widths": (8,) * 6}, "`decoder_widths` must hold 5 numbers or fewer"),
+        ({**FULL, "decoder_widths": (8, 8, 8, 8, 0)}, "last width may be 0 with separable=True"),
+        ({"unpool_groups": (1, 2, 0)}, "`unpool_groups` must be positive whole numbers"),
     ],
 )
 def test_option_that_no_such_network_has_is_one_line(options, words):
@@ -150,20 +158,13 @@ def test_option_that_no_such_network_has_is_one_line(options, words):
     assert "\n" not in str(error.value)
 
 
-# Pooled beside the pretrained blocks, a pyramid, a decoder that ends before the image's half.
-CALM = {
-    **FAST,
-    "decoder_widths": (64, 48),
-    "unpool_groups": (1, 2),
-    "pooling": "beside",
-    "bins": (1, 3),
-    "kernel": 5,
-}
+# A decoder that ends at an eighth of the image's side.
+SHORT = {"decoder_widths": (64, 48), "unpool_groups": (1, 2), "bins": (1, 3)}
 
 
 def test_pooling_beside_starts_as_the_pretrained_encoder(pretrained):
     """The features that the pretrained blocks give as they are, strides and all."""
-    options = {**CALM, "repeats": blocks.REPEATS}
+    options = {**SHORT, "repeats": blocks.REPEATS}
     model = models.build("segnet_lite", 11, (64, 96, 3), weights="imagenet", **options)
     image = keras.Input((64, 96, 3))
     maps = blocks.maps(normalize(image, "lite"), blocks.WIDTHS, output_stride=32)
@@ -185,7 +186,7 @@ def test_pooling_beside_starts_as_the_pretrained_encoder(pretrained):
 
 @pytest.mark.parametrize("pooling", ["before", "beside"])
 def test_decoder_that_ends_early_needs_no_indices_above(pooling):
-    model = models.build("segnet_lite", 11, (90, 128, 3), **{**CALM, "pooling": pooling})
+    model = models.build("segnet_lite", 11, (90, 128, 3), **{**SHORT, "pooling": pooling})
     pools = [layer for layer in model.layers if isinstance(layer, MaxPoolingWithArgmax2D)]
     unpools = [layer for layer in model.layers if isinstance(layer, MaxUnpooling2D)]
     assert [layer.name for layer in pools] == ["encoder4_pool", "encoder5_pool"]
@@ -200,8 +201,8 @@ def test_decoder_that_ends_early_needs_no_indices_above(pooling):
 
 @pytest.mark.parametrize("option", ["decoder_widths", "unpool_groups"])
 def test_other_numbers_of_stages_are_one_line(option):
-    with pytest.raises(UserError, match=f"`{option}` must hold 5 numbers.*Received: .*1, 2"):
-        models.build("segnet_lite", 11, (64, 96, 3), **{option: (1, 2, 3, 4, 5, 6)})
+    with pytest.raises(UserError, match=f"`{option}` must hold [34] numbers.*Received: .*1, 2"):
+        models.build("segnet_lite", 11, (64, 96, 3), **{option: (1, 2, 3, 4, 5)})
 
 
 @pytest.mark.parametrize("form", PTH_FILES)

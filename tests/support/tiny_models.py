@@ -17,7 +17,7 @@ NARROW = {
     "enet": {"width": 0.5},
     "segnet": {"widths": (2, 3, 4, 5, 6)},
     "segnet_basic": {"widths": (2, 3, 4, 5)},
-    "segnet_lite": {"decoder_widths": (2, 3, 4, 5, 6)},
+    "segnet_lite": {"decoder_widths": (2, 3, 4)},
     "segnet_mini": {"widths": (2, 3, 4, 5, 6)},
     "segnet_nano": {"decoder_widths": (2, 3, 4)},
     "unet": {"widths": (2, 3, 4, 5, 6)},
