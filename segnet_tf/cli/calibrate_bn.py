@@ -14,6 +14,7 @@ from segnet_tf.system.json_files import write_json
 from segnet_tf.system.outputs import check_file
 from segnet_tf.system.progress import ProgressLine
 from segnet_tf.system.tensorflow_start import start_tensorflow
+from segnet_tf.system.zip_files import dated_alike
 
 if TYPE_CHECKING:
     from segnet_tf.data import Samples
@@ -90,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
             progress=progress,
         )
     after = scored()
-    with replacing(output) as aside:
+    with replacing(output) as aside, dated_alike():
         network.save(aside)
     write_json(record_file, predictor.record)
     where = f"{train.source} {train.split}"

@@ -14,6 +14,7 @@ from segnet_tf.system.json_files import write_json
 from segnet_tf.system.outputs import check_file
 from segnet_tf.system.progress import ProgressLine
 from segnet_tf.system.tensorflow_start import start_tensorflow
+from segnet_tf.system.zip_files import dated_alike
 
 if TYPE_CHECKING:
     from segnet_tf.data import Samples
@@ -95,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     temperature = given if fit is None else fit.temperature
     apply_temperature(network, temperature)
     total = before * temperature
-    with replacing(output) as aside:
+    with replacing(output) as aside, dated_alike():
         network.save(aside)
     write_json(record_file, {**(predictor.record or {}), "temperature": total})
     earlier = f", {total:.4f} with the {before:.4f} before" if before != 1 else ""

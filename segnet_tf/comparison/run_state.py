@@ -8,6 +8,7 @@ from typing import Literal
 
 from segnet_tf.config import TrainConfig
 from segnet_tf.errors import UserError
+from segnet_tf.runs.folder import is_unused
 from segnet_tf.runs.records import read_run
 
 State = Literal["new", "unfinished", "finished"]
@@ -23,7 +24,7 @@ def run_state(folder: Path, config: TrainConfig) -> State:
     Raises:
         UserError: it has another configuration, or the folder holds something else.
     """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if is_unused(folder):
         return "new"
     record = read_run(folder) if folder.is_dir() else None
     if record is None:

@@ -14,6 +14,7 @@ from segnet_tf.runs.checkpoints import read_record, resolve
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.json_files import write_json
 from segnet_tf.system.outputs import check_file
+from segnet_tf.system.zip_files import dated_alike
 
 _WEIGHTS = "model.weights.h5"
 
@@ -44,6 +45,7 @@ def pack(model: str | Path, output: str | Path, *, overwrite: bool = False) -> N
         check_file(file, overwrite)
     with (
         replacing(target) as aside,
+        dated_alike(),
         zipfile.ZipFile(source) as old,
         zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as new,
     ):

@@ -56,7 +56,8 @@ class ImageSizes(TypedDict):
 class RunRecord(TypedDict):
     """The content of a run's `config.json`: the configuration, and what it was resolved to.
 
-    `image_sizes` are those of whole images, before crop and zoom; older runs lack them.
+    `image_sizes` are those of whole images, before crop and zoom, and `fingerprints` tell the data
+    of each split from other data; older runs lack them.
     `temperature` is there in the record of a file whose logits were divided by it.
     """
 
@@ -69,6 +70,7 @@ class RunRecord(TypedDict):
     classes: list[ClassEntry]
     class_weights: list[float] | None
     image_sizes: NotRequired[ImageSizes]
+    fingerprints: NotRequired[dict[str, Any]]
     temperature: NotRequired[float]
     versions: dict[str, str]
 

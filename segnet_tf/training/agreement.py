@@ -7,6 +7,7 @@ import hashlib
 import keras
 
 from segnet_tf.config import TrainConfig
+from segnet_tf.data.fingerprint import difference
 from segnet_tf.errors import UserError
 from segnet_tf.runs.records import RunRecord, require_same_order, versions
 from segnet_tf.training.preparation import Data
@@ -55,3 +56,12 @@ def require_as_begun(record: RunRecord, config: TrainConfig, data: Data) -> None
                 "Give the same data (--data DIR) or start a new run."
             )
     require_same_order(record, data.train.classes, config.data)
+    # Runs of earlier versions have none.
+    for split, then in record.get("fingerprints", {}).items():
+        what = difference(then, data.fingerprints[split]) if split in data.fingerprints else None
+        if what is not None:
+            raise UserError(
+                f"`data` must be what the run began with. Received: {config.data} with other "
+                f"{what} in its images to {'train on' if split == 'train' else 'validate on'}. "
+                "Give the same data (--data DIR) or start a new run."
+            )

@@ -15,6 +15,7 @@ import numpy as np
 
 from segnet_tf.errors import UserError
 from segnet_tf.system.atomic_files import replacing
+from segnet_tf.system.zip_files import dated_alike
 from segnet_tf.training.epoch_log import MONITOR, Logs
 from segnet_tf.training.moving_average import averaged_weights
 
@@ -24,13 +25,19 @@ _PROGRESS = "progress.json"
 def read_progress(path: str | Path) -> int:
     """The number of finished epochs that `Checkpoints` wrote into `last.keras`."""
     with zipfile.ZipFile(path) as archive:
-        return int(json.loads(archive.read(_PROGRESS))["epochs"])
+        epochs = json.loads(archive.read(_PROGRESS))["epochs"]
+    if type(epochs) is not int or epochs < 1:
+        raise ValueError(f"{_PROGRESS} has {epochs!r} for the finished epochs")
+    return epochs
 
 
-def finished_epochs(path: str | Path) -> int:
-    """`read_progress` of a run that goes on; UserError if the file is damaged."""
+def finished_epochs(path: str | Path, epochs: int) -> int:
+    """`read_progress` of a run of so many epochs; UserError if the file is damaged."""
     with _usable(path):
-        return read_progress(path)
+        found = read_progress(path)
+        if found > epochs:
+            raise ValueError(f"{_PROGRESS} has {found} finished epochs of {epochs}")
+        return found
 
 
 def restore(model: keras.Model, path: str | Path) -> int:
@@ -53,7 +60,10 @@ def restore(model: keras.Model, path: str | Path) -> int:
 def _usable(path: str | Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, KeyError, ValueError, UserWarning, zipfile.BadZipFile) as error:
+    except (
+        *(OSError, KeyError, TypeError, ValueError, RecursionError, UserWarning),
+        zipfile.BadZipFile,
+    ) as error:
         raise UserError(
             f"`resume` needs a whole last.keras of the same model. Received: {path}: "
             f"{str(error).splitlines()[0]}. Remove it to start the run from its beginning."
@@ -90,12 +100,16 @@ class Checkpoints(keras.callbacks.Callback):
         score = (logs or {}).get(MONITOR)
         if score is not None and float(score) > self.best:
             self.best = float(score)
-            with averaged_weights(self.model), replacing(self.folder / "best.keras") as aside:
+            with (
+                averaged_weights(self.model),
+                replacing(self.folder / "best.keras") as aside,
+                dated_alike(),
+            ):
                 self.inference.set_weights(self.model.get_weights())
                 self.inference.save(aside)
         # Last: after a kill before this line the epoch is trained again, and writes the same log
         # row and the same best.keras.
-        with replacing(self.folder / "last.keras") as aside:
+        with replacing(self.folder / "last.keras") as aside, dated_alike():
             self.model.save(aside)
             with zipfile.ZipFile(aside, "a") as archive:
                 archive.writestr(_PROGRESS, json.dumps({"epochs": epoch + 1}))

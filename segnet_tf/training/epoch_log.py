@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keras
 
+from segnet_tf.errors import UserError
 from segnet_tf.system.atomic_files import replacing
 
 # What Keras passes to a callback at the end of an epoch: name -> value.
@@ -31,6 +32,31 @@ def read_log(path: str | Path) -> list[dict[str, float]]:
         {key: int(value) if key == "epoch" else float(value) for key, value in row.items() if value}
         for row in rows
     ]
+
+
+def read_finished(path: Path, epochs: int) -> list[dict[str, float]]:
+    """The rows of the finished epochs of a run that goes on; later ones are left out.
+
+    Args:
+        path: the file.
+        epochs: how many are finished.
+
+    Raises:
+        UserError: a row is missing, or holds something else than numbers. Without its best score
+            the run would replace `best.keras` by a worse one.
+    """
+    try:
+        rows = [row for row in read_log(path) if row["epoch"] <= epochs]
+        is_whole = [row["epoch"] for row in rows] == list(range(1, epochs + 1))
+        if is_whole and all(0 <= row.get(MONITOR, 0) <= 1 for row in rows):
+            return rows
+        reason = "other rows"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+    raise UserError(
+        f"`resume` needs a log.csv with a row for each of the {epochs} finished epochs. Received: "
+        f"{path}: {reason}. Put it back, or remove last.keras to start the run from its beginning."
+    )
 
 
 def best_score(rows: list[dict[str, float]]) -> float:

@@ -16,6 +16,7 @@ from segnet_tf.config import TrainConfig
 from segnet_tf.data import Samples, open_source
 from segnet_tf.data.augment import PRESETS
 from segnet_tf.data.decoded import named_errors
+from segnet_tf.data.fingerprint import Fingerprint, fingerprint
 from segnet_tf.data.label_maps import label_count
 from segnet_tf.data.order import Share
 from segnet_tf.data.pasting import Pasting, rare_classes
@@ -61,6 +62,11 @@ class Data:
     def survey(self) -> Survey:
         """Reads the training images once, a sample of many; UserError if one is damaged."""
         return survey_of(self.train, label_count(self.num_classes))
+
+    @cached_property
+    def fingerprints(self) -> dict[str, Fingerprint]:
+        """What tells both splits from other data."""
+        return {"train": fingerprint(self.train), "val": fingerprint(self.val)}
 
 
 def size_of(samples: Samples) -> tuple[int, int]:

@@ -15,19 +15,15 @@ from segnet_tf.data.pipeline import steps_per_epoch
 from segnet_tf.errors import UserError
 from segnet_tf.inference.evaluation import Summary
 from segnet_tf.models.input_size import check_size
-from segnet_tf.runs.records import (
-    RUN_FILES,
-    describe,
-    read_run,
-)
+from segnet_tf.runs.folder import empty, new_run, resumed_run
+from segnet_tf.runs.records import describe, read_run
 from segnet_tf.system.json_files import write_json
-from segnet_tf.system.outputs import make_folder
 from segnet_tf.training import precision
 from segnet_tf.training.agreement import digest_of, facts_of, require_as_begun
 from segnet_tf.training.callbacks import step_callbacks, training_callbacks
 from segnet_tf.training.checkpoint_files import finished_epochs, restore
 from segnet_tf.training.distribution import Workers
-from segnet_tf.training.epoch_log import best_score, read_log
+from segnet_tf.training.epoch_log import best_score, read_finished
 from segnet_tf.training.joining import join
 from segnet_tf.training.overview import print_overview
 from segnet_tf.training.preparation import (
@@ -68,12 +64,18 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
         UserError: bad input, an existing folder, a full disk, a loss that is not finite, a worker
             that is lost.
     """
-    folder = Path(output)
+    with contextlib.ExitStack() as held:
+        return _train(config, Path(output), overwrite, held)
+
+
+def _train(
+    config: TrainConfig, folder: Path, overwrite: bool, held: contextlib.ExitStack
+) -> Summary | None:
     workers = join(config)
     with workers.together() as facts:
         workers.require_even(config.batch_size)
         if workers.is_chief:
-            _require_new(folder, overwrite)
+            held.enter_context(new_run(folder, overwrite))
         _check_tensorboard(config)
         precise = precision.resolved(config.mixed_precision)
         config = dataclasses.replace(config, mixed_precision=precise)
@@ -95,20 +97,12 @@ def train(config: TrainConfig, output: str | Path, *, overwrite: bool = False) -
         sizes = data.survey.image_sizes
     with workers.together():
         if workers.is_chief:
-            _empty_folder(folder)
+            empty(folder)
             record = describe(config, data.train, data.val, data.num_classes, weights, sizes)
+            record["fingerprints"] = data.fingerprints
             write_json(folder / "config.json", record)
             print_overview(config, data, model, folder, data.survey, workers.devices)
     return _fit(config, data, model, folder, workers, start=0, rows=[])
-
-
-def _require_new(folder: Path, overwrite: bool) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
-        raise UserError(
-            f"`output` must be a new or empty folder. Received: {folder}, which is there. "
-            "Pass overwrite=True (--overwrite) to replace the run, or go on with it by "
-            "segnet_tf.training.resume (--resume)."
-        )
 
 
 def _of_minutes(config: TrainConfig, data: Data, weights: list[float] | None) -> TrainConfig:
@@ -134,13 +128,20 @@ def resume(
         As `train`.
 
     Raises:
-        UserError: no run there, other data than it began with, and what `train` raises.
+        UserError: no run there, one that another process trains, other data than it began with, a
+            damaged checkpoint or log, and what `train` raises.
     """
-    folder = Path(run)
+    with contextlib.ExitStack() as held:
+        return _resume(Path(run), data, distribute, held)
+
+
+def _resume(
+    folder: Path, data: str | None, distribute: str | None, held: contextlib.ExitStack
+) -> Summary | None:
     record = read_run(folder) if folder.is_dir() else None
     if record is None:
         raise UserError(
-            f"`resume` must be the folder of a run. Received: {run}, which has no config.json "
+            f"`resume` must be the folder of a run. Received: {folder}, which has no config.json "
             "of one. Start it with segnet_tf.training.train (--output)."
         )
     config = TrainConfig.from_json(record["config"])
@@ -150,28 +151,38 @@ def resume(
     workers = join(config)
     with workers.together() as facts:
         workers.require_even(config.batch_size)
+        if workers.is_chief:
+            held.enter_context(resumed_run(folder))
         _check_tensorboard(config)
         precision.resolved(config.mixed_precision)
         be_repeatable(config)
         opened = Data.open(config)
         require_as_begun(record, config, opened)
         last = folder / "last.keras"
-        start = finished_epochs(last) if last.is_file() else 0
+        start = finished_epochs(last, config.epochs) if last.is_file() else 0
+        rows = read_finished(folder / "log.csv", start) if start else []
+        _require_best(folder, rows)
         facts.update(facts_of(config, opened, record["class_weights"], start))
     with workers.together() as facts:
         with workers.strategy.scope():
             model = compiled_model(config, opened, record["class_weights"])
-        rows = []
         if start:
-            start = restore(model, last)
-            rows = [row for row in read_log(folder / "log.csv") if row["epoch"] <= start]
+            restore(model, last)
         else:
             start_from(config, model)
         facts["weights"] = workers.share.workers > 1 and digest_of(model)
     if workers.is_chief:
         print_overview(config, opened, model, folder, None, workers.devices)
-        print(f"resuming {run} after epoch {start} of {config.epochs}", flush=True)
+        print(f"resuming {folder} after epoch {start} of {config.epochs}", flush=True)
     return _fit(config, opened, model, folder, workers, start=start, rows=rows)
+
+
+def _require_best(folder: Path, rows: list[dict[str, float]]) -> None:
+    if best_score(rows) >= 0 and not (folder / "best.keras").is_file():
+        raise UserError(
+            f"`resume` needs the best.keras of the finished epochs. Received: {folder} without. "
+            "Put it back, or remove last.keras to start the run from its beginning."
+        )
 
 
 def _check_tensorboard(config: TrainConfig) -> None:
@@ -224,16 +235,3 @@ def _fit(
                 verbose=0,
             )
     return write_reports(folder, data.val) if workers.is_chief else None
-
-
-def _empty_folder(folder: Path) -> None:
-    """Makes the run folder, without the files of an earlier run."""
-    make_folder(folder)
-    try:
-        for name in RUN_FILES:
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"`output` must be a folder that can be written. Received: {folder}: {error.strerror}. "
-            "Choose another folder."
-        ) from error

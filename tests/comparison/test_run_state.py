@@ -10,6 +10,7 @@ import tiny_run
 from segnet_tf.comparison.run_state import run_state
 from segnet_tf.config import TrainConfig
 from segnet_tf.errors import UserError
+from segnet_tf.system import locks
 from segnet_tf.system.json_files import read_json, write_json
 
 CONFIG = TrainConfig(data="folder", model="segnet_mini", epochs=5, warmup=1.0)
@@ -28,6 +29,8 @@ def run(folder, config, finished=False):
 def test_a_folder_is_new_unfinished_or_finished(tmp_path):
     assert run_state(tmp_path / "none", CONFIG) == "new"
     (tmp_path / "empty").mkdir()
+    assert run_state(tmp_path / "empty", CONFIG) == "new"
+    (tmp_path / "empty" / locks.LOCK).touch()  # of a process that was killed
     assert run_state(tmp_path / "empty", CONFIG) == "new"
     assert run_state(run(tmp_path / "cut", CONFIG), CONFIG) == "unfinished"
     assert run_state(run(tmp_path / "done", CONFIG, finished=True), CONFIG) == "finished"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import math
+import time
+import zipfile
 
 import numpy as np
 import pytest
 import tiny_run
 
 from segnet_tf.errors import UserError
-from segnet_tf.system.atomic_files import replacing
 from segnet_tf.training import checkpoint_files
 
 
@@ -47,9 +48,30 @@ def test_full_disk_keeps_the_checkpoint(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["last.keras"]
 
 
-def test_replacing_leaves_nothing_on_any_error(tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        with replacing(tmp_path / "a.json") as aside:
-            aside.write_text("half")
-            raise KeyboardInterrupt
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize(
+    "content",
+    ['{"epochs": -5}', '{"epochs": 0}', '{"epochs": 4}', '{"epochs": true}', '{"epochs": 1.5}',
+     '{"epochs": "1"}', '{"epochs": NaN}', "[]", "3", "{}", "{"],
+)  # fmt: skip
+def test_progress_is_a_number_of_epochs_of_the_run(content, tmp_path):
+    with zipfile.ZipFile(tmp_path / "last.keras", "w") as archive:
+        archive.writestr("progress.json", content)
+    with pytest.raises(UserError, match="`resume` needs a whole last.keras"):
+        checkpoint_files.finished_epochs(tmp_path / "last.keras", 3)
+    with zipfile.ZipFile(tmp_path / "last.keras", "w") as archive:
+        archive.writestr("progress.json", '{"epochs": 3}')
+    assert checkpoint_files.finished_epochs(tmp_path / "last.keras", 3) == 3
+
+
+@pytest.mark.parametrize("year", [1970, 2150])
+def test_a_clock_beyond_the_years_of_zip_files_loses_no_checkpoint(year, tmp_path, monkeypatch):
+    model = tiny_run.build("x", 3)
+    model.compile(loss="mse")
+    hook = checkpoint_files.Checkpoints(tmp_path, tiny_run.build("x", 3))
+    hook.set_model(model)
+    now = time.struct_time((year, 1, 1, 0, 0, 0, 3, 1, 0))
+    monkeypatch.setattr(time, "localtime", lambda *seconds: now)
+    hook.on_epoch_end(0, {"val_mean_iou": 0.5})
+    assert checkpoint_files.finished_epochs(tmp_path / "last.keras", 3) == 1
+    weights = tiny_run.saved_arrays(tmp_path / "best.keras")
+    assert any(np.array_equal(model.weights[0], found) for found in weights.values())

@@ -16,6 +16,7 @@ import tiny_run
 from segnet_tf import models
 from segnet_tf.cli.main import main
 from segnet_tf.errors import UserError
+from segnet_tf.system import locks
 from segnet_tf.training import callbacks, epoch_log
 from segnet_tf.training.run_training import resume, train
 
@@ -153,6 +154,35 @@ def test_other_data_is_refused(whole, tmp_path):
         resume(whole("adamw"), data="synthetic:7")
     with pytest.raises(UserError, match="no config.json"):
         resume(tmp_path)
+    run = tmp_path / "run"
+    shutil.copytree(whole("adamw"), run)
+    record = json.loads((run / "config.json").read_text())
+    record["fingerprints"]["val"]["labels"] = "0" * 32
+    (run / "config.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="other labels in its images to validate on"):
+        resume(run)
+    record["fingerprints"]["train"] = 3
+    (run / "config.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="other number of images in its images to train on"):
+        resume(run)
+
+
+def test_a_run_that_another_process_trains_is_refused(whole, capsys):
+    run = whole("adamw")
+    with locks.only_writer(run, "output"):
+        for option in (["--resume", str(run)], ["--output", str(run), "--overwrite"]):
+            assert main(["train", "--data", "synthetic:5", *option]) == 2
+            error = capsys.readouterr().err
+            assert f"held by process {os.getpid()} " in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["log.csv", "best.keras"])
+def test_a_run_that_lost_its_best_score_is_refused(name, whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole("adamw"), run)
+    (run / name).unlink()
+    with pytest.raises(UserError, match=f"`resume` needs .*{name}"):
+        resume(run)
 
 
 def test_a_damaged_checkpoint_is_named(whole, tmp_path, capsys):
