@@ -1,85 +1,26 @@
 """Reads the tensors of a PyTorch `.pth` file with NumPy alone, without PyTorch.
 
-A `.pth` is a pickle, and a pickle can run any code. Here nothing is ever looked up but the
-names below, so the worst a forged file can do is to be refused (PyTorch's `weights_only=True`).
+Its pickle is read by `weights_pickle`, which runs no code. Arrays are views of the file's bytes, so
+that they take no more memory than the file has.
 """
 
 from __future__ import annotations
 
-import collections
-import pickle
+import io
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from segnet_tf.errors import UserError
+from segnet_tf.models.pretrained.weights_pickle import Pending, WeightsUnpickler
 
 # The first thing in a file of PyTorch before 1.6; later ones are zip archives.
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 # Where trainings put the state dict in what they save.
 CONTAINERS = ("state_dict", "model_state_dict", "model_state", "model", "net")
-_STORAGES = {
-    "FloatStorage": np.dtype("<f4"),
-    "HalfStorage": np.dtype("<f2"),
-    "DoubleStorage": np.dtype("<f8"),
-    "LongStorage": np.dtype("<i8"),
-}
-
-
-class _Pending:
-    """A tensor whose numbers come later in the file."""
-
-    def __init__(
-        self,
-        storage: tuple[np.dtype, str],
-        offset: int,
-        shape: tuple[int, ...],
-        strides: tuple[int, ...],
-        *_: object,
-    ):
-        self.dtype, self.key = storage
-        self.offset, self.shape, self.strides = offset, tuple(shape), tuple(strides)
-
-    def read(self, storages: dict[str, np.ndarray]) -> np.ndarray:
-        numbers = storages[self.key]
-        last = self.offset + sum(
-            (side - 1) * stride for side, stride in zip(self.shape, self.strides, strict=True)
-        )
-        # as_strided checks nothing: a forged shape would read beyond the file.
-        if min((self.offset, *self.strides)) < 0 or (0 not in self.shape and last >= len(numbers)):
-            raise ValueError("a tensor reaches beyond its storage")
-        strides = [stride * numbers.itemsize for stride in self.strides]
-        view = np.lib.stride_tricks.as_strided(numbers[self.offset :], self.shape, strides)
-        return view.copy()
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: IO[bytes]) -> None:
-        super().__init__(file)
-        self.dtypes: dict[str, np.dtype] = {}  # of all storages by key, also of those not wanted
-
-    def find_class(self, module: str, name: str) -> object:
-        if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _Pending
-        if (module, name) == ("torch._utils", "_rebuild_parameter"):
-            return _parameter
-        if module == "torch" and name in _STORAGES:
-            return _STORAGES[name]
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which weights don't need")
-
-    def persistent_load(self, pid: tuple[Any, ...]) -> tuple[np.dtype, str]:
-        _, dtype, key = pid[:3]
-        self.dtypes[str(key)] = dtype
-        return dtype, str(key)
-
-
-def _parameter(tensor: _Pending, *_: object) -> _Pending:
-    return tensor
 
 
 def unwrapped(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -98,7 +39,7 @@ def read_pth(path: str | Path) -> dict[str, np.ndarray]:
             `CONTAINERS`.
 
     Returns:
-        name -> array, float32, float16, float64 or int64 as stored.
+        name -> array that cannot be written to: float32, float16, float64 or int64 as stored.
 
     Raises:
         UserError: no such file, no state dict, a damaged one, or one that asks for code.
@@ -116,43 +57,51 @@ def read_pth(path: str | Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _zipped(file: BinaryIO) -> tuple[dict[str, _Pending], dict[str, np.ndarray]]:
+def _zipped(file: BinaryIO) -> tuple[dict[str, Pending], dict[str, np.ndarray]]:
+    size = file.seek(0, io.SEEK_END)
     with zipfile.ZipFile(file) as archive:
-        table = next(name for name in archive.namelist() if name.endswith("data.pkl"))
-        tensors = _tensors(_Unpickler(archive.open(table)).load())
+        # PyTorch stores them as they are. Compressed, a small file could hold any size.
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries.values()):
+            raise ValueError("its archive is compressed")
+        table = next(name for name in entries if name.endswith("data.pkl"))
+        tensors = _tensors(WeightsUnpickler(archive.open(table)).load())
         folder = table.removesuffix("data.pkl") + "data/"
-        return tensors, _storages(tensors, lambda key, _: archive.read(folder + key))
+        wanted = {tensor.key for tensor in tensors.values()}
+        if sum(entries[folder + key].file_size for key in wanted) > size:
+            raise ValueError("its storages are larger than the file")
+        return tensors, _storages(tensors, {key: archive.read(folder + key) for key in wanted})
 
 
-def _legacy(file: BinaryIO) -> tuple[dict[str, _Pending], dict[str, np.ndarray]]:
+def _legacy(file: BinaryIO) -> tuple[dict[str, Pending], dict[str, np.ndarray]]:
+    size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    if _Unpickler(file).load() != _LEGACY_MAGIC:
+    if WeightsUnpickler(file).load() != _LEGACY_MAGIC:
         raise ValueError("not a file of torch.save")
     for _ in ("protocol", "machine"):
-        _Unpickler(file).load()
-    unpickler = _Unpickler(file)
+        WeightsUnpickler(file).load()
+    unpickler = WeightsUnpickler(file)
     tensors = _tensors(unpickler.load())
     contents = {}
-    for key in _Unpickler(file).load():
-        count = int.from_bytes(file.read(8), "little")
-        contents[key] = file.read(count * unpickler.dtypes[key].itemsize)
-    return tensors, _storages(tensors, lambda key, _: contents[key])
+    for key in WeightsUnpickler(file).load():
+        count = int.from_bytes(file.read(8), "little") * unpickler.dtypes[key].itemsize
+        if count > size - file.tell():
+            raise ValueError("a storage reaches beyond the file")
+        contents[key] = file.read(count)
+    return tensors, _storages(tensors, contents)
 
 
-def _tensors(content: object) -> dict[str, _Pending]:
+def _tensors(content: object) -> dict[str, Pending]:
     if isinstance(content, dict):
         content = unwrapped(content)
     if not isinstance(content, dict) or not all(
-        isinstance(value, _Pending) for value in content.values()
+        isinstance(name, str) and isinstance(value, Pending) for name, value in content.items()
     ):
         raise ValueError("it holds something else than names and tensors")
     return dict(content)
 
 
-def _storages(
-    tensors: dict[str, _Pending], read: Callable[[str, np.dtype], bytes]
-) -> dict[str, np.ndarray]:
+def _storages(tensors: dict[str, Pending], contents: Mapping[str, bytes]) -> dict[str, np.ndarray]:
     return {
-        tensor.key: np.frombuffer(read(tensor.key, tensor.dtype), tensor.dtype)
-        for tensor in tensors.values()
+        tensor.key: np.frombuffer(contents[tensor.key], tensor.dtype) for tensor in tensors.values()
     }
