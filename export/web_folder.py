@@ -3,15 +3,19 @@
 FOLDER/manifest.json, *.tflite, ...    as in `android_demo_assets/`
 FOLDER/web/                            the page
 FOLDER/web/litert/                     LiteRT.js
+FOLDER/.segnet_tf-web.json             what of that was written, and nothing else is removed
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
 from pathlib import Path
 
 from segnet_tf.errors import UserError
+from segnet_tf.system.json_files import read_json
+from segnet_tf.system.outputs import is_unused
+from segnet_tf.system.owned_files import UNFINISHED, replace_owned
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "android_demo_assets"
@@ -19,6 +23,7 @@ PAGE = ASSETS / "web"
 # `make web` fetches LiteRT.js alone; `make runtimes-browser` has it too.
 LITERTJS = (ROOT / ".runtimes" / "litertjs", ROOT / ".runtimes" / "browser")
 
+MARKER = ".segnet_tf-web.json"
 # Browsers know no bare names in a worker, so the one that LiteRT.js imports becomes a path.
 _BARE, _PATH = '"@litertjs/wasm-utils"', '"./wasm-utils.js"'
 
@@ -36,10 +41,10 @@ def find_litertjs() -> Path:
 
 
 def assemble(output: Path, assets: Path = ASSETS, litertjs: Path | None = None) -> Path:
-    """Writes the folder anew.
+    """Writes the folder anew. Files of the user in it stay.
 
     Args:
-        output: the folder; its `web/litert` is kept if it is of the same version, being large.
+        output: the folder, made if missing.
         assets: with manifest.json and the files that it names.
         litertjs: the folder with `core` and `wasm-utils`; `None` looks for it.
 
@@ -47,24 +52,60 @@ def assemble(output: Path, assets: Path = ASSETS, litertjs: Path | None = None) 
         `output`.
 
     Raises:
-        UserError: something is missing, or `output` holds anything else.
+        UserError: something is missing, `output` holds anything else, or it is where the files
+            come from.
     """
     litertjs = litertjs or find_litertjs()
     names = listed_files(assets)
-    if output.exists() and any(output.iterdir()) and not (output / "web").is_dir():
-        raise UserError(
-            f"`output` must be a new folder or an earlier one of this command. Received: {output}. "
-            "Name another with --output."
-        )
-    output.mkdir(parents=True, exist_ok=True)
-    for path in output.iterdir():
-        if path.is_file():
-            path.unlink()
-    for name in ("manifest.json", *names):
-        shutil.copyfile(assets / name, output / name)
-    shutil.copytree(PAGE, output / "web", dirs_exist_ok=True)
-    _copy_litertjs(litertjs, output / "web" / "litert")
+    _check_place(output, (assets, PAGE, litertjs))
+    earlier = _earlier(output)
+    files: dict[str, bytes | Path] = {name: assets / name for name in ("manifest.json", *names)}
+    files |= _tree(PAGE, "web") | _litertjs_files(litertjs)
+    digests = {
+        name: hashlib.sha256(
+            content if isinstance(content, bytes) else content.read_bytes()
+        ).hexdigest()
+        for name, content in files.items()
+    }
+    # The marker comes first in the list, so it gets its name last.
+    marker = json.dumps({"files": digests}, indent=2).encode()
+    replace_owned(output, {MARKER: marker, **files}, earlier)
     return output
+
+
+def _check_place(output: Path, sources: tuple[Path, ...]) -> None:
+    """Raises UserError if a folder is one that files are read from, in one, or holds one."""
+    here = output.resolve()
+    for source in (path.resolve() for path in sources):
+        if here.is_relative_to(source) or source.is_relative_to(here):
+            raise UserError(
+                "`output` must not be the folder that files are taken from, nor in it or above "
+                f"it. Received: {output} for {source}. Name another with --output."
+            )
+
+
+def _earlier(output: Path) -> dict[str, str]:
+    """Name -> SHA-256 of what an earlier call has written.
+
+    Raises:
+        UserError: the folder holds something else.
+    """
+    if (output / MARKER).exists():
+        files = read_json(output / MARKER).get("files")
+        if not isinstance(files, dict):
+            raise UserError(
+                f"`output` must be a folder of this command. Received: {output}, whose {MARKER} "
+                "lists no files. Remove the folder or name another with --output."
+            )
+        return {MARKER: "", **{name: str(digest) for name, digest in files.items()}}
+    # Of a first call that was killed: what it has written is listed there.
+    is_unfinished = (output / UNFINISHED).is_file()
+    if not is_unfinished and output.exists() and not is_unused(output):
+        raise UserError(
+            f"`output` must be a new folder or an earlier one of this command, with its {MARKER}. "
+            f"Received: {output}. Name another with --output."
+        )
+    return {}
 
 
 def listed_files(assets: Path) -> list[str]:
@@ -96,22 +137,23 @@ def listed_files(assets: Path) -> list[str]:
     return names
 
 
-def _copy_litertjs(litertjs: Path, target: Path) -> None:
-    package = litertjs / "core" / "package.json"  # names the version
-    copied = target / package.name
-    if copied.is_file() and copied.read_bytes() == package.read_bytes():
-        return
-    partial = target.with_name("litert.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(litertjs / "core" / "wasm", partial)
+def _tree(folder: Path, prefix: str) -> dict[str, bytes | Path]:
+    """The files below a folder, by their names below `prefix`."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {f"{prefix}/{path.relative_to(folder).as_posix()}": path for path in files}
+
+
+def _litertjs_files(litertjs: Path) -> dict[str, bytes | Path]:
+    target = "web/litert"
     source = (litertjs / "core" / "dist" / "index.js").read_text("utf-8")
     if source.count(_BARE) != 1:
         raise UserError(
             f"LiteRT.js must import {_BARE} once. Received: one that does so "
             f"{source.count(_BARE)} times. Take the version of export/devices/package.json."
         )
-    (partial / "index.js").write_text(source.replace(_BARE, _PATH), "utf-8")
-    shutil.copyfile(litertjs / "wasm-utils" / "dist" / "index.js", partial / "wasm-utils.js")
-    shutil.copyfile(package, partial / package.name)
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
+    return {
+        **_tree(litertjs / "core" / "wasm", target),
+        f"{target}/index.js": source.replace(_BARE, _PATH).encode(),
+        f"{target}/wasm-utils.js": litertjs / "wasm-utils" / "dist" / "index.js",
+        f"{target}/package.json": litertjs / "core" / "package.json",  # names the version
+    }

@@ -8,8 +8,8 @@ from typing import Literal
 
 from segnet_tf.config import TrainConfig
 from segnet_tf.errors import UserError
-from segnet_tf.runs.folder import is_unused
 from segnet_tf.runs.records import read_run
+from segnet_tf.system.outputs import is_unused
 
 State = Literal["new", "unfinished", "finished"]
 

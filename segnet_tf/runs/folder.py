@@ -8,20 +8,10 @@ from pathlib import Path
 
 from segnet_tf.errors import UserError
 from segnet_tf.runs.records import RUN_FILES, read_run
-from segnet_tf.system.atomic_files import is_leftover
-from segnet_tf.system.locks import LOCK, only_writer
-from segnet_tf.system.outputs import make_folder
+from segnet_tf.system.locks import only_writer
+from segnet_tf.system.outputs import is_unused, make_folder
 
 _RECORD = "config.json"
-
-
-def is_unused(folder: Path) -> bool:
-    """Whether a folder is missing or empty, but for what a killed process has left."""
-    if not folder.exists():
-        return True
-    if not folder.is_dir():
-        return False
-    return all(path.name == LOCK or is_leftover(path.name) for path in folder.iterdir())
 
 
 @contextlib.contextmanager

@@ -115,7 +115,7 @@ def temporary(folder: Path, suffix: str, mode: int = 0o600) -> Iterator[Path]:
     Raises:
         OSError: it cannot be made.
     """
-    _clean(folder)
+    clean(folder)
     while True:
         path = folder / f".segnet_tf-{secrets.token_hex(8)}.partial{suffix}"
         descriptor = os.open(path, _ALONE | os.O_RDWR, mode)
@@ -162,7 +162,7 @@ def flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _clean(folder: Path) -> None:
+def clean(folder: Path) -> None:
     """Removes what killed processes of this user have left in a folder, once in a process."""
     found = folder.stat()
     with _cleaning:
@@ -185,3 +185,9 @@ def _remove_if_left(path: str) -> None:
             os.unlink(path)
     finally:
         os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """Removes a file if it is there, for good: its name is gone also after a power cut."""
+    path.unlink(missing_ok=True)
+    flush_folder(path.parent)

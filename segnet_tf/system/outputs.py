@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from segnet_tf.errors import UserError
-from segnet_tf.system.atomic_files import require_ordinary
+from segnet_tf.system.atomic_files import is_leftover, require_ordinary
+from segnet_tf.system.locks import LOCK
 
 
 def check_file(
@@ -70,6 +71,15 @@ def check_folder(folder: Path, files: Iterable[str], overwrite: bool) -> None:
             f"`output` must not hold the files to write. Received: {folder} with {existing[0]}. "
             "Pass overwrite=True (--overwrite) or another folder."
         )
+
+
+def is_unused(folder: Path) -> bool:
+    """Whether a folder is missing or empty, but for what a killed process has left."""
+    if not folder.exists():
+        return True
+    if not folder.is_dir():
+        return False
+    return all(path.name == LOCK or is_leftover(path.name) for path in folder.iterdir())
 
 
 def make_folder(folder: Path) -> None:

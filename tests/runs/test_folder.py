@@ -14,6 +14,7 @@ from segnet_tf.errors import UserError
 from segnet_tf.runs import folder as folders
 from segnet_tf.system import atomic_files, locks
 from segnet_tf.system.json_files import write_json
+from segnet_tf.system.outputs import is_unused
 
 
 def killed(action):
@@ -37,7 +38,7 @@ def begin(folder, overwrite=False):
 def test_a_new_run_makes_its_folder(tmp_path):
     begin(tmp_path / "a" / "run")
     assert names(tmp_path / "a" / "run") == ["config.json"]
-    assert not folders.is_unused(tmp_path / "a" / "run")
+    assert not is_unused(tmp_path / "a" / "run")
 
 
 def test_a_refusal_leaves_no_folder(tmp_path):
@@ -64,7 +65,7 @@ def test_a_kill_while_config_json_is_written_leaves_a_new_folder(tmp_path, monke
 
     killed(action)
     assert len(names(run)) == 2  # the lock, and half a config.json
-    assert folders.is_unused(run)
+    assert is_unused(run)
     monkeypatch.setattr(atomic_files, "_cleaned", set())
     begin(run)
     assert names(run) == ["config.json"]

@@ -14,6 +14,7 @@ import pytest
 
 from export import serve_web, web_folder
 from segnet_tf.errors import UserError
+from segnet_tf.system import owned_files
 
 
 @pytest.fixture
@@ -61,10 +62,17 @@ def connection(site):
 
 def test_folder_holds_all_and_only_what_the_manifest_names(assets, litertjs, site):
     (assets / "unlisted.tflite").touch()
-    (site / "older.tflite").touch()
+    manifest = json.loads((assets / "manifest.json").read_text("utf-8"))
+    manifest["models"].append({"file": "older.tflite"})
+    (assets / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    (assets / "older.tflite").touch()
+    web_folder.assemble(site, assets, litertjs)
+    assert (site / "older.tflite").exists()
+    manifest["models"].pop()
+    (assets / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     web_folder.assemble(site, assets, litertjs)
     files = {path.name for path in site.iterdir() if path.is_file()}
-    assert files == {"manifest.json", "small.tflite", "sample.png", "mask.png"}
+    assert files == {"manifest.json", "small.tflite", "sample.png", "mask.png", web_folder.MARKER}
     assert {"index.html", "app.js", "sw.js"} <= {path.name for path in (site / "web").iterdir()}
     # Workers resolve no bare names.
     imported = (site / "web/litert/index.js").read_text("utf-8")
@@ -73,13 +81,14 @@ def test_folder_holds_all_and_only_what_the_manifest_names(assets, litertjs, sit
 
 
 def test_another_version_of_litertjs_replaces_the_older(assets, litertjs, site):
-    (litertjs / "core/wasm/litert_wasm_internal.wasm").write_text("newer", "utf-8")
     wasm = site / "web/litert/litert_wasm_internal.wasm"
+    before = wasm.stat().st_mtime_ns
     web_folder.assemble(site, assets, litertjs)
-    assert wasm.read_text("utf-8") == "wasm"
+    assert wasm.stat().st_mtime_ns == before  # it is large, and the same
+    (litertjs / "core/wasm/litert_wasm_internal.wasm").rename(litertjs / "core/wasm/new.wasm")
     (litertjs / "core/package.json").write_text('{"version": "2.6"}', "utf-8")
     web_folder.assemble(site, assets, litertjs)
-    assert wasm.read_text("utf-8") == "newer"
+    assert not wasm.exists() and (site / "web/litert/new.wasm").read_text("utf-8") == "wasm"
 
 
 @pytest.mark.parametrize(
@@ -101,12 +110,60 @@ def test_bad_manifest(assets, litertjs, tmp_path, content, words):
     assert not (tmp_path / "site").exists()
 
 
-def test_folder_of_something_else_is_left_alone(assets, litertjs, tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/letter.txt").touch()
+@pytest.mark.parametrize("name", ["letter.txt", "web/index.html"])
+def test_folder_of_something_else_is_left_alone(name, assets, litertjs, tmp_path):
+    (tmp_path / "mine" / name).parent.mkdir(parents=True)
+    (tmp_path / "mine" / name).write_text("mine")
     with pytest.raises(UserError, match="must be a new folder"):
         web_folder.assemble(tmp_path / "mine", assets, litertjs)
-    assert (tmp_path / "mine/letter.txt").exists()
+    assert files_in(tmp_path / "mine") == {name}
+    assert (tmp_path / "mine" / name).read_text() == "mine"
+
+
+def files_in(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_files_of_the_user_in_the_folder_stay(assets, litertjs, site):
+    for name in ("letter.txt", "web/mine.js"):
+        (site / name).write_text("mine")
+    web_folder.assemble(site, assets, litertjs)
+    assert {"letter.txt", "web/mine.js"} <= files_in(site)
+
+
+@pytest.mark.parametrize("name", ["assets", ".", "assets/site", "link", "packages", "packages/x"])
+def test_the_output_is_not_where_the_files_come_from(name, assets, litertjs, tmp_path):
+    (tmp_path / "link").symlink_to("assets")
+    (tmp_path / web_folder.MARKER).write_text('{"files": {}}')
+    (assets / web_folder.MARKER).write_text('{"files": {"small.tflite": "0"}}')
+    before = files_in(tmp_path)
+    with pytest.raises(UserError, match="`output` must not be"):
+        web_folder.assemble(tmp_path / name, assets, litertjs)
+    assert files_in(tmp_path) == before
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"files": 3}', '{"files": {"../x": "0"}}'])
+def test_a_marker_that_is_none_of_ours(content, assets, litertjs, tmp_path):
+    (tmp_path / "x").write_text("mine")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / web_folder.MARKER).write_text(content)
+    with pytest.raises(UserError):
+        web_folder.assemble(tmp_path / "site", assets, litertjs)
+    assert (tmp_path / "x").read_text() == "mine"
+    assert files_in(tmp_path / "site") == {web_folder.MARKER}
+
+
+def test_a_first_call_that_was_killed_is_ended_by_the_next(assets, litertjs, tmp_path, monkeypatch):
+    def killed(*arguments):
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owned_files, "remove", killed)
+        with pytest.raises(SystemExit):
+            web_folder.assemble(tmp_path / "site", assets, litertjs)
+    (tmp_path / "site" / web_folder.MARKER).unlink()  # it gets its name last
+    web_folder.assemble(tmp_path / "site", assets, litertjs)
+    assert owned_files.UNFINISHED not in files_in(tmp_path / "site")
 
 
 def test_missing_litertjs_names_the_command(monkeypatch, tmp_path):
