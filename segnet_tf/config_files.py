@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from segnet_tf.errors import UserError
 from segnet_tf.system.json_files import read_json
+from segnet_tf.system.text_files import parse_toml, read_text
 
 # How the weights in the package were trained.
 RECIPES = Path(__file__).parent / "recipes"
@@ -30,8 +30,8 @@ def read_config(name: str | Path, recipes: Path = RECIPES) -> dict[str, Any]:
     if path.suffix != ".toml":
         return read_json(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        return parse_toml(read_text(path))
+    except OSError as error:
         raise UserError(f"`{path}` must be a readable TOML file. Received: {error}.") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise UserError(f"`{path}` must be valid TOML. Received: {error}.") from error

@@ -21,6 +21,7 @@ from segnet_tf.config import check_model_options
 from segnet_tf.errors import UserError
 from segnet_tf.system.outputs import check_file
 from segnet_tf.system.standard_streams import lasting_streams
+from segnet_tf.system.terminal import printable_streams
 from segnet_tf.system.termination import Terminated, interruptible
 
 Run = Callable[[argparse.Namespace], int]
@@ -55,6 +56,10 @@ class Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
         given = list(sys.argv[1:] if args is None else args)
+        for argument in given:
+            # Names of other encodings reach Python so. Neither JSON nor TensorFlow can hold them.
+            if any("\ud800" <= letter <= "\udfff" for letter in argument):
+                self.error(f"an argument must be UTF-8. Received: {argument}. Rename the file")
         if self._subparsers is None:
             # First: an option that is misspelled would be called missing.
             self._check_names(given)
@@ -107,6 +112,7 @@ def execute(parser: Parser, argv: Sequence[str] | None = None) -> int:
     return 2
 
 
+@printable_streams()
 def _code_of(parser: Parser, argv: Sequence[str] | None) -> int:
     name = parser.prog
     # PIL warns of damaged notes in images whose pixels are whole.
@@ -124,6 +130,16 @@ def _code_of(parser: Parser, argv: Sequence[str] | None) -> int:
         reason = interrupt.args[0] if interrupt.args else "interrupted"
         print(f"{name}: {reason}.", file=sys.stderr)
         return 128 + (interrupt.number if isinstance(interrupt, Terminated) else signal.SIGINT)
+    except OSError as error:
+        # Of a file that nobody has looked at before: a name that is too long, a folder above it
+        # that is not readable.
+        where = f"{error.filename}: " if error.filename else ""
+        print(
+            f"{name}: a file or folder must be usable. Received: "
+            f"{where}{error.strerror or error}. Choose another one, or change its permissions.",
+            file=sys.stderr,
+        )
+        return 2
 
 
 def main(

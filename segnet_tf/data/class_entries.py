@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sized
 from dataclasses import dataclass
 
 from segnet_tf.data.classes import Color
@@ -27,6 +28,8 @@ _COLOR = re.compile(
 )
 _HEX = re.compile(r"#?([0-9a-fA-F]{6})|#([0-9a-fA-F]{3})")
 LARGEST_ID = 65535
+# There are 255 classes at most; void may have any number of ids.
+_MOST_ENTRIES = 1024
 
 
 class Misread(Exception):
@@ -62,6 +65,12 @@ class Entry:
     def is_void(self) -> bool:
         """Whether this is no class but what is not trained or scored."""
         return self.name.lower() == "void"
+
+
+def require_few(entries: Sized) -> None:
+    """Raises ValueError for so many entries that comparing them would take minutes."""
+    if len(entries) > _MOST_ENTRIES:
+        raise ValueError(f"{len(entries)} entries, more than {_MOST_ENTRIES}")
 
 
 def role(key: str) -> str | None:

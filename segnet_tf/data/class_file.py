@@ -28,12 +28,15 @@ from segnet_tf.data import class_tables, class_text
 from segnet_tf.data.class_entries import Entry, Misread
 from segnet_tf.data.classes import VOID, Classes, Color, default_colors
 from segnet_tf.errors import UserError
+from segnet_tf.system.text_files import read_text
 
 # Our own, and what Kaggle, CVAT, CamVid, fast.ai and Roboflow call theirs.
 NAMES = (
     *("classes.json", "classes.csv", "classes.txt", "class_dict.csv", "labelmap.txt"),
     *("label_colors.txt", "labels.txt", "codes.txt", "_classes.csv"),
 )
+_LARGEST = 2**20  # bytes; 255 classes take a few thousand
+_LONGEST_LINE = 300
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,10 @@ def load(path: str | Path) -> ClassFile:
     path = Path(path)
     parse = {".txt": _from_text, ".csv": class_tables.from_csv, ".json": class_tables.from_json}
     try:
-        return _number(parse[path.suffix](path.read_text(encoding="utf-8-sig")), path)
+        text = read_text(path, _LARGEST)
+        if path.suffix != ".json":
+            _require_short_lines(text)
+        return _number(parse[path.suffix](text), path)
     except Misread as error:
         raise UserError(
             "a class file must name a class in each entry, all in one form. "
@@ -114,6 +120,13 @@ def load(path: str | Path) -> ClassFile:
             f"a class file must name a class in each entry. Received: {path} ({reason}). "
             'Write one name a line in classes.txt, or [{"name": ..., "id": ...}] in classes.json.'
         ) from error
+
+
+def _require_short_lines(text: str) -> None:
+    """Raises ValueError for a line so long that the forms of lines take seconds to fit it."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > _LONGEST_LINE:
+            raise ValueError(f"line {number} has more than {_LONGEST_LINE} characters")
 
 
 def _from_text(text: str) -> list[Entry]:

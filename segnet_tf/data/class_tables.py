@@ -7,7 +7,17 @@ import json
 from collections.abc import Mapping, Sequence
 
 from segnet_tf.data import class_text
-from segnet_tf.data.class_entries import KEYS, Entry, Misread, entry, is_color, is_integer, role
+from segnet_tf.data.class_entries import (
+    KEYS,
+    Entry,
+    Misread,
+    entry,
+    is_color,
+    is_integer,
+    require_few,
+    role,
+)
+from segnet_tf.system.text_files import parse_json
 
 _KNOWN = ", ".join(keys[0] for use, keys in KEYS.items() if use != "harmless")
 _LIST_KEYS = ("classes", "categories", "labels", "names", "id2label", "label2id")
@@ -29,6 +39,7 @@ def from_csv(text: str) -> list[Entry]:
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not lines:
         return []
+    require_few(lines)
     delimiter = _delimiter(lines[0][1])
     rows = [
         (number, [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True,
@@ -100,7 +111,7 @@ def from_json(text: str) -> list[Entry]:
         Misread: an entry or a key is not understood.
         ValueError: the text is no JSON.
     """
-    content = json.loads(text, object_pairs_hook=_unique)
+    content = parse_json(text, _unique)
     if isinstance(content, dict):
         lists = [key for key in _LIST_KEYS if isinstance(content.get(key), list | dict)]
         if lists:
@@ -108,10 +119,11 @@ def from_json(text: str) -> list[Entry]:
             if others:
                 raise Misread(f"key {others[0]!r}", "only the classes belong here", '"classes"')
             content = content[lists[0]]
+    if not isinstance(content, list | dict):
+        raise ValueError("the classes are neither a list nor a map")
+    require_few(content)
     if isinstance(content, dict):
         return _from_map(content)
-    if not isinstance(content, list):
-        raise ValueError("the classes are neither a list nor a map")
     found = []
     for number, item in enumerate(content, 1):
         where = f"entry {number} {item!r}"
@@ -122,11 +134,12 @@ def from_json(text: str) -> list[Entry]:
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    keys = [key for key, _ in pairs]
-    for key in keys:
-        if keys.count(key) > 1:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
             raise Misread(f"key {key!r} twice", "the second would replace the first", "each once")
-    return dict(pairs)
+        found[key] = value
+    return found
 
 
 def _from_map(content: dict[str, object]) -> list[Entry]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segnet_tf.errors import UserError
+from segnet_tf.errors import UserError, printable
 
 # Readers change each data set's own void to this id. It is the largest uint8, so it is never the
 # id of a class: there are at most 255 classes, 0 to 254.
@@ -43,6 +43,12 @@ class Classes:
                 f"Received: {len(self.colors)} colors for {len(self.names)} names. "
                 "Give a color for each class, or none and use `default_colors`."
             )
+        for name in self.names:
+            if not isinstance(name, str) or name != printable(name) or len(name.splitlines()) > 1:
+                raise UserError(
+                    "`names` must be texts of one line without control characters. "
+                    f"Received: {name!r}. Rename the class."
+                )
         repeated = sorted({name for name in self.names if self.names.count(name) > 1})
         if repeated:
             raise UserError(

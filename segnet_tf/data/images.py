@@ -109,7 +109,12 @@ def require_image_range(paths: Sequence[Path], image_range: int | None) -> None:
     in a sample of the images, as a single one may be a night scene.
     """
     if image_range is not None:
-        if isinstance(image_range, bool) or int(image_range) != image_range or image_range < 1:
+        if (
+            isinstance(image_range, bool)
+            or not isinstance(image_range, (int, float, np.integer))
+            or not float(image_range).is_integer()
+            or image_range < 1
+        ):
             raise UserError(
                 "`image_range` must be the whole number that is white, 1 or more. "
                 f"Received: {image_range}. Leave it out for images of 8 bits."

@@ -15,6 +15,8 @@ from segnet_tf.errors import UserError
 
 # No JPEG: its compression changes ids and colors.
 MASK_SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff")
+# Of the ids that a class file may have. An id of 2 ** 31 would need 4 GB, and a search is slow.
+_LONGEST_TABLE = 2**17
 _BLACK_AND_WHITE = np.array([[0, 0, 0], [255, 255, 255]], np.uint8)
 
 
@@ -99,17 +101,10 @@ def relabel(mask: np.ndarray, table: dict[int, int], path: str | Path) -> np.nda
         UserError: a value is not in `table`. The message names the file and the value.
     """
     lowest, highest = min(0, *table), max(255, *table)
-    lookup = np.full(highest - lowest + 1, -1, np.int16)
-    for stored, label in table.items():
-        lookup[stored - lowest] = label
-    if mask.dtype == np.uint8:
-        labels = lookup[mask] if lowest == 0 else lookup[-lowest:][mask]
+    if highest - lowest > _LONGEST_TABLE:
+        labels = _searched(mask, table)
     else:
-        # A negative index would count from the end, and a large one would need a table as large.
-        known = (mask >= lowest) & (mask <= highest)
-        labels = np.where(
-            known, lookup[np.where(known, mask, lowest).astype(np.int64) - lowest], -1
-        )
+        labels = _looked_up(mask, table, lowest, highest)
     if (labels < 0).any():
         y, x = np.argwhere(labels < 0)[0]
         value = int(mask[y, x])
@@ -121,6 +116,24 @@ def relabel(mask: np.ndarray, table: dict[int, int], path: str | Path) -> np.nda
             f"Received: {value} at row {y}, column {x} of {path}. {way_out}"
         )
     return labels.astype(np.uint8)
+
+
+def _looked_up(mask: np.ndarray, table: dict[int, int], lowest: int, highest: int) -> np.ndarray:
+    lookup = np.full(highest - lowest + 1, -1, np.int16)
+    for stored, label in table.items():
+        lookup[stored - lowest] = label
+    if mask.dtype == np.uint8:
+        return lookup[mask] if lowest == 0 else lookup[-lowest:][mask]
+    # A negative index would count from the end, and a large one would need a table as large.
+    known = (mask >= lowest) & (mask <= highest)
+    return np.where(known, lookup[np.where(known, mask, lowest).astype(np.int64) - lowest], -1)
+
+
+def _searched(mask: np.ndarray, table: dict[int, int]) -> np.ndarray:
+    ids = np.array(sorted(table))
+    labels = np.array([table[stored] for stored in sorted(table)])
+    place = np.searchsorted(ids, mask).clip(max=len(ids) - 1)
+    return np.where(ids[place] == mask, labels[place], -1)
 
 
 def from_colors(mask: np.ndarray, by_color: dict[Color, int], path: str | Path) -> np.ndarray:

@@ -9,15 +9,16 @@ from typing import Any
 
 from segnet_tf.errors import UserError
 from segnet_tf.system.atomic_files import replacing
+from segnet_tf.system.text_files import parse_json, read_text
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
     """Reads the JSON object of a file; UserError if the file is missing or holds anything else."""
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        content = parse_json(read_text(path))
+    except OSError as error:
         raise UserError(f"`{path}` must be a readable JSON file. Received: {error}.") from error
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise UserError(f"`{path}` must be valid JSON. Received: {error}.") from error
     if not isinstance(content, dict):
         raise UserError(f"`{path}` must hold a JSON object. Received: {type(content).__name__}.")

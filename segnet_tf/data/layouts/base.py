@@ -15,6 +15,7 @@ from segnet_tf.data.masks import MASK_SUFFIXES
 from segnet_tf.data.pairing import Pairing, pair_folders
 from segnet_tf.data.splits import Listing, role
 from segnet_tf.errors import UserError
+from segnet_tf.system.text_files import read_text
 
 # What people call the two folders; case does not count.
 IMAGE_FOLDERS = ("images", "imgs", "image", "img", "jpegimages")
@@ -175,8 +176,8 @@ def _stems(line: str) -> list[str]:
 def read_lines(file: Path) -> list[str]:
     """The lines of a list of files."""
     try:
-        return file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(file).splitlines()
+    except (OSError, ValueError) as error:
         raise UserError(
             f"a list of pairs must be readable text. Received: {file} ({error}). Write it again."
         ) from error
