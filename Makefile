@@ -22,7 +22,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .PHONY: help demo test test-all lint format bench clean setup train-camvid unseen release-check compare \
-	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser \
+	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser runtimes-npu \
 	mediapipe mediapipe-test android-assets android-kotlin web web-test
 
 help:  ## this list
@@ -123,6 +123,10 @@ runtimes-aarch64: setup  ## LiteRT for a phone's processor under qemu, into .run
 
 runtimes-browser:  ## LiteRT.js, and Chromium if there is none, into .runtimes: 320 MB
 	export/devices/browser.sh "$$RUNTIMES/browser"
+
+# Apart from the others: QNN is under Qualcomm's licence, for development and benchmarking only.
+runtimes-npu: setup  ## LiteRT's compiler for Qualcomm NPUs and their emulator, into .runtimes: 620 MB
+	export/devices/npu.sh "$$RUNTIMES/npu" $(PY) constraints-npu.txt
 
 mediapipe: runtimes-browser  ## MediaPipe for Python and browsers, outside .venv: 600 MB
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 to 3.13 with venv was found.' >&2; exit 2; }

@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_file(parser.add_argument_group("input and output of the file"))
     _add_int8(parser.add_argument_group("ranges of int8"))
     _add_compression(parser.add_argument_group("training before the export"))
+    _add_npu(parser.add_argument_group("compiled ahead of time"))
     checks = parser.add_argument_group("checks and report")
     checks.add_argument(
         "--limit", type=int, metavar="N", help="score on the first N validation images only"
@@ -108,6 +109,16 @@ def _add_file(group: argparse._ArgumentGroup) -> None:
         choices=formats.UNPOOLS,
         help="ops for argmax pooling and unpooling: builtin ones (default), or the pair of custom "
         "ops that GPU delegates and XNNPACK have, in float32 and float16 only",
+    )
+
+
+def _add_npu(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--npu",
+        nargs="+",
+        metavar="SOC",
+        help="experimental: compile the file for Qualcomm NPUs too, SM8750 for example, and check "
+        "it in an emulator; needs make runtimes-npu",
     )
 
 
@@ -204,6 +215,7 @@ def options_of(arguments: argparse.Namespace) -> ExportOptions:
         seed=arguments.seed,
         overwrite=arguments.overwrite,
         compression=compression,
+        npu=tuple(arguments.npu or ()),
         debug=arguments.debug,
     )
 

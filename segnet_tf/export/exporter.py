@@ -11,7 +11,7 @@ import keras
 from segnet_tf.data import Samples
 from segnet_tf.errors import UserError
 from segnet_tf.export import sources, verifier
-from segnet_tf.export.checks import layer_errors, uncertainty
+from segnet_tf.export.checks import layer_errors, npu, uncertainty
 from segnet_tf.export.checks.report import Report
 from segnet_tf.export.conversion import calibration, convert, graph, sampling
 from segnet_tf.export.conversion.calibration import Ranges
@@ -72,6 +72,7 @@ def export(
         )
     path = Path(options.output or default_output(source.name, options.format))
     check_file(path, options.overwrite)
+    npu.check(options.npu, path, options.overwrite)
     data = source.opened(options.data, max(options.calibration_images, options.limit or 0))
     samples = source.samples(data, "val", options.limit)
     # Arrays have no names for their classes.
@@ -99,6 +100,8 @@ def export(
         if measured is not None:
             words = f"calibration  {measured['images']} images, {measured['data']}"
             report = report.added("calibration", measured, words)
+        for soc in () if report.failures else options.npu:
+            report = npu.added(report, aside, path, soc, samples)
         if report.failures:
             raise CheckFailed(report)
     if trainer and not options.checkpoints:

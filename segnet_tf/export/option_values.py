@@ -34,6 +34,8 @@ def check(values: Mapping[str, object]) -> None:
             raise _wrong(name, "True or False", value)
         if name == "largest_drop" and (not isinstance(value, Real) or isinstance(value, bool)):
             raise _wrong(name, "a number, mIoU as a fraction", value)
+        if name == "npu" and not _are_names(value):
+            raise _wrong(name, 'a tuple of names of SoCs, such as ("SM8750",)', value)
         if name == "compression" and not isinstance(value, Compression):
             raise UserError(
                 f"`compression` must be a Compression. Received: {value!r}. Give "
@@ -58,6 +60,10 @@ def size_of(value: object) -> tuple[int, int] | None:
         "`input_size` must be (height, width), two whole numbers of pixels. "
         f"Received: {value!r}. Give input_size=(360, 480) (--input-size 360x480), for example."
     )
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, (tuple, list)) and all(isinstance(name, str) for name in value)
 
 
 def _is_whole(value: object) -> bool:

@@ -62,6 +62,8 @@ class ExportOptions:
         seed: of the choice of calibration images, of training for `compression`, of the masks.
         overwrite: replace an existing file.
         compression: what to train into the model first; nothing by default.
+        npu: Qualcomm SoCs, such as `("SM8750",)`, for each of which the file is also compiled ahead
+            of time, see `runtimes.qualcomm`. Experimental: an emulator checks it, no phone has.
         checkpoints: what the files that keep those trainings are named after. They stay for the
             next export. `None` names them after the output and removes them once it is written.
         debug: with int8, measure what each layer loses: `layer_errors` in the report.
@@ -89,6 +91,7 @@ class ExportOptions:
     seed: int = 0
     overwrite: bool = False
     compression: Compression = Compression()
+    npu: tuple[str, ...] = ()
     checkpoints: str | Path | None = None
     debug: bool = False
 
@@ -112,6 +115,19 @@ class ExportOptions:
             )
         self._check_int8_only()
         self._check_uncertainty()
+        self._check_npu()
+
+    def _check_npu(self) -> None:
+        """What no NPU takes whole."""
+        for is_given, received, why in (
+            (self.format == "dynamic", "format='dynamic' (--dynamic)", "it comes out in 11 parts"),
+            (self.unpool == "custom", "unpool='custom'", "its compiler has no such ops"),
+        ):
+            if self.npu and is_given:
+                raise UserError(
+                    f"`npu` (--npu) needs a file that is compiled whole. Received: {received} with "
+                    f"it: {why}. Export it as int8 or float16."
+                )
 
     @property
     def second_output(self) -> Uncertainty | None:
@@ -193,6 +209,7 @@ class ExportFields(TypedDict, total=False):
     seed: int
     overwrite: bool
     compression: Compression
+    npu: tuple[str, ...]
     checkpoints: str | Path | None
     debug: bool
 

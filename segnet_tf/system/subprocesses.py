@@ -25,10 +25,12 @@ class Finished:
     Attributes:
         code: its exit code, negative for a signal.
         log: what it wrote to stderr, of a long one the last lines.
+        said: what it wrote to stdout; "" of `follow`.
     """
 
     code: int
     log: str
+    said: str = ""
 
     @property
     def last_line(self) -> str:
@@ -73,7 +75,7 @@ def run(
         raise UserError(
             f"`tflite` must run {how} within {seconds:g} s. Received: one that does not. {advice}"
         ) from error
-    return Finished(finished.returncode, finished.stderr)
+    return Finished(finished.returncode, finished.stderr, finished.stdout)
 
 
 def follow(

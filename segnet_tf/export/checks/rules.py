@@ -10,6 +10,7 @@ import numpy as np
 
 from segnet_tf.export.conversion import masks
 from segnet_tf.export.runtimes import cpu, registry
+from segnet_tf.export.runtimes.protocol import Runtime
 from segnet_tf.export.tflite_file import flatbuffer
 from segnet_tf.export.tflite_file.flatbuffer import Graph
 from segnet_tf.export.tflite_file.formats import Format
@@ -173,14 +174,14 @@ def mask_failures(graph: Graph, pools: int, layers: Sequence[str] = ()) -> list[
 
 
 def count_mask_mismatches(
-    content: bytes, images: list[np.ndarray], runtime: str = "xnnpack"
+    content: bytes, images: list[np.ndarray], runtime: str | Runtime = "xnnpack"
 ) -> tuple[int, int]:
     """Runs a file with its masks as outputs and compares each with NumPy.
 
     Args:
         content: of the file. No pooling layer of it may take the image itself.
         images: float32 `(batch, height, width, 3)`, RGB 0..255.
-        runtime: a name in `registry.RUNTIMES`.
+        runtime: a name in `registry.RUNTIMES`, or one that is not there.
 
     Returns:
         Wrong pairs and all pairs. Two pairs of rows and one of columns make a window.
@@ -190,8 +191,10 @@ def count_mask_mismatches(
     wanted = sorted({index for mask in found for index in (mask.source, mask.mask)})
     shown = flatbuffer.with_outputs(content, wanted)
     wrong = total = 0
+    if isinstance(runtime, str):
+        runtime = registry.get(runtime)
     for image in images:  # one at a time: inner tensors are large
-        values = registry.get(runtime).run(shown, [image]).outputs[0][len(graph.outputs) :]
+        values = runtime.run(shown, [image]).outputs[0][len(graph.outputs) :]
         by_index = dict(zip(wanted, values, strict=True))
         for mask in found:
             counts = mask_mismatches(mask, by_index[mask.source], by_index[mask.mask])

@@ -9,6 +9,7 @@ from segnet_tf.export.runtimes.cpu import Cpu
 from segnet_tf.export.runtimes.gpu import Gpu
 from segnet_tf.export.runtimes.gpu_drivers import LAVAPIPE, SWIFTSHADER
 from segnet_tf.export.runtimes.protocol import Runtime
+from segnet_tf.export.runtimes.qualcomm import Qualcomm
 
 _ROWS: tuple[Runtime, ...] = (
     Cpu("xnnpack", has_delegate=True),
@@ -20,6 +21,7 @@ _ROWS: tuple[Runtime, ...] = (
     Gpu("gpu-float16", LAVAPIPE, float16=True),
     Browser("browser-wasm", "wasm"),
     Browser("browser-webgpu", "webgpu", speed="slow"),
+    Qualcomm("qualcomm"),
 )
 # name -> runtime, in the order in which tables show them
 RUNTIMES: dict[str, Runtime] = {row.name: row for row in _ROWS}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,7 +118,24 @@ def with_outputs(content: bytes, tensors: list[int]) -> bytes:
     graph = model.subgraphs[0]
     graph.outputs = np.concatenate([graph.outputs, tensors]).astype(np.int32)
     model.signatureDefs = []  # they would name the old outputs only
-    builder = flatbuffers.Builder(len(content) + 1024)
+    return _packed(model, len(content))
+
+
+def with_names(
+    content: bytes, of_input: Callable[[int], str], of_output: Callable[[int], str]
+) -> bytes:
+    """The same file with other names for its inputs and outputs, by their numbers."""
+    model = _parse(content)
+    graph = model.subgraphs[0]
+    for tensors, name_of in ((graph.inputs, of_input), (graph.outputs, of_output)):
+        for number, tensor in enumerate(tensors):
+            graph.tensors[tensor].name = name_of(number)
+    model.signatureDefs = []  # they have names of their own
+    return _packed(model, len(content))
+
+
+def _packed(model: Any, size: int) -> bytes:
+    builder = flatbuffers.Builder(size + 1024)
     builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
 

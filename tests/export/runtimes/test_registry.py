@@ -39,7 +39,7 @@ def test_missing_driver_names_the_command(no_drivers, float_file, images):
 
 def test_cpu_runtimes_are_always_there(no_drivers):
     assert [registry.get(name).unavailable() for name in cpu.KERNELS] == [None] * 3
-    others = {"aarch64", "gpu-float32", "gpu-float16", "browser-wasm", "browser-webgpu"}
+    others = {"aarch64", "gpu-float32", "gpu-float16", "browser-wasm", "browser-webgpu", "qualcomm"}
     assert set(registry.RUNTIMES) == others | set(cpu.KERNELS)
 
 
