@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,17 @@ from segnet_tf.export.tflite_file.formats import Format
 from segnet_tf.inference.tflite_model import TFLiteModel
 from segnet_tf.models.input_size import channel_words
 from segnet_tf.runs.records import RunRecord, run_classes
-from segnet_tf.system.json_files import write_json
+from segnet_tf.system.atomic_files import temporary_folder
+from segnet_tf.system.json_files import read_json, write_json
+from segnet_tf.system.outputs import require_plain_name
+from segnet_tf.system.owned_files import check_owned, replace_owned
 
 FORMATS: tuple[Format, ...] = ("int8", "float16")
 # A clear day with a car, cyclists and signs near and far.
 SCENE = 6
 SAMPLE, MASK = "sample.png", "sample_mask.png"
 SUMS = "SHA256SUMS"
+TEXTS = ("README.md", "labels.txt", "manifest.json", "palette.json")
 
 
 def write(
@@ -38,6 +42,8 @@ def write(
     limit: int | None = None,
 ) -> dict[str, Any]:
     """Writes every file of the folder but its page, in place of those of an earlier run.
+
+    All of them are made before the first is replaced; a kill leaves each one whole.
 
     Args:
         folder: made if missing. What else is in it stays.
@@ -52,7 +58,8 @@ def write(
 
     Raises:
         CheckFailed: a file failed a check of the exporter; the folder is as it was.
-        UserError: bad input; the folder is as it was.
+        UserError: bad input, or files of others under the names to write, which is known before
+            the export; the folder is as it was.
     """
     folder = Path(folder)
     source = sources.open_source(model)
@@ -64,12 +71,16 @@ def write(
         )
     record = _record(source)
     classes = _classes(record)
+    name = require_plain_name(record["config"]["model"], "model", f"config.json of {source.name}")
+    files = {kind: f"{name}_{kind}.tflite" for kind in FORMATS}
+    owned = _earlier_files(folder)
+    check_owned(folder, (SUMS, *TEXTS, SAMPLE, *map(_mask_file, FORMATS), *files.values()), owned)
     earlier = asset_manifest.earlier_scores(folder)
-    with tempfile.TemporaryDirectory() as aside:
-        made = Path(aside)
+    there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+    with temporary_folder(there) as made:
         entries = []
         for kind in FORMATS:
-            path = made / f"{record['config']['model']}_{kind}.tflite"
+            path = made / files[kind]
             options = ExportOptions(
                 kind, data=data, output=path, input_size=input_size, limit=limit
             )
@@ -88,10 +99,9 @@ def write(
         write_json(made / "manifest.json", manifest)
         (made / "README.md").write_text(asset_readme.text(manifest), "utf-8")
         _write_sums(made)
-        folder.mkdir(parents=True, exist_ok=True)
-        _remove_earlier(folder)
-        for file in sorted(made.iterdir()):
-            (folder / file.name).write_bytes(file.read_bytes())
+        names = sorted(path.name for path in made.iterdir() if path.name != SUMS)
+        # The sums get their name last: until then they do not fit.
+        replace_owned(folder, {name: made / name for name in (SUMS, *names)}, owned)
     return manifest
 
 
@@ -132,8 +142,12 @@ def _export(
         "output": {**asset_manifest.tensor(graph, graph.outputs[0]), "meaning": "logits, NHWC"},
         "xnnpack": asset_manifest.partitions(content),
         "score": asset_manifest.score(report.facts["scores"], earlier.get(digest)),
-        "sample_mask": MASK if kind == FORMATS[0] else f"sample_mask_{kind}.png",
+        "sample_mask": _mask_file(kind),
     }
+
+
+def _mask_file(kind: Format) -> str:
+    return MASK if kind == FORMATS[0] else f"sample_mask_{kind}.png"
 
 
 def _mask(path: Path, image: np.ndarray, classes: Classes) -> Image.Image:
@@ -148,12 +162,17 @@ def _write_sums(made: Path) -> None:
     (made / SUMS).write_text("".join(lines), "utf-8")
 
 
-def _remove_earlier(folder: Path) -> None:
-    """Removes the files of an earlier run, whose model may have had another name."""
+def _earlier_files(folder: Path) -> dict[str, str]:
+    """Name -> SHA-256 of the files of an earlier run, whose model may have had another name.
+
+    Empty where the manifest is not of this program: a list of sums may be anybody's.
+    """
     try:
-        lines = (folder / SUMS).read_text("utf-8").splitlines()
-    except OSError:
-        return
-    for name in [line.split("  ", 1)[-1] for line in lines]:
-        if Path(name).name == name:
-            (folder / name).unlink(missing_ok=True)
+        if not str(read_json(folder / "manifest.json").get("exporter")).startswith("segnet_tf "):
+            return {}
+        text = (folder / SUMS).read_text("utf-8", "replace")
+    except (UserError, OSError):
+        return {}
+    listed = {name: digest for digest, name in re.findall(r"^([0-9a-f]{64})  (.+)$", text, re.M)}
+    is_plain = {name for name in listed if Path(name).name == name and name.isprintable()}
+    return {SUMS: "", **{name: listed[name] for name in is_plain - {".."}}}

@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
 import stat
 import threading
 from collections.abc import Iterator
@@ -131,6 +132,21 @@ def temporary(folder: Path, suffix: str, mode: int = 0o600) -> Iterator[Path]:
             os.close(descriptor)
 
 
+@contextlib.contextmanager
+def temporary_folder(folder: Path) -> Iterator[Path]:
+    """As `temporary`, a folder, which is removed with all that is in it."""
+    clean(folder)
+    path = folder / f".segnet_tf-{secrets.token_hex(8)}.partial"
+    path.mkdir(mode=0o700)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try_lock(descriptor)
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(descriptor)
+
+
 def is_leftover(name: str) -> bool:
     """Whether a file of that name is one of a writer that is at work, or was killed."""
     return _MARK.fullmatch(name) is not None
@@ -177,11 +193,17 @@ def clean(folder: Path) -> None:
 
 
 def _remove_if_left(path: str) -> None:
-    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    is_folder = stat.S_ISDIR(os.lstat(path).st_mode)
+    # A network file system locks a file that is open for writing only.
+    mode = os.O_RDONLY | os.O_DIRECTORY if is_folder else os.O_RDWR | os.O_NONBLOCK
+    descriptor = os.open(path, mode | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         found = os.fstat(descriptor)
-        is_ours = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
-        if is_ours and try_lock(descriptor):
+        if found.st_uid != os.geteuid() or not try_lock(descriptor):
+            return
+        if is_folder:
+            shutil.rmtree(path, ignore_errors=True)
+        elif stat.S_ISREG(found.st_mode):
             os.unlink(path)
     finally:
         os.close(descriptor)

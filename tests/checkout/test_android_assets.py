@@ -29,8 +29,13 @@ def written(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("assets")
     (folder / "web").mkdir()
     (folder / "web" / "index.html").write_text("the page")
-    (folder / "old_int8.tflite").write_text("old")
-    (folder / "SHA256SUMS").write_text(f"{'0' * 64}  old_int8.tflite\n")
+    (folder / "manifest.json").write_text('{"exporter": "segnet_tf 0.1"}')
+    for name in ("old_int8.tflite", "changed_int8.tflite", "mine.txt"):
+        (folder / name).write_text("old")
+    sums = [f"{hashlib.sha256(b'old').hexdigest()}  old_int8.tflite", f"{'0' * 64}  manifest.json"]
+    # Not what was written, a way out of the folder, and no line of such a file.
+    odd = [f"{'0' * 64}  changed_int8.tflite", f"{'0' * 64}  ../mine", "mine.txt", "\0", ""]
+    (folder / "SHA256SUMS").write_text("\n".join(sums + odd))
     with pytest.MonkeyPatch.context() as patch:
         from segnet_tf.export.runtimes import cpu
         from segnet_tf.export.tflite_file import interpreter
@@ -66,7 +71,7 @@ def test_sums_are_right_and_complete(folder):
     lines = (folder / "SHA256SUMS").read_text().splitlines()
     listed = {line.split("  ")[1]: line.split("  ")[0] for line in lines}
     files = {path.name for path in folder.iterdir() if path.is_file()}
-    assert set(listed) == files - {"SHA256SUMS"}
+    assert set(listed) == files - {"SHA256SUMS", "changed_int8.tflite", "mine.txt"}
     assert all(digest(folder / name) == found for name, found in listed.items())
 
 
@@ -148,6 +153,9 @@ def test_the_readme_fits_the_files(folder):
 
 def test_an_earlier_run_is_replaced_and_the_page_is_kept(written):
     assert not (written / "old_int8.tflite").exists()
+    for name in ("changed_int8.tflite", "mine.txt"):
+        assert (written / name).read_text() == "old"
+    assert not [path.name for path in written.iterdir() if path.name.startswith(".segnet_tf")]
     assert (written / "web" / "index.html").read_text() == "the page"
     image = Image.open(written / "sample.png")
     assert image.size == tiny_models.SIZE[::-1]
@@ -181,6 +189,49 @@ def test_a_model_without_classes_is_one_line(run, tmp_path, capsys):
 def test_a_missing_model_is_a_user_error(tmp_path):
     with pytest.raises(UserError, match="must be one of the weights in the package"):
         assets.write(tmp_path, model="weights:nothing")
+
+
+@pytest.fixture
+def never_exported(monkeypatch):
+    def export(*arguments):
+        raise AssertionError("exported before the output was checked")
+
+    monkeypatch.setattr(assets.exporter, "export", export)
+
+
+@pytest.mark.parametrize("name", ["README.md", "labels.txt", "manifest.json", "SHA256SUMS"])
+def test_files_of_another_are_not_replaced(name, run, tmp_path, never_exported):
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(UserError, match=f"`output` must not hold files of others.*{name}"):
+        assets.write(tmp_path, model=str(run))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_file_as_output_is_refused_before_the_export(run, tmp_path, never_exported):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(UserError, match="`output` must be a folder"):
+        assets.write(tmp_path / "out", model=str(run))
+
+
+@pytest.mark.parametrize("name", ["/tmp/x", "../x", "a/b", 3, None])
+def test_a_run_s_model_names_a_file_in_the_output(name, run, tmp_path, never_exported):
+    shutil.copytree(run, tmp_path / "run")
+    record = json.loads((run / "config.json").read_text())
+    record["config"]["model"] = name
+    (tmp_path / "run" / "config.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="`model` in config.json of .* must be a plain name"):
+        assets.write(tmp_path / "out", model=str(tmp_path / "run"))
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_an_export_that_fails_changes_nothing(run, tmp_path, monkeypatch):
+    def full(*arguments):
+        raise UserError("the disk is full")
+
+    monkeypatch.setattr(assets.exporter, "export", full)
+    with pytest.raises(UserError, match="the disk is full"):
+        assets.write(tmp_path / "a" / "out", model=str(run))
+    assert not list(tmp_path.iterdir())
 
 
 def test_folder_is_beside_the_library():

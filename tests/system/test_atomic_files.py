@@ -186,6 +186,23 @@ def test_what_a_living_process_writes_is_not_removed(tmp_path):
     assert names(tmp_path) == ["a.json", "b.json"]
 
 
+def test_a_temporary_folder_goes_with_its_process(tmp_path):
+    def action():
+        with atomic_files.temporary_folder(tmp_path) as folder:
+            (folder / "half").write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert in_a_fork(action) == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    (left / "link").symlink_to("/")
+    with atomic_files.temporary_folder(tmp_path) as folder:
+        assert list(tmp_path.iterdir()) == [folder]
+        atomic_files._cleaned.clear()
+        write(tmp_path / "a.json")
+        assert folder.exists()
+    assert names(tmp_path) == ["a.json"]
+
+
 def test_two_writers_never_tear_a_file(tmp_path):
     path = tmp_path / "a.txt"
     texts = ["a" * 50_000, "b" * 70_000]
