@@ -12,6 +12,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from segnet_tf.errors import UserError
+from segnet_tf.export.tflite_file.proportion import require_proportion
 from segnet_tf.export.tflite_file.quantized import dequantize
 
 IDENTIFIER = b"TFL3"
@@ -147,6 +148,7 @@ def _parse(content: bytes) -> Any:
             "Received: a file without its identifier, TFL3. Export it again."
         )
     with damage_in_one_line():
+        require_proportion(content)
         return schema.ModelT.InitFromPackedBuf(content)
 
 

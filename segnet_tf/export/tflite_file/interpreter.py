@@ -5,6 +5,7 @@ Imports neither TensorFlow nor Keras: the subprocess starts in a fraction of a s
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +14,15 @@ import numpy as np
 
 from segnet_tf.errors import UserError
 from segnet_tf.system import places, subprocesses
+from segnet_tf.system.limits import MAX_PIXELS, limit
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
 
 # The exit code of the subprocess when its last line is the whole error message.
 _REFUSED = 2
+# Of the largest images that are read.
+_CHANNELS = 4
 
 
 def open_file(path: Path, threads: int) -> Interpreter:
@@ -77,6 +81,8 @@ def main(arguments: list[str]) -> int:
     try:
         interpreter = open_file(Path(arguments[0]), threads=1)
         for detail in interpreter.get_input_details():
+            if math.prod(map(int, detail["shape"])) > _CHANNELS * limit(MAX_PIXELS):
+                raise ValueError(f"an input of {detail['shape'].tolist()}, see {MAX_PIXELS}")
             grey = np.full(detail["shape"], 127).astype(detail["dtype"])
             interpreter.set_tensor(detail["index"], grey)
         interpreter.invoke()

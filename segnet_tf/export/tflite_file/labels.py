@@ -10,6 +10,8 @@ from segnet_tf.errors import UserError
 
 # The name that TFLite Metadata's own tools give it; any other `.txt` serves if it is the only one.
 LABELS = "labels.txt"
+# What a file of 200 KB can hold as text is 200 MB.
+_LARGEST = 2**16
 
 
 def read_labels(content: bytes, name: str = "the file") -> tuple[str, ...] | None:
@@ -30,8 +32,15 @@ def read_labels(content: bytes, name: str = "the file") -> tuple[str, ...] | Non
             wanted = LABELS if LABELS in texts else texts[0] if len(texts) == 1 else None
             if wanted is None:
                 return None
-            lines = archive.read(wanted).decode("utf-8").splitlines()
-    # An entry may ask for a compression or a password that zipfile hasn't.
+            entry = archive.getinfo(wanted)
+            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError("a compression that no writer of labels uses")
+            with archive.open(entry) as file:
+                text = file.read(_LARGEST + 1)
+            if len(text) > _LARGEST:
+                raise ValueError(f"more than {_LARGEST} bytes")
+            lines = text.decode("utf-8").splitlines()
+    # A damaged directory or a password that nobody has.
     except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError, OSError) as error:
         raise UserError(
             "`tflite` must hold its class names as text in a whole zip archive. "

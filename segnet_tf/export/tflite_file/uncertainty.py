@@ -1,6 +1,6 @@
 """The second output of a file that says how unsure it is, and what the file says of that output.
 
-Imports nothing but the standard library: the options of a command line use it.
+Imports no more than the standard library does: the options of a command line use it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 
 from segnet_tf.errors import UserError
+from segnet_tf.system.text_files import parse_json
 
 # The entry of the file's metadata, as JSON, and the name of the output.
 ENTRY = "SEGNET_TF_UNCERTAINTY"
@@ -50,7 +51,7 @@ def from_bytes(data: bytes, name: str) -> Uncertainty:
         UserError: it is damaged.
     """
     try:
-        said = json.loads(data)
+        said = parse_json(data)
         found = Uncertainty(said["samples"], said["seed"])
         numbers = (found.samples, found.seed)
         if said["measure"] != MEASURE or any(type(number) is not int for number in numbers):

@@ -166,7 +166,7 @@ def test_where_the_names_come_from(run, tmp_path):
         ("labels.txt", "Sky\nRoad\n", "must name the 11 classes of the model"),
         ("labels.txt", "Sky\nSky\n", "'Sky' more than once"),
         ("labels.txt", "", "1 to 255 classes"),
-        ("labels.json", json.dumps(["a\nb", *map(str, range(10))]), "must be one line each"),
+        ("labels.json", json.dumps(["a\nb", *map(str, range(10))]), "texts of one line"),
         ("labels.json", "{", "labels.json"),
         ("labels.bin", "Sky", "must be a .txt, .csv or .json file"),
         (None, "", "nowhere.txt"),
