@@ -7,8 +7,6 @@ scores of all tries so far: after an interruption, also by `kill -9`, the same c
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from segnet_tf.data import VOID, Samples
+from segnet_tf.data.fingerprint import fingerprint
 from segnet_tf.errors import UserError
 from segnet_tf.inference.crf import CRFParameters
 from segnet_tf.inference.crf_search import search
@@ -101,10 +100,9 @@ def tune_crf(
     start = dataclasses.replace(start or CRFParameters(), classes=samples.classes.names)
     # In a fixed order that mixes the neighbors of a video: the first tries see few images.
     samples = samples.subset(np.random.default_rng(0).permutation(len(samples)))
-    known = {"images": _fingerprint(samples), "start": start.to_json()}
-    state = TuningState(folder, identity | known)
-    files = _stored(source, samples, folder, progress)
-    with workers(processes) as refined:
+    known = {"images": fingerprint(samples), "start": start.to_json()}
+    with TuningState(folder, identity | known) as state, workers(processes) as refined:
+        files = _stored(source, samples, folder, progress)
         run = _Run(refined, files, len(samples.classes), progress)
 
         def score(parameters: CRFParameters, count: int) -> float:
@@ -114,9 +112,9 @@ def tune_crf(
 
         best = search(score, len(files), start)
         before, defaults, after = (run.scores(each) for each in (None, start, best))
-    tuned = Tuned(best, before, defaults, after, len(state.tries))
-    write_json(output, tuned.to_json() | {"images": len(samples)} | identity)
-    shutil.rmtree(folder, ignore_errors=True)
+        tuned = Tuned(best, before, defaults, after, len(state.tries))
+        write_json(output, tuned.to_json() | {"images": len(samples)} | identity)
+        state.remove()
     return tuned
 
 
@@ -207,9 +205,3 @@ def _confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.nd
     seen = labels != VOID
     cells = labels[seen].astype(np.int64) * classes + predicted[seen]
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
-
-
-def _fingerprint(samples: Samples) -> str:
-    """Changes with the images' names and order, and with the classes."""
-    what = [samples.source, samples.split, samples.stems, samples.classes.names]
-    return hashlib.sha256(json.dumps(what).encode()).hexdigest()

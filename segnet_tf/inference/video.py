@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from segnet_tf.inference.image_scale import Asked, Notes
 from segnet_tf.inference.predictors import Predictor, open_predictor
 from segnet_tf.inference.video_reader import VideoReader, import_av, is_camera
 from segnet_tf.inference.video_writer import VideoWriter
-from segnet_tf.system.atomic_files import replacing
+from segnet_tf.system.atomic_files import put_in_place, replacing
 from segnet_tf.system.outputs import check_folder, make_folder
 
 _SUFFIXES = set(
@@ -79,7 +78,8 @@ def predict_video(
     """Writes NAME_overlay.mp4, H.264 without sound, at the video's times, and legend.png.
 
     It is written as NAME_overlay.partial.mp4 and renamed at the end. If the process is killed,
-    that file stays and can be played. Ctrl-C finishes it at once.
+    that file stays and can be played, and is replaced with `overwrite` only. Ctrl-C finishes it at
+    once.
 
     Args:
         model: as for `image_files.predict_files`.
@@ -110,7 +110,7 @@ def predict_video(
     note = Notes(say)
     done, interrupted = 0, False
     with VideoReader(source) as video:
-        check_folder(folder, [path.name, "legend.png"], overwrite)
+        check_folder(folder, [path.name, partial.name, "legend.png"], overwrite)
         predictor = open_predictor(model)
         classes = find_classes(predictor)
         total = min(filter(None, (limit, video.total)), default=None)
@@ -121,6 +121,7 @@ def predict_video(
                 labels = label_map(predictor, classes, image, size=size, flip=flip)
                 if writer is None:
                     make_folder(folder)
+                    partial.unlink(missing_ok=True)  # FFmpeg would write through a link
                     writer = VideoWriter(partial, image.shape[:2], video.rate)
                 writer.write(plots.overlay(image, labels, classes), seconds)
                 done += 1
@@ -138,7 +139,7 @@ def predict_video(
                 f"with none{f': {video.end}' if video.end else ''}. Copy or record it again."
             )
         writer.close()
-    os.replace(partial, path)
+    put_in_place(partial, path)
     with replacing(folder / "legend.png") as aside:
         plots.legend(classes, aside)
     seconds = time.monotonic() - began

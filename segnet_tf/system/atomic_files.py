@@ -70,10 +70,27 @@ def aside_of(path: str | os.PathLike[str], *, durable: bool = True) -> Iterator[
     """
     require_ordinary(path)
     target = Path(os.path.realpath(path))
-    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+    mode = _mode_of(target)
     with temporary(target.parent, target.suffix, 0o666 if mode is None else 0o600) as aside:
         yield aside
         _finish(aside, target, mode, durable)
+
+
+def put_in_place(aside: Path, path: Path) -> None:
+    """Renames a finished file to `path`, as `replacing` does.
+
+    Raises:
+        UserError: it cannot, or `path` is no ordinary file. Both files are unchanged.
+    """
+    require_ordinary(path)
+    target = Path(os.path.realpath(path))
+    try:
+        _finish(aside, target, _mode_of(target), durable=True)
+    except OSError as error:
+        raise UserError(
+            f"`{path}` could not be written. Received: {error.strerror}. What was to be in it is "
+            f"in {aside}."
+        ) from error
 
 
 def require_ordinary(path: str | os.PathLike[str], argument: str | None = None) -> None:
@@ -150,6 +167,10 @@ def temporary_folder(folder: Path) -> Iterator[Path]:
 def is_leftover(name: str) -> bool:
     """Whether a file of that name is one of a writer that is at work, or was killed."""
     return _MARK.fullmatch(name) is not None
+
+
+def _mode_of(path: Path) -> int | None:
+    return stat.S_IMODE(path.stat().st_mode) if path.exists() else None
 
 
 def _finish(aside: Path, target: Path, mode: int | None, durable: bool) -> None:

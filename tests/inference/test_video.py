@@ -151,6 +151,23 @@ def test_a_camera_runs_until_it_is_stopped(model, tmp_path, monkeypatch, capsys)
     assert "3 frames written" in capsys.readouterr().out
 
 
+def test_a_video_that_was_cut_off_is_kept_and_no_link_is_followed(model, tmp_path, capsys):
+    write(tmp_path / "a.mp4", moving(3))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a_overlay.partial.mp4").write_text("frames")
+    assert run(model, tmp_path / "a.mp4", out) == 2
+    assert "a_overlay.partial.mp4. Pass overwrite" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["a_overlay.partial.mp4"]
+    (tmp_path / "mine").write_text("mine")
+    (out / "a_overlay.partial.mp4").unlink()
+    (out / "a_overlay.partial.mp4").symlink_to(tmp_path / "mine")
+    (out / "a_overlay.mp4").symlink_to("b.mp4")
+    assert run(model, tmp_path / "a.mp4", out, "--overwrite") == 0
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert len(read(out / "b.mp4")[0]) == 3 and (out / "a_overlay.mp4").is_symlink()
+
+
 def test_an_interrupted_file_keeps_its_frames(model, tmp_path, monkeypatch, capsys):
     write(tmp_path / "a.mp4", moving(8))
     interrupt_at(6, monkeypatch)

@@ -25,6 +25,7 @@ from segnet_tf import losses
 from segnet_tf.config import TrainConfig
 from segnet_tf.data import Samples
 from segnet_tf.data.decoded import named_errors
+from segnet_tf.data.fingerprint import fingerprint
 from segnet_tf.data.pipeline import steps_per_epoch
 from segnet_tf.errors import UserError
 from segnet_tf.export.sources import OpenedData, Source
@@ -202,7 +203,7 @@ def _mark(
     """Identifies a training: how it is done, and the weights it begins with."""
     config = how.config.to_json()
     facts = [label, epochs, learning_rate, config, how.class_weights, how.samples.source]
-    digest = hashlib.sha256(json.dumps([*facts, how.samples.stems]).encode())
+    digest = hashlib.sha256(json.dumps([*facts, fingerprint(how.samples)]).encode())
     for variable in state:
         digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
     return digest.hexdigest()
