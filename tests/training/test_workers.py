@@ -138,3 +138,31 @@ def test_two_devices_of_one_machine(root, tmp_path):
     assert "1 replica: mirrored found one device" in ended.out
     assert_same_run(tmp_path / "run", root / "one", 1e-4)
     assert_same_run(tmp_path / "alone", root / "one", 0)
+
+
+def test_adamw_on_two_devices_differs_only_where_a_gradient_is_rounding(tmp_path):
+    """AdamW divides a gradient by its size, and so makes a whole step of a rounding error.
+
+    A bias before a batch normalization changes nothing, so its gradient is a rounding error. The
+    moving mean behind it follows the bias.
+    """
+    mirrored = ["--distribute", "mirrored"]
+    runs = [tmp_path / "one", tmp_path / "two"]
+    ended = end(
+        [
+            start([*DATA, "--output", runs[0]]),
+            start([*DATA, *mirrored, "--output", runs[1]], {"devices": 2}),
+        ]
+    )
+    assert [process.code for process in ended] == [0, 0], [p.err[-2000:] for p in ended]
+    one, two = (tiny_run.saved_arrays(run / "last.keras") for run in runs)
+    # Four convolutions are normalized; the fifth gives the logits.
+    idle = {f"layers/conv2d{n}/vars/1" for n in ("", "_1", "_2", "_3")}
+    idle |= {f"layers/fused_batch_normalization{n}/vars/2" for n in ("", "_1", "_2", "_3")}
+    names = {name for name in one if name.startswith("layers/")}
+    assert idle < names and "layers/conv2d_4/vars/1" in names
+    others = sorted(names - idle)
+    assert furthest([one[n] for n in others], [two[n] for n in others]) < 1e-5
+    steps, rate = 9, 1e-3
+    furthest_idle = furthest([one[n] for n in idle], [two[n] for n in idle])
+    assert 1e-5 < furthest_idle < 2 * steps * rate
