@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
             progress=progress,
         )
     after = scored()
-    with replacing(output) as aside, dated_alike():
+    with replacing(output) as aside, dated_alike(aside):
         network.save(aside)
     write_json(record_file, predictor.record)
     where = f"{train.source} {train.split}"

@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     temperature = given if fit is None else fit.temperature
     apply_temperature(network, temperature)
     total = before * temperature
-    with replacing(output) as aside, dated_alike():
+    with replacing(output) as aside, dated_alike(aside):
         network.save(aside)
     write_json(record_file, {**(predictor.record or {}), "temperature": total})
     earlier = f", {total:.4f} with the {before:.4f} before" if before != 1 else ""

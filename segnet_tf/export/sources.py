@@ -11,6 +11,7 @@ import keras
 from segnet_tf.data import Samples, arrays
 from segnet_tf.errors import UserError
 from segnet_tf.export.tflite_file import metadata
+from segnet_tf.models.finite import require_finite
 from segnet_tf.models.pretrained import shipped
 from segnet_tf.runs.checkpoints import SHIPPED, load_model, read_record
 from segnet_tf.runs.records import RunRecord, require_same_order, run_classes
@@ -142,6 +143,7 @@ def of(model: str | Path | keras.Model | Source | None) -> Source:
             "`model` must be a keras.Model, a run folder, a .keras file or weights:NAME. "
             f"Received: {type(model).__name__}. Load it with segnet_tf.load_model, for example."
         )
+    require_finite(model, model.name, "model")
     return Source(model.name, model, read_record(model), in_memory=True)
 
 

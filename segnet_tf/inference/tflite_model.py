@@ -8,6 +8,7 @@ import numpy as np
 
 from segnet_tf.errors import UserError
 from segnet_tf.export.tflite_file import metadata
+from segnet_tf.export.tflite_file.finite import require_numbers
 from segnet_tf.export.tflite_file.interpreter import open_file
 from segnet_tf.export.tflite_file.quantized import dequantize, quantize
 from segnet_tf.models.output_kind import Kind, Output, of_values
@@ -53,7 +54,9 @@ class TFLiteModel:
         self._interpreter = open_file(Path(path), threads)
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
-        said = metadata.read(Path(path).read_bytes(), str(path))
+        content = Path(path).read_bytes()
+        require_numbers(content, str(path))
+        said = metadata.read(content, str(path))
         self.labels = None if said is None else said.labels
         self.uncertainty = None if said is None else said.uncertainty
         shape = tuple(inputs[0]["shape"])

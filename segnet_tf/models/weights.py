@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from segnet_tf.errors import UserError
+from segnet_tf.models.finite import require_finite
 from segnet_tf.models.input_size import channel_words
 from segnet_tf.models.pretrained import shipped
 from segnet_tf.models.registry import ARCHITECTURES, Loader
@@ -38,6 +39,7 @@ def load_weights(model: keras.Model, weights: str | Path, name: str) -> None:
                 f"Received: {channel_words(channels)}. Leave out `weights`."
             )
         load(model, weights)
+        require_finite(model, weights, "weights")
         return
     path = shipped.path(f"{name}_{weights}") or Path(weights)
     if not path.is_file():
@@ -57,6 +59,7 @@ def load_weights(model: keras.Model, weights: str | Path, name: str) -> None:
             f"{model.output_shape[-1]} classes. Received: {path}: "
             f"{str(error).splitlines()[0]}"
         ) from error
+    require_finite(source or model, path, "weights")
     if source is not None:
         found = take_what_fits(model, source, path, "weights")
         if found.fresh:

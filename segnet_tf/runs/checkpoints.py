@@ -10,6 +10,7 @@ import keras
 # Keras looks up the classes in a file by name, so they must have been registered.
 from segnet_tf import registration  # noqa: F401
 from segnet_tf.errors import UserError
+from segnet_tf.models.finite import require_finite
 from segnet_tf.models.pretrained import shipped
 from segnet_tf.runs.records import RunRecord, read_run
 
@@ -54,7 +55,7 @@ def load_model(model: str | Path, *, compile: bool = False) -> keras.Model:
         A `keras.Model` from RGB 0..255 to logits `(batch, height, width, classes)`.
 
     Raises:
-        UserError: no such file, or not one of a segmentation model.
+        UserError: no such file, not one of a segmentation model, or a weight that is no number.
     """
     path = resolve(model)
     if path.suffix != ".keras":
@@ -74,6 +75,7 @@ def load_model(model: str | Path, *, compile: bool = False) -> keras.Model:
             "`model` must give logits of shape (batch, height, width, classes). "
             f"Received: {path} with outputs {shape}."
         )
+    require_finite(loaded, path, "model")
     record = read_record(model)
     if record is not None:
         _RECORDS[loaded] = record

@@ -70,6 +70,11 @@ def _halved(content: bytes) -> bytes:
                 made = new.require_group(name)
             else:
                 value = item[()]
+                if value.dtype.kind == "f" and not np.isfinite(value).all():
+                    raise UserError(
+                        "`model` must have finite weights. "
+                        f"Received: NaN or infinity in {name}. Take another file."
+                    )
                 if value.ndim > 1 and value.dtype == np.float32:
                     if np.abs(value).max() > np.finfo(np.float16).max:
                         raise UserError(

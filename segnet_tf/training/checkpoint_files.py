@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from segnet_tf.errors import UserError
+from segnet_tf.models.finite import not_finite, require_finite
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.zip_files import dated_alike
 from segnet_tf.training.epoch_log import MONITOR, Logs
@@ -53,6 +53,7 @@ def restore(model: keras.Model, path: str | Path) -> int:
         # Keras only warns when it skips an optimizer's state.
         warnings.simplefilter("error", UserWarning)
         model.load_weights(path)
+        require_finite(model, path, "resume")
         return read_progress(path)
 
 
@@ -90,26 +91,25 @@ class Checkpoints(keras.callbacks.Callback):
         self.inference = inference
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        for variable in self.model.weights:
-            if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
-                raise UserError(
-                    f"`weights` must stay finite. Received: NaN or infinity in {variable.path} "
-                    f"after epoch {epoch + 1}. The last good checkpoint is kept; start again "
-                    "with a lower `--learning-rate` or `--clip-norm 1`."
-                )
+        if (found := not_finite(self.model)) is not None:
+            raise UserError(
+                f"`weights` must stay finite. Received: NaN or infinity in {found} after epoch "
+                f"{epoch + 1}. The last good checkpoint is kept; start again with a lower "
+                "`--learning-rate` or `--clip-norm 1`."
+            )
         score = (logs or {}).get(MONITOR)
         if score is not None and float(score) > self.best:
             self.best = float(score)
             with (
                 averaged_weights(self.model),
                 replacing(self.folder / "best.keras") as aside,
-                dated_alike(),
+                dated_alike(aside),
             ):
                 self.inference.set_weights(self.model.get_weights())
                 self.inference.save(aside)
         # Last: after a kill before this line the epoch is trained again, and writes the same log
         # row and the same best.keras.
-        with replacing(self.folder / "last.keras") as aside, dated_alike():
+        with replacing(self.folder / "last.keras") as aside, dated_alike(aside):
             self.model.save(aside)
             with zipfile.ZipFile(aside, "a") as archive:
                 archive.writestr(_PROGRESS, json.dumps({"epochs": epoch + 1}))
