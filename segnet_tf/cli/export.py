@@ -55,7 +55,7 @@ def _add_format(group: argparse._ArgumentGroup) -> None:
         ("float32", "all in float32"),
         ("float16", "float32 with weights stored in float16"),
         ("dynamic", "float32 with weights stored in int8"),
-        (INT16X8, "refused: it breaks the argmax masks"),
+        (INT16X8, "refused: no delegate takes it"),
     ):
         one_of.add_argument(f"--{name}", dest="format", action="store_const", const=name, help=text)
 
@@ -186,8 +186,9 @@ def options_of(arguments: argparse.Namespace) -> ExportOptions:
     """What the command line asks for, of all its sizes; UserError for what cannot be."""
     if arguments.format == INT16X8:
         raise UserError(
-            "`--int16x8` cannot be exact: with 16-bit activations the argmax masks come out wrong, "
-            "and XNNPACK takes none of it. Received: --int16x8. Use --int8 or --float16."
+            "`--int16x8` is not written: XNNPACK takes none of its ops, an NPU's compiler cuts it "
+            "into many parts, and it takes longer than float32. Received: --int16x8. Use --int8 or "
+            "--float16."
         )
     compression = plan.Compression(
         arguments.qat, arguments.prune, arguments.cluster, arguments.fine_tune_epochs

@@ -149,7 +149,13 @@ def _parse(content: bytes) -> Any:
         )
     with damage_in_one_line():
         require_proportion(content)
-        return schema.ModelT.InitFromPackedBuf(content)
+        model = schema.ModelT.InitFromPackedBuf(content)
+        for buffer in model.buffers or ():
+            # Some tools store constants behind the flatbuffer, which cannot be larger than 2 GB.
+            if buffer.offset > 1:
+                buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+                buffer.offset = buffer.size = 0
+        return model
 
 
 @contextlib.contextmanager
