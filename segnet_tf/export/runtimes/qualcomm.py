@@ -52,7 +52,7 @@ class Compiled:
 
 @dataclass(frozen=True)
 class Qualcomm(Runtime):
-    """The NPU of a Qualcomm SoC, emulated.
+    """The NPU of a Qualcomm SoC, emulated: int8 files in integers, others in float16.
 
     Args:
         name: in the registry.
@@ -64,6 +64,7 @@ class Qualcomm(Runtime):
     soc: str = SOC
     seconds: float = 3600
     speed: Speed = "emulated"
+    float16: bool = True
     shows_int8: bool = True
 
     def unavailable(self) -> str | None:
