@@ -19,6 +19,7 @@ from pathlib import Path
 
 from segnet_tf.errors import UserError
 from segnet_tf.system.locks import try_lock
+from segnet_tf.system.termination import undisturbed
 
 _MARK = re.compile(r"\.segnet_tf-[0-9a-f]{16}\.partial(\..*)?", re.DOTALL)
 _ALONE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -134,19 +135,24 @@ def temporary(folder: Path, suffix: str, mode: int = 0o600) -> Iterator[Path]:
         OSError: it cannot be made.
     """
     clean(folder)
-    while True:
+    is_made = False
+    while not is_made:
         path = folder / f".segnet_tf-{secrets.token_hex(8)}.partial{suffix}"
-        descriptor = os.open(path, _ALONE | os.O_RDWR, mode)
+        descriptor = None
         try:
-            try_lock(descriptor)
-            # A process that cleans may have been faster than the lock.
-            if os.fstat(descriptor).st_nlink:
+            with undisturbed():
+                descriptor = os.open(path, _ALONE | os.O_RDWR, mode)
+                try_lock(descriptor)
+                # A process that cleans may have been faster than the lock.
+                is_made = os.fstat(descriptor).st_nlink > 0
+            if is_made:
                 yield path
-                return
         finally:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-            os.close(descriptor)
+            if descriptor is not None:
+                with undisturbed():
+                    with contextlib.suppress(OSError):
+                        path.unlink(missing_ok=True)
+                    os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -154,14 +160,18 @@ def temporary_folder(folder: Path) -> Iterator[Path]:
     """As `temporary`, a folder, which is removed with all that is in it."""
     clean(folder)
     path = folder / f".segnet_tf-{secrets.token_hex(8)}.partial"
-    path.mkdir(mode=0o700)
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = None
     try:
-        try_lock(descriptor)
+        with undisturbed():
+            path.mkdir(mode=0o700)
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try_lock(descriptor)
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
-        os.close(descriptor)
+        with undisturbed():
+            shutil.rmtree(path, ignore_errors=True)
+            if descriptor is not None:
+                os.close(descriptor)
 
 
 def is_leftover(name: str) -> bool:

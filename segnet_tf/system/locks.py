@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from segnet_tf.errors import UserError
+from segnet_tf.system.termination import undisturbed
 
 # In a folder while a process writes it; after `kill -9` the file stays, and holds nobody off.
 LOCK = ".segnet_tf.lock"
@@ -32,28 +33,21 @@ def only_writer(folder: Path, argument: str) -> Iterator[None]:
         UserError: another process has it, or nothing can be written there.
     """
     path = folder / LOCK
+    descriptor = None
     try:
-        descriptor = _locked(path)
-    except OSError as error:
-        raise UserError(
-            f"`{argument}` must be a folder that can be written. Received: {folder}: "
-            f"{error.strerror}. Choose another folder."
-        ) from error
-    if descriptor is None:
-        raise UserError(
-            f"`{argument}` must be a folder that no other process writes. Received: {folder}, "
-            f"which is held by {_holder(path)}. Wait for its end or choose another folder."
-        )
-    try:
-        with contextlib.suppress(OSError):  # on a full disk the lock holds without a name
-            os.ftruncate(descriptor, 0)
-            who = f"process {os.getpid()} on {socket.gethostname()}"
-            os.write(descriptor, f"{who} since {time.strftime('%Y-%m-%d %H:%M:%S')}".encode())
+        with undisturbed():
+            descriptor = _taken(path, argument)
+            with contextlib.suppress(OSError):  # on a full disk the lock holds without a name
+                os.ftruncate(descriptor, 0)
+                who = f"process {os.getpid()} on {socket.gethostname()}"
+                os.write(descriptor, f"{who} since {time.strftime('%Y-%m-%d %H:%M:%S')}".encode())
         yield
     finally:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
-        os.close(descriptor)
+        if descriptor is not None:
+            with undisturbed():
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+                os.close(descriptor)
 
 
 def try_lock(descriptor: int) -> bool | None:
@@ -70,6 +64,23 @@ def try_lock(descriptor: int) -> bool | None:
     except OSError as error:
         return False if error.errno in _HELD else None
     return True
+
+
+def _taken(path: Path, argument: str) -> int:
+    """The open file of a lock that this process has now."""
+    try:
+        descriptor = _locked(path)
+    except OSError as error:
+        raise UserError(
+            f"`{argument}` must be a folder that can be written. Received: {path.parent}: "
+            f"{error.strerror}. Choose another folder."
+        ) from error
+    if descriptor is None:
+        raise UserError(
+            f"`{argument}` must be a folder that no other process writes. Received: {path.parent}, "
+            f"which is held by {_holder(path)}. Wait for its end or choose another folder."
+        )
+    return descriptor
 
 
 def _locked(path: Path) -> int | None:

@@ -74,12 +74,15 @@ def check_folder(folder: Path, files: Iterable[str], overwrite: bool) -> None:
 
 
 def is_unused(folder: Path) -> bool:
-    """Whether a folder is missing or empty, but for what a killed process has left."""
+    """Whether a folder is missing or holds no file but those that a killed process has left."""
     if not folder.exists():
         return True
     if not folder.is_dir():
         return False
-    return all(path.name == LOCK or is_leftover(path.name) for path in folder.iterdir())
+    return all(
+        path.name == LOCK or is_leftover(path.name) or (path.is_dir() and not path.is_symlink())
+        for path in folder.rglob("*")
+    )
 
 
 def make_folder(folder: Path) -> None:

@@ -18,6 +18,7 @@ from segnet_tf.system.atomic_files import clean, remove, replacing
 from segnet_tf.system.json_files import read_json, write_json
 from segnet_tf.system.locks import only_writer
 from segnet_tf.system.outputs import check_folder, make_folder, require_plain_name
+from segnet_tf.system.termination import undisturbed
 
 UNFINISHED = ".segnet_tf-unfinished.json"
 # Name, with / between folders -> SHA-256 of what was written there, hexadecimal.
@@ -68,7 +69,8 @@ def replace_owned(folder: Path, files: Mapping[str, bytes | Path], owned: Owned)
         check_owned(folder, files, owned)
         earlier = {*owned.items(), *_unfinished(folder)}
         new = {}
-        with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as all_of_it:
+            stack = all_of_it.enter_context(contextlib.ExitStack())
             for name, content in files.items():
                 path, data = folder / name, _data_of(content)
                 new[name] = hashlib.sha256(data).hexdigest()
@@ -76,16 +78,24 @@ def replace_owned(folder: Path, files: Mapping[str, bytes | Path], owned: Owned)
                     continue
                 make_folder(path.parent)
                 _write(stack.enter_context(replacing(path)), data)
+            all_of_it.enter_context(undisturbed())
             write_json(folder / UNFINISHED, {"files": sorted({*earlier, *new.items()})})
-        for name, digest in sorted(earlier):
-            path = folder / name
-            if name not in new and _is_inside(path, folder) and _digest_of(path) == digest:
-                remove(path)
-        for parent in {(folder / name).parent for name, _ in earlier} - {folder}:
-            with contextlib.suppress(OSError):  # one that is gone, or not empty
-                clean(parent)
-                parent.rmdir()
-        remove(folder / UNFINISHED)
+            stack.close()
+            _remove_others(folder, earlier, new)
+            remove(folder / UNFINISHED)
+
+
+def _remove_others(
+    folder: Path, earlier: Iterable[tuple[str, str]], new: Mapping[str, str]
+) -> None:
+    for name, digest in sorted(earlier):
+        path = folder / name
+        if name not in new and _is_inside(path, folder) and _digest_of(path) == digest:
+            remove(path)
+    for parent in {(folder / name).parent for name, _ in earlier} - {folder}:
+        with contextlib.suppress(OSError):  # one that is gone, or not empty
+            clean(parent)
+            parent.rmdir()
 
 
 def _data_of(content: bytes | Path) -> bytes:

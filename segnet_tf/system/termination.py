@@ -26,27 +26,69 @@ class Terminated(KeyboardInterrupt):
         self.number = number
 
 
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Raises `Terminated` in the block at SIGTERM, and at SIGHUP unless `nohup` keeps it off."""
+class _State:
+    """Of the main thread, which alone gets signals."""
+
+    undisturbed = 0  # blocks that it is in
+    waiting: KeyboardInterrupt | None = None
     last = float("-inf")
 
-    def end(number: int, frame: FrameType | None) -> None:
-        nonlocal last
-        if time.monotonic() - last > _ONE_SIGNAL:
-            last = time.monotonic()
-            raise Terminated(number)
 
-    if threading.current_thread() is not threading.main_thread():  # which alone gets signals
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Raises KeyboardInterrupt in the block at Ctrl-C, SIGTERM, and SIGHUP unless `nohup` is on."""
+    if not _is_main():
         yield
         return
+    _State.last = float("-inf")
     kept = {}
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:
-            kept[number] = signal.signal(number, end)
+    for number, default in (
+        (signal.SIGTERM, signal.SIG_DFL),
+        (signal.SIGHUP, signal.SIG_DFL),
+        (signal.SIGINT, signal.default_int_handler),
+    ):
+        if signal.getsignal(number) == default:
+            kept[number] = signal.signal(number, _end)
     try:
         yield
     finally:
         for number, handler in kept.items():
             # A process that ends takes no more of them.
-            signal.signal(number, handler if last == float("-inf") else signal.SIG_IGN)
+            is_ending = _State.last > float("-inf") and number != signal.SIGINT
+            signal.signal(number, signal.SIG_IGN if is_ending else handler)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Lets a few operations on files end before the signals of `interruptible` raise anything.
+
+    Whatever takes longer does not belong into the block.
+    """
+    if not _is_main():
+        yield
+        return
+    _State.undisturbed += 1
+    try:
+        yield
+    finally:
+        _State.undisturbed -= 1
+        if not _State.undisturbed and _State.waiting is not None:
+            waiting, _State.waiting = _State.waiting, None
+            raise waiting
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    if number == signal.SIGINT:
+        error = KeyboardInterrupt()
+    elif time.monotonic() - _State.last > _ONE_SIGNAL:
+        _State.last = time.monotonic()
+        error = Terminated(number)
+    else:
+        return
+    if not _State.undisturbed:
+        raise error
+    _State.waiting = error
+
+
+def _is_main() -> bool:
+    return threading.current_thread() is threading.main_thread()

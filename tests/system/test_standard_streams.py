@@ -112,3 +112,23 @@ def test_nohup_keeps_the_command_alive(tmp_path):
         text=True,
     )
     assert done.stdout == "on\n", done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_waits_for_the_end_of_a_few_operations(number):
+    code = f"""
+import os, signal
+from segnet_tf.system.termination import interruptible, undisturbed
+with interruptible():
+    try:
+        with undisturbed(), undisturbed():
+            os.kill(os.getpid(), {int(number)})
+            print("on")
+        print("never")
+    except KeyboardInterrupt as error:
+        print(getattr(error, "number", 2))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.stdout == f"on\n{int(number)}\n", done.stderr
