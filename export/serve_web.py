@@ -11,56 +11,18 @@ with a certificate.
 from __future__ import annotations
 
 import argparse
-import functools
-import http.server
 import ssl
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from export import web_folder
+from export.page_server import PageServer
 from segnet_tf.cli import command
 from segnet_tf.errors import UserError
 
 PORT = 8000
 OUTPUT = web_folder.ROOT / "build" / "web"
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Files with the headers that the page needs; `/` leads to it."""
-
-    protocol_version = "HTTP/1.1"
-    # Not the system's list of types: browsers refuse module scripts and wasm of another type.
-    extensions_map = {
-        ".css": "text/css; charset=utf-8",
-        ".html": "text/html; charset=utf-8",
-        ".js": "text/javascript; charset=utf-8",
-        ".json": "application/json",
-        ".png": "image/png",
-        ".svg": "image/svg+xml",
-        ".txt": "text/plain; charset=utf-8",
-        ".wasm": "application/wasm",
-        "": "application/octet-stream",
-    }
-
-    def end_headers(self) -> None:
-        # With these two a page may have threads that share memory.
-        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-        self.send_header("Cache-Control", "no-cache")  # the browser asks each time
-        self.send_header("X-Content-Type-Options", "nosniff")
-        super().end_headers()
-
-    def do_GET(self) -> None:
-        if self.path.split("?")[0] == "/":
-            self.send_response(302)
-            self.send_header("Location", "/web/" + self.path[1:])
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-        else:
-            super().do_GET()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the terminal shows the address."""
 
 
 def open_server(
@@ -70,7 +32,8 @@ def open_server(
     port: int | None = None,
     certificate: Path | None = None,
     key: Path | None = None,
-) -> http.server.ThreadingHTTPServer:
+    names: Collection[str] = (),
+) -> PageServer:
     """A server that listens; `serve_forever` makes it answer.
 
     Args:
@@ -79,14 +42,14 @@ def open_server(
         port: `None` takes 8000, or any free one if that is taken.
         certificate: PEM file, for https.
         key: of the certificate, if that file lacks it.
+        names: further names that clients may use for this machine.
 
     Raises:
         UserError: the port is taken or the certificate can't be read.
     """
-    handler = functools.partial(Handler, directory=str(folder))
     for choice in [PORT, 0] if port is None else [port]:
         try:
-            server = http.server.ThreadingHTTPServer((host, choice), handler)
+            server = PageServer((host, choice), folder, names)
             break
         except (OSError, OverflowError) as error:
             if choice != PORT or port is not None:
@@ -120,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--port", type=int, metavar="N", help=f"({PORT}, or a free one if that is taken)")
     add("--host", default="127.0.0.1", help="address to listen at (this machine's)")
+    add("--name", action="append", default=[], help="of this machine, if it is asked for by one")
     add("--certificate", type=Path, metavar="FILE", help="PEM file, for https")
     add("--key", type=Path, metavar="FILE", help="of the certificate")
     add("--assets", type=Path, default=web_folder.ASSETS, metavar="DIR", help="with manifest.json")
@@ -135,6 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         certificate=arguments.certificate,
         key=arguments.key,
+        names=arguments.name,
     )
     port = server.server_address[1]
     host = "localhost" if arguments.host in ("127.0.0.1", "0.0.0.0") else arguments.host
