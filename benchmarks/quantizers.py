@@ -154,7 +154,6 @@ def run(arguments: argparse.Namespace) -> int:
     from segnet_tf.export.checks import agreement
     from segnet_tf.export.conversion import calibration, convert
     from segnet_tf.export.runtimes import registry
-    from segnet_tf.export.tflite_file import flatbuffer
 
     source = sources.open_source(arguments.model)
     data = source.opened(arguments.data, arguments.calibration_images)
@@ -164,7 +163,7 @@ def run(arguments: argparse.Namespace) -> int:
     images = list(calibration.calibration_images(train, count, size, 0))
     plain = convert.convert(source.model, size, "float32")
     ranges = calibration.measure_ranges(source.model, iter(images))
-    shown = agreement.model_images(flatbuffer.read(plain), val, arguments.limit)
+    shown = agreement.model_images((1, *size, source.model.input_shape[3]), val, arguments.limit)
     classes = [run[0].argmax(-1) for run in registry.get("xnnpack").run(plain, shown).outputs]
     files = {
         "float32": lambda: plain,

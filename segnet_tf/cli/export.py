@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from segnet_tf.cli import command
+from segnet_tf.cli import command, export_onnx
 from segnet_tf.errors import UserError
 from segnet_tf.export.compression import plan
 from segnet_tf.export.options import CALIBRATION_IMAGES, UNCERTAINTIES, ExportOptions
@@ -20,6 +20,7 @@ from segnet_tf.system.tensorflow_start import start_tensorflow
 MODEL = "run folder, .keras or weights:NAME (the last make demo, or the shipped weights)"
 DATA = "a folder, synthetic or synthetic:COUNT (what the run was trained on)"
 INT16X8 = "int16x8"
+ONNX = "onnx"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +56,7 @@ def _add_format(group: argparse._ArgumentGroup) -> None:
         ("float32", "all in float32"),
         ("float16", "float32 with weights stored in float16"),
         ("dynamic", "float32 with weights stored in int8"),
+        (ONNX, "a float32 .onnx file for ONNX Runtime, OpenCV and others; needs the extra onnx"),
         (INT16X8, "refused: no delegate takes it"),
     ):
         one_of.add_argument(f"--{name}", dest="format", action="store_const", const=name, help=text)
@@ -152,6 +154,8 @@ def _add_compression(group: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exports at each size; 1 if a file failed its checks."""
+    if arguments.format == ONNX:
+        return export_onnx.run(arguments)
     options = options_of(arguments)
     start_tensorflow()
     from segnet_tf.export import exporter, sources

@@ -94,7 +94,7 @@ def verify(
     second = file.uncertainty
     failures += rules.partition_failures(partitions, second is not None)
 
-    images = agreement.model_images(graph, samples, MASK_IMAGES)
+    images = agreement.model_images(graph.tensors[graph.inputs[0]].shape, samples, MASK_IMAGES)
     check = _check_pairs if unpool == "custom" else _check_masks
     reference: keras.Model | uncertainty.Distributions = model
     if second is not None:

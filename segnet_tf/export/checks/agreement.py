@@ -13,7 +13,6 @@ import tensorflow as tf
 from segnet_tf.data import Samples
 from segnet_tf.data.pipeline import evaluation_batches
 from segnet_tf.data.scenes import synthetic
-from segnet_tf.export.tflite_file.flatbuffer import Graph
 from segnet_tf.inference.predictors import Predictor
 from segnet_tf.inference.tflite_model import TFLiteModel
 from segnet_tf.metrics import SegmentationScores
@@ -53,18 +52,18 @@ class Scores(TypedDict):
     data: str
 
 
-def model_images(graph: Graph, samples: Samples | None, count: int) -> list[np.ndarray]:
-    """The first images of `samples`, resized and grouped as the file's input asks.
+def model_images(shape: tuple[int, ...], samples: Samples | None, count: int) -> list[np.ndarray]:
+    """The first images of `samples`, resized and grouped as a file's input asks.
 
     Args:
-        graph: of the file.
+        shape: of the input, `(batch, height, width, channels)`.
         samples: images; `None` for synthetic scenes.
         count: batches to return; fewer if `samples` has fewer images.
 
     Returns:
         float32 `(batch, height, width, channels)` each, 0..255.
     """
-    batch, height, width, channels = graph.tensors[graph.inputs[0]].shape
+    batch, height, width, channels = shape
     if samples is None:
         samples = synthetic.samples("val", size=(height, width), count=count * batch)
     samples = samples.in_channels(channels)

@@ -62,7 +62,7 @@ def added(report: Report, aside: Path, path: Path, soc: str, samples: Samples | 
     npu = Qualcomm(soc=soc)
     compiled = npu.compiled(content)
     qualcomm.check_whole(compiled, soc)
-    images = agreement.model_images(graph, samples, IMAGES)
+    images = agreement.model_images(graph.tensors[graph.inputs[0]].shape, samples, IMAGES)
     wrong, pairs = 0, 0
     if masks.find(graph):
         wrong, pairs = rules.count_mask_mismatches(content, images, npu)

@@ -69,9 +69,7 @@ def convert(
             f"Received: {'none' if ranges is None else 'ranges'} for {format}. "
             "Measure them with calibration.measure_ranges, or leave them out."
         )
-    graph.functional_of(model)
-    output = output_kinds.of(model)
-    _check_output(model, output, output_kind, format)
+    output = checked_output(model, output_kind, format)
     if uncertainty is None:
         model = graph.network_of(model)
     else:
@@ -85,21 +83,7 @@ def convert(
     else:
         largest_kernel = DYNAMIC_RANGE_ELEMENTS - 1 if format == "dynamic" else None
         lowering = BuiltinLowering(ranges, largest_kernel)
-
-    def forward(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        found = lowering.lower(model, image)
-        if not isinstance(found, Distributed):
-            return {output_kind: outputs.finish(found, output, output_kind)}
-        probabilities = Output("probabilities", output.activation)
-        return {
-            output_kind: outputs.finish(found.probabilities, probabilities, output_kind),
-            uncertainties.OUTPUT: found.entropy,
-        }
-
-    image = (batch, *input_size, model.input_shape[3])
-    signature = tf.TensorSpec(image, tf.float32, name=graph.INPUT)
-    # AutoGraph would wrap a UserError in an error of many lines.
-    function = tf.function(forward, input_signature=[signature], autograph=False)
+    function = lowered(model, (batch, *input_size), lowering, output, output_kind)
     # The converter writes the values of variables that a tf.Module owns, and of no others.
     owner = tf.Module()
     owner.owned = [variable.value for variable in model.variables]
@@ -126,6 +110,46 @@ def convert(
     if uncertainty is not None:
         content = order.sample_by_sample(order.first_output(content, uncertainties.OUTPUT))
     return order.masks_first(content)
+
+
+def lowered(
+    model: keras.Model,
+    shape: tuple[int, int, int],
+    lowering: LayerLowering,
+    output: Output,
+    output_kind: OutputKind,
+) -> tf.types.experimental.PolymorphicFunction:
+    """The network as a `tf.function` of plain ops, from an image to named outputs.
+
+    Args:
+        model: of `graph.network_of`, or of `sampling.distribution_of`.
+        shape: `(batch, height, width)` of the image in pixels.
+        lowering: what pools and unpools.
+        output: what the user's model gives.
+        output_kind: what the function gives, its output's name.
+    """
+
+    def forward(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = lowering.lower(model, image)
+        if not isinstance(found, Distributed):
+            return {output_kind: outputs.finish(found, output, output_kind)}
+        probabilities = Output("probabilities", output.activation)
+        return {
+            output_kind: outputs.finish(found.probabilities, probabilities, output_kind),
+            uncertainties.OUTPUT: found.entropy,
+        }
+
+    signature = tf.TensorSpec((*shape, model.input_shape[3]), tf.float32, name=graph.INPUT)
+    # AutoGraph would wrap a UserError in an error of many lines.
+    return tf.function(forward, input_signature=[signature], autograph=False)
+
+
+def checked_output(model: keras.Model, output_kind: OutputKind, format: Format) -> Output:
+    """What a model gives; UserError if a file cannot give `output_kind` of it, whatever its ops."""
+    graph.functional_of(model)
+    output = output_kinds.of(model)
+    _check_output(model, output, output_kind, format)
+    return output
 
 
 def _check_output(

@@ -151,7 +151,7 @@ def test_a_batch_is_exported_and_verified(run, tmp_path, fast, capsys):
 def test_checked_batches_hold_different_images(batches):
     graph = flatbuffer.read(batches["float32"])
     for samples in (None, synthetic.samples("val", size=small_files.SIZE, count=8)):
-        found = agreement.model_images(graph, samples, 2)
+        found = agreement.model_images(graph.tensors[graph.inputs[0]].shape, samples, 2)
         assert [batch.shape for batch in found] == [(BATCH, *tiny_models.SIZE, 3)] * 2
         every = np.concatenate(found).reshape(2 * BATCH, -1)
         assert len(np.unique(every, axis=0)) == 2 * BATCH
