@@ -174,8 +174,9 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 # `.venv/bin/pip install torch==2.13.0 torchvision==0.28.0 --index-url \
 # https://download.pytorch.org/whl/cpu` first.
 $(VENV)/.installed-torch: $(VENV)/.installed
-	@echo 'Installing PyTorch into $(VENV), once.'
-	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev,torch]'
+	@echo 'Installing PyTorch, ONNX and OpenCV into $(VENV), once.'
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev,torch,onnx,quantizer]' \
+		opencv-python-headless
 	touch $@
 
 # Built by a C++ compiler: without one the tests of the CRF are skipped, and the next call tries again.
