@@ -7,9 +7,10 @@ import math
 import operator
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_type_hints
 
 from segnet_tf.errors import UserError
+from segnet_tf.system.typed import require_types
 
 OPTIMIZERS = ("adamw", "sgd")
 DECAYS = ("decoupled", "l2")
@@ -20,8 +21,8 @@ CACHES = ("auto", "memory", "none", "disk")
 AUGMENTATIONS = ("standard", "strong", "none")
 DISTRIBUTIONS = ("none", "mirrored", "multi-worker")
 BATCH_NORMS = ("synchronized", "local")
-_WHOLE = ("size", "crop", "epochs", "batch_size", "val_every", "seed", "limit_train", "limit_val",
-    "steps_per_execution")  # fmt: skip
+_WHOLE = (*("size", "crop", "epochs", "batch_size", "val_every", "seed", "limit_train"),
+    *("limit_val", "steps_per_execution"))  # fmt: skip
 # The fields that say how to read the data; `segnet_tf.data.open_samples` has the same arguments.
 READING = ("layout", "val_share", "split_seed", "image_range")
 
@@ -222,11 +223,11 @@ class TrainConfig:
             if name not in known:
                 _refuse("config", f"knows {', '.join(sorted(known))}", name)
         try:
-            return cls(**content)
-        except TypeError as error:
-            raise UserError(
-                f"`config` must hold values of the right type. Received: {error}."
-            ) from error
+            made = cls(**content)
+        except (TypeError, AttributeError, OverflowError) as error:
+            raise UserError(f"`config` must hold the right types. Received: {error}.") from error
+        require_types(content, get_type_hints(cls), "`config`")
+        return made
 
 
 def check_model_options(options: Iterable[str]) -> None:
@@ -248,9 +249,8 @@ def _whole(name: str, value: Any) -> Any:
     if value is None:
         return None
     try:
-        if isinstance(value, tuple):
-            return tuple(operator.index(part) for part in value)
-        return operator.index(value)
+        whole = operator.index
+        return tuple(map(whole, value)) if isinstance(value, tuple) else whole(value)
     except TypeError:
         rule = "must be whole numbers" if isinstance(value, tuple) else "must be a whole number"
         raise UserError(f"`{name}` {rule}. Received: {name}={value}.") from None

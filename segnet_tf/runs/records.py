@@ -7,13 +7,14 @@ import platform
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast, get_type_hints
 
 from segnet_tf.config import TrainConfig
 from segnet_tf.data import Classes, Samples
 from segnet_tf.data.classes import Color
 from segnet_tf.errors import UserError
 from segnet_tf.system.json_files import read_json
+from segnet_tf.system.typed import require_types
 from segnet_tf.version import __version__
 
 # `(height, width)` in pixels; the smallest and the largest of some images, by area.
@@ -162,7 +163,13 @@ def _read(file: Path) -> RunRecord | None:
     content = read_json(file)
     # Other programs write files called config.json too.
     known = ("config", "classes", "class_weights", "num_classes", "training_images")
-    return cast(RunRecord, content) if all(name in content for name in known) else None
+    if not all(name in content for name in known):
+        return None
+    require_types(content, get_type_hints(RunRecord), file)
+    # A packed model names no data.
+    config = {name: value for name, value in content["config"].items() if name != "data" or value}
+    require_types(config, get_type_hints(TrainConfig), f"`config` of {file}")
+    return cast(RunRecord, content)
 
 
 def require_same_order(record: RunRecord | None, classes: Classes, where: str) -> None:
