@@ -21,7 +21,7 @@ WORKERS ?= 4
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-all lint format bench clean setup train-camvid unseen release-check compare \
+.PHONY: help demo test test-all chaos lint format bench clean setup train-camvid unseen release-check compare \
 	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser runtimes-npu \
 	mediapipe mediapipe-test android-assets android-kotlin web web-test
 
@@ -34,16 +34,15 @@ DEMO_IMAGES ?= 200
 DEMO_EPOCHS ?= 3
 
 demo: setup  ## train on synthetic scenes, score, export to int8, verify, predict: 3 minutes
-	rm -rf "$$DEMO"
 	$(BIN)/segnet-tf train --model segnet_lite --data synthetic:$(DEMO_IMAGES) --size 192x256 \
 		--initial-weights weights:segnet_lite_camvid --epochs $(DEMO_EPOCHS) \
 		--learning-rate 0.002 --warmup 0.3 --class-weights enet --val-every 2 \
-		--output "$$DEMO"
+		--output "$$DEMO" --overwrite
 	$(BIN)/segnet-tf evaluate --model "$$DEMO" --data synthetic:$(DEMO_IMAGES) --split test \
-		--json "$$DEMO/test.json"
-	$(BIN)/segnet-tf export --int8 --model "$$DEMO" --json "$$DEMO/export.json"
+		--json "$$DEMO/test.json" --overwrite
+	$(BIN)/segnet-tf export --int8 --model "$$DEMO" --json "$$DEMO/export.json" --overwrite
 	$(BIN)/segnet-tf predict --model "$$DEMO/model_int8.tflite" --input synthetic --limit 4 \
-		--output "$$DEMO/predictions"
+		--output "$$DEMO/predictions" --overwrite
 	@echo "The exported file:              $$DEMO/model_int8.tflite"
 	@echo "Scenes, truth, predictions:     $$DEMO/predictions.png"
 	@echo "The exported file's masks:      $$DEMO/predictions/"
@@ -91,6 +90,12 @@ test: setup  ## the fast tests, 4 minutes
 
 test-all: $(VENV)/.installed-torch $(VENV)/.installed-crf  ## all tests, those against PyTorch too (installs it)
 	$(PY) -m pytest -n auto --maxprocesses $(WORKERS) --dist loadfile -m ""
+
+# Counts, --jobs and --seed: CHAOS_OPTIONS='--kills 10 --jobs train'.
+CHAOS_OPTIONS ?=
+
+chaos: setup  ## kill and starve the commands at random moments, count what breaks: 15 minutes
+	PYTHONPATH=tests/support TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m tests.chaos $(CHAOS_OPTIONS)
 
 release-check: $(VENV)/.installed-release  ## build dist/ and use it in a new environment: 3 minutes
 	tests/checkout/release_check.sh $(PY)

@@ -213,7 +213,7 @@ def test_a_file_as_output_is_refused_before_the_export(run, tmp_path, never_expo
         assets.write(tmp_path / "out", model=str(run))
 
 
-@pytest.mark.parametrize("name", ["/tmp/x", "../x", "a/b", 3, None])
+@pytest.mark.parametrize("name", ["/x", "../x", "a/b", 3, None])
 def test_a_run_s_model_names_a_file_in_the_output(name, run, tmp_path, never_exported):
     shutil.copytree(run, tmp_path / "run")
     record = json.loads((run / "config.json").read_text())
