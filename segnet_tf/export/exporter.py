@@ -77,7 +77,8 @@ def export(
     samples = source.samples(data, "val", options.limit)
     # Arrays have no names for their classes.
     named = options.data is data
-    names = source.labels(options.labels, samples if named else None)
+    classes = source.classes(options.labels, samples if named else None)
+    names, colors = (classes.names, classes.colors) if classes else (None, None)
     size = options.input_size or image_size(source, samples)
     check_size(source.model, size, "input_size")
     if options.second_output is not None:
@@ -93,7 +94,7 @@ def export(
     content = _converted(options, trained.model, size, ranges)
     activation = output_kind.of(source.model).activation
     second = options.second_output
-    content = metadata.attach(content, options.output_kind, names, activation, second)
+    content = metadata.attach(content, options.output_kind, names, activation, second, colors)
     with replacing(path) as aside:
         aside.write_bytes(content)
         report = _checked(aside, path, options, source, trained, data, samples, ranges)

@@ -95,7 +95,7 @@ def export_onnx(
     opened = source.opened(data, limit)
     samples = source.samples(opened, "val", limit)
     # Arrays have no names for their classes.
-    names = source.labels(labels, samples if opened is data else None)
+    classes = source.classes(labels, samples if opened is data else None)
     size = input_size or image_size(source, samples)
     check_size(source.model, size, "input_size")
     given = convert.checked_output(source.model, output_kind, "float32")
@@ -114,7 +114,7 @@ def export_onnx(
         {
             "input": "RGB, 0 to 255",
             "output": output_kind,
-            **({"classes": json.dumps(list(names))} if names else {}),
+            **({"classes": json.dumps(list(classes.names))} if classes else {}),
         },
     )
     onnx.checker.check_model(found)

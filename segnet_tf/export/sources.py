@@ -8,7 +8,7 @@ from typing import Literal
 
 import keras
 
-from segnet_tf.data import Samples, arrays
+from segnet_tf.data import Classes, Samples, arrays
 from segnet_tf.errors import UserError
 from segnet_tf.export.tflite_file import metadata
 from segnet_tf.models.finite import require_finite
@@ -102,27 +102,28 @@ class Source:
         require_same_order(self.record, samples.classes, where)
         return samples
 
-    def labels(
-        self, path: str | Path | None, samples: Samples | None = None
-    ) -> tuple[str, ...] | None:
-        """Class names: of a label file, or else the run's, or else those of the data.
+    def classes(self, path: str | Path | None, samples: Samples | None = None) -> Classes | None:
+        """Names and colors: of a label file, or else the run's, or else those of the data.
 
         Args:
-            path: of the label file.
+            path: of the label file; one that has no colors gives other names to those known.
             samples: of the data that was given, if any was.
 
         Raises:
             UserError: they don't fit the model.
         """
-        if path is not None:
-            labels, known_from = metadata.label_file(path), str(path)
-        elif self.record is not None:
-            labels, known_from = run_classes(self.record).names, f"the run of {self.name}"
+        known, known_from = None, ""
+        if self.record is not None:
+            known, known_from = run_classes(self.record), f"the run of {self.name}"
         elif samples is not None:
-            labels, known_from = samples.classes.names, samples.source
-        else:
-            return None
-        return metadata.check_labels(labels, self.model.output_shape[-1], known_from)
+            known, known_from = samples.classes, samples.source
+        if path is not None:
+            file, known_from = metadata.label_file(path), str(path)
+            renames = known is not None and not file.by_color and len(known) == len(file.classes)
+            known = Classes(file.classes.names, known.colors) if known and renames else file.classes
+        if known is not None:
+            metadata.check_labels(known.names, self.model.output_shape[-1], known_from)
+        return known
 
     def shipped_ranges(self) -> Path | None:
         """Where the int8 ranges of shipped weights are, so that they export without their data."""

@@ -156,8 +156,8 @@ def label_map(
 def find_classes(predictor: Predictor) -> Classes:
     """Names and colors of a model's classes.
 
-    Those in a `.tflite` file, its run's, CamVid's if it has 11, or numbers. Names that the run or
-    CamVid has too get the colors from there.
+    Those in a `.tflite` file, its run's, CamVid's if it has 11, or numbers. Names of a file without
+    colors that the run or CamVid has too get the colors from there.
 
     Raises:
         UserError: a `.tflite` file names more or fewer classes than it has.
@@ -172,8 +172,8 @@ def find_classes(predictor: Predictor) -> Classes:
     record = predictor.record
     known = [camvid.CLASSES] if record is None else [run_classes(record), camvid.CLASSES]
     if names is not None:
-        colors = next((c.colors for c in known if c.names == names), default_colors(len(names)))
-        return Classes(names, colors)
+        found = next((c.colors for c in known if c.names == names), default_colors(len(names)))
+        return Classes(names, predictor.model.colors or found)
     if count is None:
         return known[0]
     for classes in known:

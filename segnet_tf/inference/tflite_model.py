@@ -37,6 +37,7 @@ class TFLiteModel:
         channels: values a pixel, None for labels.
         image_channels: of the images that it takes: 3 for RGB, 1 for grey.
         labels: class names in the file, None if it has none.
+        colors: of these classes, None if it has none.
         uncertainty: what a second output says of each pixel, None for a file with one output.
 
     Call arguments:
@@ -58,6 +59,7 @@ class TFLiteModel:
         require_numbers(content, str(path))
         said = metadata.read(content, str(path))
         self.labels = None if said is None else said.labels
+        self.colors = None if said is None else said.colors
         self.uncertainty = None if said is None else said.uncertainty
         shape = tuple(inputs[0]["shape"])
         out = tuple(outputs[-1]["shape"])

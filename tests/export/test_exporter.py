@@ -33,7 +33,7 @@ def test_a_loaded_model_knows_its_run(run):
     """Its class names go into the file, and int8 is measured on the run's own images."""
     loaded = sources.of(load_model(run))
     assert loaded.in_memory and loaded.record == read_record(run)
-    assert loaded.labels(None) == sources.of(str(run)).labels(None)
+    assert loaded.classes(None) == sources.of(str(run)).classes(None)
     assert loaded.samples(None, "train").stems == sources.of(run).samples(None, "train").stems
 
 

@@ -1,13 +1,10 @@
-"""TFLite Metadata in a file: what goes in, what comes out and the classes' names.
+"""TFLite Metadata in a file: what goes in, what comes out, the classes' names and colors.
 
 MediaPipe's ImageSegmenter then opens the file with no further option, and Android Studio shows it.
-The names are a text file in a zip archive behind the model, which TFLite runtimes don't look at.
 """
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,10 +14,13 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from segnet_tf.data import class_file
+from segnet_tf.data.class_file import ClassFile
+from segnet_tf.data.classes import Color
 from segnet_tf.errors import UserError
 from segnet_tf.export.tflite_file import flatbuffer, metadata_tables
+from segnet_tf.export.tflite_file import labels as archive
 from segnet_tf.export.tflite_file import uncertainty as entries
-from segnet_tf.export.tflite_file.labels import LABELS, read_labels
+from segnet_tf.export.tflite_file.labels import LABELS
 from segnet_tf.export.tflite_file.uncertainty import Uncertainty
 from segnet_tf.version import __version__
 
@@ -48,6 +48,7 @@ class Metadata:
         output: name of the output.
         description: of the model, for a person.
         uncertainty: of the output before that of the classes; `None` for a file with one.
+        colors: `(red, green, blue)` in 0..255 of each class in that order; `None` if it has none.
     """
 
     labels: tuple[str, ...] | None
@@ -57,6 +58,7 @@ class Metadata:
     output: str | None = None
     description: str | None = None
     uncertainty: Uncertainty | None = None
+    colors: tuple[Color, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON types."""
@@ -69,17 +71,19 @@ def attach(
     labels: Sequence[str] | None,
     activation: str | None = None,
     uncertainty: Uncertainty | None = None,
+    colors: Sequence[Color] | None = None,
 ) -> bytes:
     """Adds the metadata to a file that `convert.convert` made; the same bytes each time.
 
     Args:
         content: of the file; its weights stay where they are, and aligned.
         output_kind: `"logits"`, `"probabilities"` or `"labels"`. A label map gets its class names
-            only: MediaPipe would take the ids for scores and show a wrong mask.
+            and colors only: MediaPipe would take the ids for scores and show a wrong mask.
         labels: as `check_labels` lets them pass, or `None`.
         activation: what makes probabilities of the logits; `None` is sigmoid for one logit, softmax
             for more.
         uncertainty: what the first of two outputs is made of, if there are two.
+        colors: of the classes, one each, for those who draw them. They go with `labels`.
 
     Raises:
         UserError: the file has metadata already.
@@ -97,21 +101,7 @@ def attach(
         content = metadata_tables.with_buffer(content, BUFFER, data)
     if uncertainty is not None:
         content = metadata_tables.with_buffer(content, entries.ENTRY, uncertainty.to_bytes())
-    if labels is None:
-        return content
-    archive = io.BytesIO(content)
-    with zipfile.ZipFile(archive, "a", zipfile.ZIP_STORED) as packed:
-        # Else the entry would hold today's date and this operating system.
-        entry = zipfile.ZipInfo(LABELS, (1980, 1, 1, 0, 0, 0))
-        entry.create_system = 3
-        entry.external_attr = 0o644 << 16
-        packed.writestr(entry, labels_text(labels))
-    return archive.getvalue()
-
-
-def labels_text(labels: Sequence[str]) -> str:
-    """The content of labels.txt: a class a line, in order of the ids."""
-    return "".join(f"{label}\n" for label in labels)
+    return content if labels is None else archive.append(content, labels, colors)
 
 
 def _model(
@@ -180,20 +170,23 @@ def read(content: bytes, name: str = "the file") -> Metadata | None:
     Raises:
         UserError: the metadata is damaged.
     """
-    labels = read_labels(content, name)
+    labels, colors = archive.read_labels(content, name), archive.read_colors(content, name)
     with flatbuffer.damage_in_one_line():
         entry = _buffer(content, entries.ENTRY)
         uncertainty = None if entry is None else entries.from_bytes(entry, name)
         data = _buffer(content, BUFFER)
         if data is None:
             is_silent = labels is None and uncertainty is None
-            return None if is_silent else Metadata(labels, uncertainty=uncertainty)
+            if is_silent:
+                return None
+            return Metadata(labels, uncertainty=uncertainty, colors=colors)
         if data[4:8] != IDENTIFIER:
             raise ValueError("metadata without its identifier")
         root = metadata_tables.Table(data)
         graphs = root.tables(3)
         if not graphs:
-            return Metadata(labels, description=root.text(1), uncertainty=uncertainty)
+            said = root.text(1)
+            return Metadata(labels, description=said, uncertainty=uncertainty, colors=colors)
         inputs, outputs = graphs[0].tables(2), graphs[0].tables(3)
         return Metadata(
             labels,
@@ -203,6 +196,7 @@ def read(content: bytes, name: str = "the file") -> Metadata | None:
             outputs[0 if uncertainty is None else -1].text(0) if outputs else None,
             root.text(1),
             uncertainty,
+            colors,
         )
 
 
@@ -221,8 +215,8 @@ def _activation(graph: metadata_tables.Table) -> str | None:
     return None
 
 
-def label_file(path: str | Path) -> tuple[str, ...]:
-    """Class names out of a file in one of the forms of `segnet_tf.data.class_file`.
+def label_file(path: str | Path) -> ClassFile:
+    """Class names, and colors if it has them, in one of the forms of `segnet_tf.data.class_file`.
 
     Raises:
         UserError: it cannot be read as one.
@@ -233,7 +227,7 @@ def label_file(path: str | Path) -> tuple[str, ...]:
             f"`labels` must be a .txt, .csv or .json file. Received: {path}. "
             "Write labels.txt with one class name a line."
         )
-    return class_file.load(path).classes.names
+    return class_file.load(path)
 
 
 def check_labels(labels: Sequence[str], channels: int, source: str) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from segnet_tf.inference.predictors import Predictor
 from segnet_tf.inference.tflite_model import TFLiteModel
 
 NAMES = camvid.CLASSES.names
+COLORS = tuple((index, 2 * index, 255) for index in range(11))
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +133,37 @@ def test_damage_is_one_line(named):
         read_labels(bytes(cut))
 
 
+def test_colors_go_behind_the_network(float_file, named):
+    content = metadata.attach(float_file, "logits", NAMES, colors=COLORS)
+    assert metadata.attach(float_file, "logits", NAMES, colors=COLORS) == content
+    said = metadata.read(content)
+    assert said.colors == COLORS and said.labels == NAMES
+    assert metadata.read(named).colors is None
+    # The network's bytes, and those of its metadata, are the same up to the archive.
+    start = named.index(b"PK\x03\x04")
+    assert content[:start] == named[:start] and content[start : start + 4] == b"PK\x03\x04"
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.namelist() == ["labels.txt", "colors.json"]
+        assert json.loads(archive.read("colors.json")) == [list(color) for color in COLORS]
+    assert metadata.read(metadata.attach(float_file, "labels", NAMES, colors=COLORS)).colors == (
+        COLORS
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[", "{}", "null", "[[1, 2, 3]]", "[" * 3000, json.dumps([[1, 2, 3]] * 10 + [[1, 2, 256]]),
+     json.dumps([[1, 2, 3]] * 10 + [[1, 2]]), json.dumps([[1, 2, 3]] * 10 + [[1, 2, True]]),
+     json.dumps([[1, 2, 3]] * 11) + " " * 70000],
+)  # fmt: skip
+def test_colors_that_are_none(named, text):
+    archive = io.BytesIO(named)
+    with zipfile.ZipFile(archive, "a") as packed:
+        packed.writestr("colors.json", text)
+    with pytest.raises(UserError, match="a color for each of its classes in colors.json"):
+        metadata.read(archive.getvalue())
+
+
 def test_predictions_have_the_names_of_the_file(float_file, tmp_path):
     names = tuple(f"thing {index}" for index in range(11))
     path = tmp_path / "f.tflite"
@@ -141,6 +173,9 @@ def test_predictions_have_the_names_of_the_file(float_file, tmp_path):
     path.write_bytes(metadata.attach(float_file, "logits", NAMES))
     predictor = Predictor(TFLiteModel(path), str(path))
     assert image_files.find_classes(predictor) == camvid.CLASSES  # known names, known colors
+    path.write_bytes(metadata.attach(float_file, "logits", NAMES, colors=COLORS))
+    predictor = Predictor(TFLiteModel(path), str(path))
+    assert image_files.find_classes(predictor).colors == COLORS  # the file's come first
     path.write_bytes(metadata.attach(float_file, "logits", NAMES[:4]))
     predictor = Predictor(TFLiteModel(path), str(path))
     with pytest.raises(UserError, match="with 4 names in it.*--labels FILE"):
@@ -151,13 +186,16 @@ def test_where_the_names_come_from(run, tmp_path):
     from segnet_tf.data.scenes import synthetic
 
     trained = sources.open_source(str(run))
-    assert trained.labels(None) == NAMES
+    assert trained.classes(None).names == NAMES
     file = tmp_path / "labels.txt"
     file.write_text("\n".join(f"other {index}" for index in range(11)))
-    assert trained.labels(file)[3] == "other 3"
+    assert trained.classes(file).names[3] == "other 3"
+    assert trained.classes(file).colors == trained.classes(None).colors  # renamed, no more
+    file.write_text("\n".join(f"{index} 2 3 other {index}" for index in range(11)))
+    assert trained.classes(file).colors[4] == (4, 2, 3)
     bare = sources.Source("net.keras", trained.model, None)
-    assert bare.labels(None) is None
-    assert bare.labels(None, synthetic.samples("val", count=1)) == NAMES
+    assert bare.classes(None) is None
+    assert bare.classes(None, synthetic.samples("val", count=1)).names == NAMES
 
 
 @pytest.mark.parametrize(
@@ -188,7 +226,8 @@ def test_labels_that_do_not_fit_are_one_line(run, tmp_path, capsys, name, text, 
 def test_the_exporter_puts_them_in(run, tmp_path, fast, capsys):
     output = tmp_path / "f.tflite"
     assert main(["export", "--float32", "--model", str(run), "--output", str(output)]) == 0
-    assert metadata.read(output.read_bytes()).labels == NAMES
+    said = metadata.read(output.read_bytes())
+    assert (said.labels, said.colors) == (NAMES, camvid.CLASSES.colors)
     assert "metadata     for MediaPipe; Sky, Building, Pole" in capsys.readouterr().out
 
 
