@@ -109,7 +109,12 @@ def named(paths: Sequence[Path], top: Path, problems: list[str]) -> dict[str, Pa
     for path in paths:
         stem = str(path)[len(str(top)) + 1 : -len(path.suffix)].replace(os.sep, "/")
         key = unicodedata.normalize("NFC", stem)
-        if key not in found:
+        if not _is_utf_8(key):
+            problems.append(
+                "file names must be UTF-8. "
+                f"Received: {path}, of another encoding. Rename it (convmv does many)."
+            )
+        elif key not in found:
             found[key] = path
         elif found[key].stem == path.stem:
             problems.append(
@@ -123,6 +128,10 @@ def named(paths: Sequence[Path], top: Path, problems: list[str]) -> dict[str, Pa
                 "Rename or remove one."
             )
     return found
+
+
+def _is_utf_8(name: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def pair(

@@ -35,4 +35,6 @@ def write_json(path: str | os.PathLike[str] | None, content: Any) -> None:
     if path is None:
         return
     with replacing(path) as aside:
-        aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        # Of a file name that is not UTF-8; what Python writes for it is JSON's own way too.
+        aside.write_text(text, encoding="utf-8", errors="backslashreplace")

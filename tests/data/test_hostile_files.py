@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import subprocess
 import time
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image, features
 
-from segnet_tf.data import class_file
+from segnet_tf.data import class_file, open_samples
+from segnet_tf.data.check import check_data
 from segnet_tf.data.image_files import FORMATS, Encoded, open_image
 from segnet_tf.data.images import read_image, require_image_range
 from segnet_tf.data.masks import read_mask, relabel
@@ -98,6 +100,17 @@ def test_an_id_of_2_to_the_31_takes_no_table_as_long():
     assert "Received: 2147483647" in refused(relabel, mask, {0: 1, 2**30: 0}, "a.tif")
     assert tracemalloc.get_traced_memory()[1] < 2**20
     tracemalloc.stop()
+
+
+def test_a_file_name_that_is_no_utf_8(tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+        for name in ("a.png", os.fsdecode(b"b\xff.png")):
+            Image.new("L", (8, 8)).save(tmp_path / folder / name)
+    (tmp_path / "classes.txt").write_text("road\nsky\n", "utf-8")
+    said = refused(open_samples, tmp_path, "train")
+    assert "file names must be UTF-8. Received: " in said and "b\\udcff.png" in said
+    assert "file names must be UTF-8" in check_data(tmp_path).problems[0]
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), "255", [255], True])

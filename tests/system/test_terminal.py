@@ -70,6 +70,15 @@ def test_a_name_that_is_no_utf_8_is_one_line(capsys):
     assert said.count("\n") == 1
 
 
+def test_a_folder_that_cannot_be_entered_is_one_line(capsys):
+    def run(arguments):
+        raise PermissionError(13, "Permission denied", arguments.path)
+
+    assert execute(run, "private/data") == 2
+    said = capsys.readouterr().err
+    assert "Received: private/data: Permission denied." in said and said.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000])
 def test_a_path_that_is_too_long_is_one_line(capsys, tmp_path, name):
     def run(arguments):

@@ -9,7 +9,7 @@ import pytest
 from segnet_tf.config_files import read_config
 from segnet_tf.errors import UserError
 from segnet_tf.system import limits
-from segnet_tf.system.json_files import read_json
+from segnet_tf.system.json_files import read_json, write_json
 from segnet_tf.system.text_files import parse_json, parse_toml, read_text
 
 
@@ -66,6 +66,12 @@ def test_toml_that_is_none(tmp_path, text, words):
         read_config(tmp_path / "a.toml")
     assert "\n" not in str(caught.value)
     assert time.perf_counter() - began < 10  # 22 s for 20,000 dots before
+
+
+def test_a_report_holds_any_file_name(tmp_path):
+    write_json(tmp_path / "a.json", {"path": "é\udcff"})
+    assert (tmp_path / "a.json").read_bytes() == b'{\n  "path": "\xc3\xa9\\udcff"\n}\n'
+    assert read_json(tmp_path / "a.json") == {"path": "é\udcff"}
 
 
 @pytest.mark.parametrize("content", [b"[]", b"null", b"1.5", b"\xff\xfe", b"[" * 99999, b"NaN"])
