@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.chaos import faults
 from tests.chaos.children import Child
-from tests.chaos.jobs import jobs, make_model, prepare
+from tests.chaos.jobs import jobs, make_model, make_sources, prepare
 
 # One that came too late is tried again, so often at most.
 _TRIES = 3
@@ -45,10 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--others", type=int, default=5, metavar="N", help="of the other faults (5)")
     add("--jobs", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
     add("--seed", type=int, metavar="N", help="of what is random (the clock)")
+    add("--keep", metavar="DIR", help="where files of failures are kept (a temporary folder)")
     arguments = parser.parse_args(argv)
     seed = int(time.time()) if arguments.seed is None else arguments.seed
     print(f"seed {seed}", flush=True)
-    root = Path(tempfile.mkdtemp(prefix="segnet_tf_chaos_"))
+    root = Path(tempfile.mkdtemp(prefix="segnet_tf_chaos_", dir=arguments.keep))
     failures = _run(arguments, root, seed)
     if failures:
         print(f"{failures} failures; files and output are in {root}", flush=True)
@@ -59,20 +60,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace, root: Path, seed: int) -> int:
+    chosen = {name: job for name, job in jobs(root).items() if name in arguments.jobs}
     for kind in (faults.OLD, faults.NEW):
+        make_sources(root, kind)
 
         def make(kind: int = kind) -> int:
             prepare(root)
             return make_model(root, kind)
 
-        end = Child(make, root, root / "model.txt").wait()
-        if end.code:
-            print(end.said)
-            raise SystemExit("the models were not trained")
+        if any(job.model for job in chosen.values()):
+            end = Child(make, root, root / "model.txt").wait()
+            if end.code:
+                print(end.said)
+                raise SystemExit("the models were not trained")
     failures = 0
-    for name, job in jobs(root).items():
-        if name not in arguments.jobs:
-            continue
+    for name, job in chosen.items():
         trial = faults.Trial(job, root, random.Random(f"{seed} {name}"))
         for fault, (do, option) in FAULTS.items():
             began, counts = time.monotonic(), collections.Counter()

@@ -48,6 +48,7 @@ class Job:
         goes_on: the same after a kill: it must end with what `run` alone gives.
         content: the files in a folder as they are compared, by name; raises if one is not whole.
         alone: whether a folder must hold nothing else when the command begins.
+        model: whether it needs what `make_model` trains.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Job:
     goes_on: Callable[[Path, int], int]
     content: Callable[[Path], dict[str, object]]
     alone: bool = False
+    model: bool = False
 
 
 def prepare(root: Path) -> None:
@@ -140,21 +142,30 @@ def jobs(root: Path) -> dict[str, Job]:
 
     return {
         "train": Job("train", train, train_on, _run_content, alone=True),
-        "export": Job("export", export, lambda f, k: export(f, k, True), _export_content),
-        "android-assets": Job("android-assets", assets, lambda f, k: assets(f, k, True), _bytes_of),
+        "export": Job(
+            "export", export, lambda f, k: export(f, k, True), _export_content, model=True
+        ),
+        "android-assets": Job(
+            "android-assets", assets, lambda f, k: assets(f, k, True), _bytes_of, model=True
+        ),
         "shard": Job("shard", shard, shard_on, _shards_content),
         "web": Job("web", web, lambda f, k: web(f, k, True), _bytes_of, alone=True),
     }
 
 
 def make_model(root: Path, kind: int) -> int:
-    """Trains a model to export, and puts what `make web` takes beside it."""
+    """Trains a model to export."""
     folder = root / f"model{kind}"
     code = main([*_TRAIN, "--seed", str(kind), "--output", str(folder)])
     record = json.loads((folder / "config.json").read_text())
     # Files of the two are named differently.
     record["config"]["model"] = f"kind{kind}"
     (folder / "config.json").write_text(json.dumps(record))
+    return code
+
+
+def make_sources(root: Path, kind: int) -> None:
+    """Writes what `make web` takes."""
     source = root / f"assets{kind}"
     source.mkdir()
     (source / f"{kind}.tflite").write_bytes(bytes(100_000 + kind))
@@ -165,7 +176,6 @@ def make_model(root: Path, kind: int) -> int:
     index = root / "litertjs/core/dist/index.js"
     index.parent.mkdir(exist_ok=True)
     index.write_text('import { createWasmLib } from "@litertjs/wasm-utils";')
-    return code
 
 
 def files_in(folder: Path) -> dict[str, Path]:
