@@ -147,8 +147,10 @@ export MODEL ?= segnet_lite_camvid
 android-assets: setup  ## write android_demo_assets/ again: MODEL=NAME, DATA=DIR to score
 	$(PY) -m export.android_assets --model "weights:$$MODEL" $(if $(DATA),--data "$$DATA")
 
-android-kotlin: setup  ## compile the Kotlin in the app's README: 81 MB
+android-kotlin: setup  ## compile, lint and test the Android app without Android: 154 MB
+	export/devices/kotlin.sh "$$RUNTIMES/kotlin" $(PY)
 	export/android/compile.sh "$$RUNTIMES/kotlin" $(PY)
+	$(PY) -m pytest -m "" -rs tests/checkout/test_android_app.py
 
 # Any Python, without .venv: the server sends files of this project and computes nothing.
 WEB_OPTIONS ?=

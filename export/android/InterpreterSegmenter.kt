@@ -1,15 +1,14 @@
+package com.example.segmentation
+
 import android.content.Context
-import android.graphics.Bitmap
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import org.tensorflow.lite.Interpreter
 
-/** LiteRT on the processor: XNNPACK takes the whole graph. */
-class InterpreterSegmenter(context: Context, file: String, threads: Int = 2) : AutoCloseable {
+/** LiteRT's older way, on the processor: XNNPACK takes the whole graph. */
+class InterpreterSegmenter(context: Context, file: String, threads: Int = 2) : Segmenter {
 
     private val interpreter: Interpreter
-    private val width: Int
-    private val height: Int
     private val input: ByteBuffer
     private val output: ByteBuffer
 
@@ -19,23 +18,19 @@ class InterpreterSegmenter(context: Context, file: String, threads: Int = 2) : A
         model.put(content).rewind()
         val options = Interpreter.Options().setNumThreads(threads).setUseXNNPACK(true)
         interpreter = Interpreter(model, options)
-        val shape = interpreter.getInputTensor(0).shape() // 1, height, width, 3
-        height = shape[1]
-        width = shape[2]
         input = floats(interpreter.getInputTensor(0).numElements())
         output = floats(interpreter.getOutputTensor(0).numElements())
     }
 
-    /** At the model's size: scale the painted mask up, not the ids. */
-    fun segment(bitmap: Bitmap): Mask {
+    override fun segment(picture: Picture): Mask {
         input.rewind()
-        input.asFloatBuffer().put(rgb(bitmap, width, height))
+        input.asFloatBuffer().put(picture.rgb())
         output.rewind()
         interpreter.run(input, output)
         output.rewind()
         val logits = FloatArray(output.capacity() / 4)
         output.asFloatBuffer().get(logits)
-        return argmax(logits, width, height)
+        return argmax(logits, picture.width, picture.height)
     }
 
     private fun floats(count: Int) =

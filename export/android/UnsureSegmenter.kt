@@ -1,71 +1,46 @@
+package com.example.segmentation
+
 import android.content.Context
-import android.graphics.Bitmap
-import java.nio.ByteBuffer
-import java.nio.ByteOrder
+import com.google.ai.edge.litert.Accelerator
+import com.google.ai.edge.litert.CompiledModel
 import kotlin.math.ln
-import org.tensorflow.lite.Interpreter
 
 /** Class ids, and of each pixel the entropy in nats: 0 is sure, ln(classes) knows nothing. */
 class UnsureMask(val mask: Mask, val entropy: FloatArray, val classes: Int) {
 
     /** Colors that fade where the model is unsure, and are gone from half of ln(classes) on. */
-    fun painted(palette: IntArray, alpha: Int = 128): Bitmap {
+    fun painted(palette: IntArray, alpha: Int = 128): IntArray {
         val half = ln(classes.toFloat()) / 2
-        val colors = IntArray(entropy.size) { pixel ->
+        return IntArray(entropy.size) { pixel ->
             val shown = (alpha * (1 - entropy[pixel] / half)).toInt().coerceIn(0, alpha)
-            (shown shl 24) or palette[mask.ids[pixel].toInt()]
+            (shown shl 24) or palette[mask.ids[pixel].toInt() and 255]
         }
-        return Bitmap.createBitmap(colors, mask.width, mask.height, Bitmap.Config.ARGB_8888)
     }
 }
 
 /** A file exported with `--mc-samples N` or `--uncertainty entropy`, on the processor. */
-class UnsureSegmenter(context: Context, file: String, threads: Int = 2) : AutoCloseable {
+class UnsureSegmenter(context: Context, file: String) : AutoCloseable {
 
-    private val interpreter: Interpreter
-    private val height: Int
-    private val width: Int
-    private val classes: Int
-    private val image: ByteBuffer
-    private val probabilities: ByteBuffer
-    private val uncertainty: ByteBuffer
+    private val options = CompiledModel.Options(Accelerator.CPU)
+    private val model = CompiledModel.create(context.assets, file, options)
+    private val inputs = model.createInputBuffers()
 
-    init {
-        val content = context.assets.open(file).use { it.readBytes() }
-        val model = ByteBuffer.allocateDirect(content.size).order(ByteOrder.nativeOrder())
-        model.put(content).rewind()
-        val options = Interpreter.Options().setNumThreads(threads).setUseXNNPACK(true)
-        interpreter = Interpreter(model, options)
-        // The uncertainty is output 0, and the classes are the last one, as MediaPipe has them.
-        val shape = interpreter.getOutputTensor(1).shape() // 1, height, width, classes
-        height = shape[1]
-        width = shape[2]
-        classes = shape[3]
-        image = floats(3)
-        probabilities = floats(classes)
-        uncertainty = floats(1)
+    // In the file's order: the uncertainty, then the classes, which MediaPipe wants last.
+    private val outputs = model.createOutputBuffers()
+
+    /** `picture` is upright and of the model's size. */
+    fun segment(picture: Picture): UnsureMask {
+        inputs[0].writeFloat(picture.rgb())
+        model.run(inputs, outputs)
+        val entropy = outputs[0].readFloat()
+        val probabilities = outputs[1].readFloat()
+        val mask = argmax(probabilities, picture.width, picture.height)
+        return UnsureMask(mask, entropy, probabilities.size / entropy.size)
     }
 
-    /** Both outputs by their names. */
-    fun segment(bitmap: Bitmap): UnsureMask {
-        image.rewind()
-        image.asFloatBuffer().put(rgb(bitmap, width, height))
-        probabilities.rewind()
-        uncertainty.rewind()
-        interpreter.runSignature(
-            mapOf<String, Any>("image" to image),
-            mapOf<String, Any>("probabilities" to probabilities, "uncertainty" to uncertainty),
-        )
-        return UnsureMask(argmax(read(probabilities), width, height), read(uncertainty), classes)
+    override fun close() {
+        inputs.forEach { it.close() }
+        outputs.forEach { it.close() }
+        model.close()
     }
-
-    private fun floats(channels: Int) =
-        ByteBuffer.allocateDirect(4 * height * width * channels).order(ByteOrder.nativeOrder())
-
-    private fun read(buffer: ByteBuffer): FloatArray {
-        buffer.rewind()
-        return FloatArray(buffer.capacity() / 4).also { buffer.asFloatBuffer().get(it) }
-    }
-
-    override fun close() = interpreter.close()
 }

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import string
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
-KOTLIN = (
-    "Pixels",
-    "MediaPipeSegmenter",
-    "CompiledModelSegmenter",
-    "InterpreterSegmenter",
-    "UnsureSegmenter",
+# The app is its own source, as the page is: it is edited where it lies.
+APP = FOLDER.parents[1] / "android_demo_assets" / "app"
+KOTLIN = APP / "app" / "src" / "main" / "kotlin" / "com" / "example" / "segmentation"
+SHOWN = (
+    KOTLIN / "Mask.kt",
+    KOTLIN / "MediaPipeSegmenter.kt",
+    KOTLIN / "CompiledModelSegmenter.kt",
+    FOLDER / "InterpreterSegmenter.kt",
+    FOLDER / "UnsureSegmenter.kt",
 )
 
 
@@ -23,10 +27,12 @@ def text(manifest: dict[str, Any]) -> str:
     first, second = manifest["models"]
     parts = first["xnnpack"]
     _, height, width, classes = first["output"]["shape"]
-    code = {name: (FOLDER / f"{name}.kt").read_text("utf-8").strip() for name in KOTLIN}
+    code = {path.stem: path.read_text("utf-8").strip() for path in SHOWN}
     return string.Template((FOLDER / "README.md").read_text("utf-8")).substitute(
         code,
-        gradle=(FOLDER / "build.gradle.kts").read_text("utf-8").strip(),
+        litert=_library("litert"),
+        litert_gpu=_library("litert-gpu"),
+        mediapipe=_library("mediapipe-tasks-vision"),
         constants=_constants(manifest["labels"], manifest["palette"]),
         models="\n".join(_row(entry) for entry in manifest["models"]),
         scores="\n".join(_score(entry) for entry in manifest["models"]),
@@ -41,6 +47,13 @@ def text(manifest: dict[str, Any]) -> str:
         total=parts["total"],
         partitions="one partition" if parts["count"] == 1 else f"{parts['count']} partitions",
     )
+
+
+def _library(name: str) -> str:
+    """A library as Gradle has it, by its name in the app's catalog: group:name:version."""
+    catalog = tomllib.loads((APP / "gradle" / "libs.versions.toml").read_text("utf-8"))
+    found = catalog["libraries"][name]
+    return f"{found['module']}:{catalog['versions'][found['version']['ref']]}"
 
 
 def _constants(labels: list[str], palette: list[list[int]]) -> str:

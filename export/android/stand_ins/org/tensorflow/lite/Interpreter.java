@@ -8,7 +8,6 @@ public class Interpreter implements AutoCloseable {
     public Interpreter(java.nio.ByteBuffer b, Options o) {}
     public Tensor getInputTensor(int i) { return null; }
     public Tensor getOutputTensor(int i) { return null; }
-    public void run(Object i,Object o) {}
-    public void runSignature(java.util.Map<String,Object> i, java.util.Map<String,Object> o) {}
+    public void run(Object i, Object o) {}
     public void close() {}
 }

@@ -1,0 +1,10 @@
+// The Android plugin 9 brings Kotlin 2.2 along, which cannot read libraries of Kotlin 2.4.
+buildscript {
+    dependencies {
+        classpath(libs.kotlin.gradle.plugin)
+    }
+}
+
+plugins {
+    alias(libs.plugins.android.application) apply false
+}
