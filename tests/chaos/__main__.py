@@ -29,6 +29,7 @@ FAULTS = {
     "kill -9": (faults.kill, "kills"),
     "SIGTERM": (faults.terminate, "terms"),
     "disk full": (faults.fill_disk, "full"),
+    "disk error": (faults.fail_flush, "errors"),
     "read-only": (faults.read_only, "others"),
     "two writers": (faults.two_writers, "others"),
 }
@@ -42,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--kills", type=int, default=50, metavar="N", help="of each command (50)")
     add("--terms", type=int, default=20, metavar="N", help="SIGTERMs of each (20)")
     add("--full", type=int, default=20, metavar="N", help="full disks of each (20)")
+    add("--errors", type=int, default=20, metavar="N", help="errors of a disk of each (20)")
     add("--others", type=int, default=5, metavar="N", help="of the other faults (5)")
     add("--jobs", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
     add("--seed", type=int, metavar="N", help="of what is random (the clock)")

@@ -1,17 +1,21 @@
-"""What happens to a command: a kill, a full disk, a folder that cannot be written, two at once."""
+"""What happens to a command: a kill, a full or broken disk, one that is read only, two at once.
+
+The error of a disk is one of `os.fsync` in Python: no file system with faults is installed.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import errno
+import itertools
 import os
 import random
 import shutil
 import signal
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.chaos.children import Child, End, Stop
+from tests.chaos.disks import mount, small_disk
 from tests.chaos.jobs import THEIRS, Job, prepare
 
 OLD, NEW = 1, 2  # kinds: what is in a folder before, and what is written
@@ -145,7 +149,7 @@ def fill_disk(trial: Trial, folder: Path, with_old: bool) -> str:
     """A disk that is full after a random number of bytes, then one that is not."""
     trial.fill(folder, with_old)
     room = trial.chance.randrange(1, int(1.3 * trial.bytes))
-    with _small_disk(folder, room) as (limit, enlarge):
+    with small_disk(folder, room) as (limit, enlarge):
         end = trial.child(lambda: trial.job.run(folder, NEW, with_old), folder, largest_file=limit)
         _require(end.code in (0, 2), "another end than in one line", end)
         _require("Traceback" not in end.said, "a traceback", end)
@@ -157,16 +161,40 @@ def fill_disk(trial: Trial, folder: Path, with_old: bool) -> str:
     return "full" if end.code else "fitted"
 
 
+def fail_flush(trial: Trial, folder: Path, with_old: bool) -> str:
+    """A disk that has an error (EIO) when a random file or folder is flushed to it."""
+    trial.fill(folder, with_old)
+    at = trial.chance.randint(1, 12)
+
+    def action() -> int:
+        flush, calls = os.fsync, itertools.count(1)
+
+        def failing(descriptor: int) -> None:
+            if next(calls) == at:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            flush(descriptor)
+
+        os.fsync = failing
+        return trial.job.run(folder, NEW, with_old)
+
+    end = trial.child(action, folder)
+    _require(end.code in (0, 2) and "Traceback" not in end.said, "no end in one line", end)
+    trial.judge(folder, with_old, end)
+    if end.code:
+        trial.finish(folder, with_old)
+    return "failed" if end.code else "went on"
+
+
 def read_only(trial: Trial, folder: Path, with_old: bool) -> str:
     """A disk that cannot be written: one line, and nothing is changed."""
     trial.fill(folder, with_old)
-    with _small_disk(folder, 64 * trial.bytes) as (_, _enlarge):
+    with small_disk(folder, 64 * trial.bytes) as (_, _enlarge):
         if not os.path.ismount(folder.parent):
             return "skipped: needs root and mount"
         before = _snapshot(folder)
-        _mount("remount,ro", folder.parent)
+        mount("remount,ro", folder.parent)
         end = trial.child(lambda: trial.job.run(folder, NEW, with_old), folder)
-        _mount("remount,rw", folder.parent)
+        mount("remount,rw", folder.parent)
         _require(end.code == 2 and "Traceback" not in end.said, "no error in one line", end)
         _require(_snapshot(folder) == before, "something was changed", end)
         trial.finish(folder, with_old)
@@ -197,36 +225,6 @@ def _stopped(trial: Trial, folder: Path, with_old: bool, number: int) -> End:
         later = chance.choice((0.0, chance.uniform(0, 0.01)))
         stop = Stop(number, later, chance.randint(1, usual.operations))
     return trial.child(lambda: trial.job.run(folder, NEW, with_old), folder, stop=stop)
-
-
-@contextlib.contextmanager
-def _small_disk(folder: Path, room: int) -> Iterator[tuple[int | None, Callable[[], None]]]:
-    """A disk of its own around a folder, with so many bytes free.
-
-    Yields:
-        The limit of a file's size for the child instead, where nothing can be mounted; and what
-        makes the disk large.
-    """
-    disk = folder.parent
-    aside = disk.with_name(f"{disk.name}-aside")
-    shutil.copytree(disk, aside)
-    if not _mount("size=64m", disk, "-t", "tmpfs", "tmpfs"):
-        shutil.rmtree(aside)
-        yield room, lambda: None
-        return
-    try:
-        shutil.copytree(aside, disk, dirs_exist_ok=True)
-        used = shutil.disk_usage(disk).used
-        _mount(f"remount,size={used + room}", disk)
-        yield None, lambda: _mount("remount,size=64m", disk) and None
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
-        shutil.rmtree(aside)
-
-
-def _mount(options: str, place: Path, *more: str) -> bool:
-    command = ["mount", "-o", options, *more, str(place)]
-    return os.geteuid() == 0 and subprocess.run(command, capture_output=True).returncode == 0
 
 
 def _snapshot(folder: Path) -> dict[str, bytes]:

@@ -10,7 +10,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FEW = ["--kills", "3", "--terms", "2", "--full", "2", "--others", "1", "--seed", "0"]
+FEW = [
+    "--kills",
+    "3",
+    "--terms",
+    "2",
+    "--full",
+    "2",
+    "--errors",
+    "2",
+    "--others",
+    "1",
+    "--seed",
+    "0",
+]
 # Writes where the file is to be, as one does who has never lost one.
 CARELESS = """
 import contextlib, pathlib, sys
@@ -43,6 +56,6 @@ def test_no_promise_is_broken(job):
 
 
 def test_a_careless_writer_is_noticed(tmp_path):
-    counts = ["--kills", "0", "--terms", "0", "--full", "4", "--others", "0", "--seed", "0"]
+    counts = "--kills 0 --terms 0 --full 4 --errors 0 --others 0 --seed 0".split()
     done = run("-c", CARELESS, *counts, "--jobs", "web", "--keep", str(tmp_path))
     assert done.returncode == 1 and "FAILED" in done.stdout, done.stdout + done.stderr[-3000:]
