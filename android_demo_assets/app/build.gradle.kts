@@ -1,5 +1,9 @@
 // The Android plugin 9 brings Kotlin 2.2 along, which cannot read libraries of Kotlin 2.4.
 buildscript {
+    repositories {
+        google()
+        mavenCentral()
+    }
     dependencies {
         classpath(libs.kotlin.gradle.plugin)
     }

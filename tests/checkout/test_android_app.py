@@ -52,15 +52,9 @@ def kotlin(tmp_path_factory):
         (folder / "lines").write_text("".join(f"{line}\n" for line in lines), "utf-8")
         command = ["java", "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8"]
         command += ["-cp", f"{out}:{libraries}", "com.example.segmentation.ChecksKt"]
-        return subprocess.run(
-            [*command, str(folder / "lines")],
-            cwd=folder,
-            check=True,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=120,
-        ).stdout.splitlines()
+        command.append(str(folder / "lines"))
+        found = subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
+        return found.stdout.decode().splitlines()
 
     return run
 

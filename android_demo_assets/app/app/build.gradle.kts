@@ -72,7 +72,8 @@ constructor(private val system: FileSystemOperations) :
 
 val copyModels =
     tasks.register<CopyModels>("copyModels") {
-        files.from(fileTree(models) { include("*.tflite", "manifest.json") })
+        val wanted = { file: File -> file.extension == "tflite" || file.name == "manifest.json" }
+        files.from(models.listFiles(wanted).orEmpty())
     }
 
 androidComponents {

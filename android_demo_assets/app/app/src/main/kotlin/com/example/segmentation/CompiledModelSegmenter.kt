@@ -7,7 +7,10 @@ import com.google.ai.edge.litert.CompiledModel
 import com.google.ai.edge.litert.Environment
 import com.google.ai.edge.litert.NpuCompatibilityChecker
 
-/** LiteRT on the processor, the GPU or an NPU, and on nothing else: what it can't take, throws. */
+/**
+ * LiteRT on the processor, the GPU or an NPU, and on nothing else: what that can't take, throws.
+ * For an NPU LiteRT adds the processor by itself, but no processor can run a compiled file.
+ */
 class CompiledModelSegmenter(context: Context, file: String, chip: Chip) : Segmenter {
 
     // It finds an NPU's libraries. The file is for this phone's chip, so LiteRT's own list of
