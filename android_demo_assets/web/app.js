@@ -1,242 +1,204 @@
-// The page: what is pressed, and the loop from picture to overlay.
-import {readCatalogue, readModel, readSample} from './catalogue.js';
-import {Clock} from './clock.js';
-import {Engine} from './engine.js';
+// The page: what is pressed, and which models and pictures are shown.
+import {readCatalogue, readSample} from './catalogue.js';
+import {connectDrop, sorted} from './files.js';
 import {Legend} from './legend.js';
-import {Overlay, Sampler} from './overlay.js';
+import {Models} from './models.js';
+import {offlineCopy} from './offline.js';
+import {Pane} from './pane.js';
+import {Player} from './player.js';
+import {connectProbe} from './probe.js';
 import {webGpuFailed} from './problems.js';
 import {screen} from './screen.js';
 import {cameraCount, openCamera, openFile} from './sources.js';
 
 const find = (id) => document.getElementById(id);
-const engine = new Engine();
-const sampler = new Sampler();
+const panes = [new Pane(''), new Pane('-b')];
+const [main, second] = panes;
+const legends = [new Legend(''), new Legend('-b')];
+const lists = [find('model'), find('model-b')];
+const models = new Models(lists);
+const player = new Player(panes, drawn, failed);
 
-let catalogue;
-let overlay;
-let legend;
-let model; // {name, content}
-let size; // of the model's input, how it runs
-let source; // of sources.js
+let catalogue = {models: [], labels: [], palette: []}; // manifest.json
 let facing = 'environment';
-let turn = 0; // of the running loop: a later one ends the earlier
-let asked = Promise.resolve(); // the engine takes one question at a time
 
 async function start() {
-  await offlineCopy();
-  catalogue = await readCatalogue();
-  const {labels, models, palette} = catalogue;
-  overlay = new Overlay(find('picture'), find('mask'), palette);
-  legend = new Legend(find('legend'), labels, palette, (...change) => overlay.setVisible(...change));
-  for (const {file, format, bytes} of models) {
-    find('model').add(new Option(`${format}, ${megabytes(bytes)}: ${file}`, file));
-  }
   const wish = new URLSearchParams(location.search).get('accelerator');
   if (wish) find('accelerator').value = wish;
   fade();
   connect();
-  await act(useSample, openListed); // the model finds the picture there
-}
-
-/** Has a service worker keep what is loaded; goes on without one where there is none. */
-async function offlineCopy() {
-  const workers = navigator.serviceWorker;
-  if (!workers) return;
-  try {
-    await workers.register('sw.js');
-    const controlled = new Promise((go) => workers.addEventListener('controllerchange', go));
-    // The model and LiteRT.js are to pass through it; a forced reload keeps it out.
-    const soon = new Promise((go) => setTimeout(go, 3000));
-    if (!workers.controller) await Promise.race([controlled, soon]);
-  } catch {
-    // Refused, as for a certificate that the user had to accept: then there is no offline copy.
-  }
+  await offlineCopy();
+  await act(async () => {
+    catalogue = await readCatalogue();
+    models.addListed(catalogue.models);
+    await act(useSample, () => openListed(main)); // the model finds the picture there
+  });
 }
 
 function connect() {
   find('opacity').addEventListener('input', fade);
-  find('unsure').addEventListener('change', () => overlay.setFading(find('unsure').checked));
-  find('show-all').addEventListener('click', () => legend.setAll(true));
-  find('show-none').addEventListener('click', () => legend.setAll(false));
+  find('unsure').addEventListener('change', () =>
+    panes.forEach(({overlay}) => overlay.setView(find('unsure').value)));
   find('use-sample').addEventListener('click', () => act(useSample));
   find('use-file').addEventListener('click', () => find('file').click());
   find('use-camera').addEventListener('click', () => act(useCamera));
   find('open-model').addEventListener('click', () => find('model-file').click());
-  find('file').addEventListener('change', () => chosen(find('file'), useFile));
-  find('model-file').addEventListener('change', () => chosen(find('model-file'), openOwn));
-  find('model').addEventListener('change', () => act(openListed));
-  find('accelerator').addEventListener('change', () => act(compile));
+  for (const id of ['file', 'model-file']) {
+    find(id).addEventListener('change', () => chosen(find(id)));
+  }
+  find('model').addEventListener('change', () => act(() => openListed(main)));
+  find('model-b').addEventListener('change', () => act(() =>
+    find('model-b').value ? openListed(second) : closeSecond()));
+  find('accelerator').addEventListener('change', () => act(openAnew));
   find('problem-close').addEventListener('click', () => screen.noProblem());
   find('pause').addEventListener('click', () => {
-    source.toggle();
-    screen.paused(source.paused);
+    player.source.toggle();
+    screen.paused(player.source.paused);
   });
   find('turn').addEventListener('click', () => {
     facing = facing === 'user' ? 'environment' : 'user';
     act(useCamera);
   });
-  const stage = find('stage');
-  stage.addEventListener('pointermove', tell);
-  stage.addEventListener('pointerdown', tell);
-  stage.addEventListener('pointerleave', () => screen.under(''));
-  stage.addEventListener('dragover', (event) => event.preventDefault());
-  stage.addEventListener('drop', (event) => {
-    event.preventDefault();
-    const [file] = event.dataTransfer.files;
-    if (file) act(async () => file.name.endsWith('.tflite') ? openOwn(file) : useFile(file));
-  });
+  connectProbe(panes);
+  connectDrop(take, act);
 }
 
-/** Runs what was pressed; what it throws is shown. */
+/** Runs what was pressed, one after the other; what it throws is shown. Then pictures go on. */
 async function act(...works) {
   screen.noProblem();
-  for (const work of works) await work().catch((error) => screen.problem(error));
+  const told = (error) => {
+    panes.forEach((pane) => pane.rest());
+    screen.problem(error);
+  };
+  for (const work of works) await work().catch(told);
+  await player.goOn().catch(told);
 }
 
-async function chosen(input, use) {
-  const [file] = input.files;
-  if (file) await act(() => use(file));
+async function chosen(input) {
+  const files = [...input.files];
   input.value = ''; // the same file can be chosen again
+  if (files.length) await act(async () => take(await sorted(files)));
 }
 
-async function openListed() {
-  const file = find('model').value;
-  screen.wait('Loading the model');
-  const entry = catalogue.models.find((listed) => listed.file === file);
-  await take({name: file, content: await readModel(entry)});
+/** Models and a picture: two models are compared, one goes where it was dropped. */
+async function take({models: files, pictures}, target = null) {
+  const [first] = files.length === 1 && target?.closest('#pane-b') ? [second] : panes;
+  for (const [index, file] of files.slice(0, 2).entries()) {
+    const {model, keep} = await models.addOwn(file);
+    await put(index ? second : first, model);
+    keep();
+    chosenModels();
+  }
+  if (pictures.length) player.play('file', await openFile(pictures[0]));
 }
 
-async function openOwn(file) {
-  await take({name: file.name, content: new Uint8Array(await file.arrayBuffer())});
-}
-
-/** Puts another model in place of the one there is, which stays if the other is refused. */
-async function take(next) {
-  const before = model;
-  model = next;
+async function openListed(pane) {
+  showSecond(pane === second || second.ready);
+  pane.wait('Loading the model');
   try {
-    await compile();
-  } catch (error) {
-    model = before;
-    if (before) await compile();
-    throw error;
+    await put(pane, await models.read(lists[panes.indexOf(pane)].value));
+  } finally {
+    showSecond(second.ready);
+    chosenModels();
   }
 }
 
-async function compile(wish = find('accelerator').value) {
-  turn++;
-  screen.wait('Preparing the model');
-  const {name, content} = model;
-  asked = asked.catch(() => {}).then(
-      () => engine.open(name, content, wish, catalogue.labels.length));
-  size = await asked;
-  const listed = [...find('model').options].some(({value}) => value === name);
-  if (!listed) find('model').add(new Option(name, name));
-  find('model').value = name;
-  screen.runsOn(size.runsOn);
-  find('unsure-row').hidden = !size.unsure;
-  const threads = size.threads > 1 ? `, ${size.threads} threads` : '';
-  screen.facts(`Sees ${size.width} × ${size.height} pixels${threads}. ${size.note}`);
-  screen.status(`${name} runs on ${size.runsOn}${threads}. ${size.note}`);
-  screen.rest();
-  if (source) await loop();
+async function openAnew() {
+  for (const pane of panes) if (pane.ready) await put(pane, pane.model);
+}
+
+/** Puts a model into a pane in place of the one there is, which stays if the other is refused. */
+async function put(pane, model, wish = find('accelerator').value) {
+  player.halt();
+  const before = pane.model;
+  showSecond(pane === second || second.ready);
+  try {
+    if (!await pane.open(model, wish, catalogue)) return;
+    tellModel(pane);
+  } catch (error) {
+    if (before && before !== model) await pane.open(before, wish, catalogue);
+    throw error;
+  } finally {
+    player.halt(); // another wish may have begun to show pictures meanwhile
+    arrange();
+  }
+}
+
+async function closeSecond() {
+  second.close();
+  player.halt();
+  arrange();
+}
+
+/** One legend for both models if their classes are the same, else one each. */
+function arrange() {
+  const open = panes.filter(({ready}) => ready);
+  const [one, two] = open;
+  const same = two && one.classes.names.join('\n') === two.classes.names.join('\n');
+  legends[0].show(same ? open : open.slice(0, 1));
+  legends[1].show(same ? [] : open.slice(1));
+  find('unsure-row').hidden = !open.some(({opened}) => opened.face.unsure);
+  showSecond(second.ready);
+  if (!two) screen.agreement('');
+  chosenModels();
+}
+
+function showSecond(shown) {
+  find('pane-b').hidden = !shown;
+  find('panes').classList.toggle('two', shown);
+  if (!shown) find('model-facts-b').textContent = '';
+}
+
+/** The lists show what is open. */
+function chosenModels() {
+  panes.forEach((pane, index) => lists[index].value = pane.model?.name ?? '');
+}
+
+function tellModel(pane) {
+  const {face, classes, said, threads, runsOn, note} = pane.opened;
+  const passes = said.uncertainty?.samples;
+  const facts = [
+    `Sees ${face.input.width} × ${face.input.height} pixels` +
+      `${face.input.channels === 1 ? ' in grey' : ''}${threads > 1 ? `, ${threads} threads` : ''}.`,
+    classes.note,
+    face.unsure ? `Says how unsure it is${passes > 1 ? `, over ${passes} passes` : ''}.` : '',
+    said.damage, note,
+  ].filter(Boolean).join(' ');
+  pane.find('model-facts').textContent = facts;
+  screen.status(`${pane.model.name} runs on ${runsOn}. ${facts}`);
+}
+
+function drawn(pane, {shares, grown}) {
+  if (grown) {
+    arrange();
+    pane.overlay.paint();
+  }
+  for (const legend of legends) legend.count(pane, shares);
+}
+
+async function failed(pane, error) {
+  if (pane.opened?.accelerator !== 'webgpu') throw error;
+  screen.problem(webGpuFailed(error));
+  await put(pane, pane.model, 'wasm');
+  await player.run();
 }
 
 async function useSample() {
   const file = await readSample(catalogue);
-  if (file) await look('sample', await openFile(file));
-}
-
-async function useFile(file) {
-  await look('file', await openFile(file));
+  if (file) player.play('sample', await openFile(file));
 }
 
 async function useCamera() {
-  screen.wait('Waiting for the camera');
-  if (source?.live) letGo(); // phones give one camera at a time
-  await look('camera', await openCamera(facing), {cameras: await cameraCount()});
-}
-
-function letGo() {
-  turn++;
-  source?.stop();
-  source = null;
-  screen.source('');
-}
-
-async function look(kind, next, more = {}) {
-  letGo();
-  source = next;
-  screen.source(kind, {live: next.live, ...more});
-  await loop();
-}
-
-/** Segments the source's picture, or each of its pictures until something else is wanted. */
-async function loop() {
-  const mine = ++turn;
-  const now = source;
-  if (!engine.ready) return screen.rest();
-  const ran = new Clock();
-  const shown = new Clock();
-  let first = true;
-  do {
-    const bitmap = await now.next(first);
-    if (!bitmap || mine !== turn) return bitmap?.close();
-    const start = performance.now();
-    const result = await segment(bitmap, mine);
-    if (!result) return bitmap.close();
-    find('stage').style.setProperty('--ratio', bitmap.width / bitmap.height);
-    overlay.show(bitmap, result.labels, size.width, size.height, result.unsure);
-    bitmap.close();
-    const shares = legend.count(result.labels);
-    ran.add(result.milliseconds);
-    shown.add(performance.now() - start);
-    screen.times(ran.median, shown.median, now.live);
-    overlay.description = `${now.name}: ${shares.join(', ')}`;
-    if (first) {
-      screen.rest();
-      screen.status(now.live ? `${now.name} is running.` :
-        `${now.name}: ${shares.length > 3 ? 'mostly ' : ''}${shares.slice(0, 3).join(', ')}.`);
-    }
-    find('stage').dataset.frames = 1 + Number(find('stage').dataset.frames ?? 0);
-    first = false;
-    await new Promise((go) => requestAnimationFrame(go)); // none comes while the page is hidden
-  } while (now.live && mine === turn);
-}
-
-/** The model's answer; `null` if something else was wanted meanwhile. */
-async function segment(bitmap, mine) {
-  const image = sampler.read(bitmap, size.width, size.height);
-  asked = asked.catch(() => {}).then(() => mine === turn ? engine.segment(image) : null);
-  try {
-    const result = await asked;
-    return mine === turn ? result : null;
-  } catch (error) {
-    if (mine !== turn) return null;
-    if (size.accelerator !== 'webgpu') throw error;
-    screen.problem(webGpuFailed(error));
-    await compile('wasm'); // and the loop anew
-    return null;
-  }
+  panes.forEach((pane) => pane.wait('Waiting for the camera'));
+  if (player.source?.live) player.stop(); // phones give one camera at a time
+  player.play('camera', await openCamera(facing), {cameras: await cameraCount()});
 }
 
 function fade() {
   const percent = find('opacity').value;
   find('opacity-value').textContent = `${percent} %`;
   find('opacity').setAttribute('aria-valuetext', `${percent} %`);
-  overlay.setOpacity(percent / 100);
-}
-
-/** Names the class under the finger or the mouse. */
-function tell(event) {
-  const box = find('stage').getBoundingClientRect();
-  const x = (event.clientX - box.left) / box.width;
-  const y = (event.clientY - box.top) / box.height;
-  screen.under(catalogue.labels[overlay.classAt(x, y)] ?? '', x, y);
-}
-
-function megabytes(bytes) {
-  return `${(bytes / 1e6).toFixed(1)}\u00a0MB`;
+  panes.forEach(({overlay}) => overlay.setOpacity(percent / 100));
 }
 
 start().catch((error) => screen.problem(error));

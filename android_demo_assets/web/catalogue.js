@@ -18,7 +18,7 @@ export async function readCatalogue() {
   if (!models?.length || !labels?.length || palette?.length < labels.length) {
     throw new Problem('manifest.json lacks models, labels or a color for each label.', advice);
   }
-  return manifest;
+  return {...manifest, palette: palette.map((color) => color.slice(0, 3))};
 }
 
 /** The content of one file of the manifest. */

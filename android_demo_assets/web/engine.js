@@ -1,5 +1,8 @@
 // A model on the best accelerator that takes it, in a worker.
-import {firstLine, notAModel, refusedModel, wrongFace} from './problems.js';
+import {classesOf} from './classes.js';
+import {faceOf} from './faces.js';
+import {describe} from './model_file.js';
+import {Problem, firstLine, notAModel, refusedModel} from './problems.js';
 
 // What is tried for a wish, in this order. With `jspi` WebGPU and wasm share a graph out.
 // float32 on the GPU, so that it gives the processor's classes; float16 is there to be asked for.
@@ -21,14 +24,15 @@ export class Engine {
    * @param {string} name of its file, for messages.
    * @param {Uint8Array} content
    * @param {string} wish a key of ATTEMPTS.
-   * @param {number} classes how many scores a pixel must have.
-   * @returns {{width, height, unsure, runsOn, accelerator, threads, note}} `unsure`: whether it
-   *   says how unsure each pixel is; `note`: why not on WebGPU, or ''.
+   * @param {{labels, palette}} listed names and colors of manifest.json, for a file without.
+   * @returns {Promise<object>} `face`: see faces.js; `classes`: see classes.js; `said`: by the file,
+   *   see model_file.js; `runsOn`, `accelerator` and `threads`; `note`: why not on WebGPU, or ''.
    */
-  async open(name, content, wish, classes) {
+  async open(name, content, wish, listed) {
     this.close();
     // Bytes 4 to 8 identify the format.
     if (String.fromCharCode(...content.subarray(4, 8)) !== 'TFL3') throw notAModel(name);
+    const said = await describe(content);
     const noGpu = await whyNoGpu();
     let failure;
     let gpuFailure = noGpu;
@@ -39,15 +43,18 @@ export class Engine {
       const worker = new Worker(new URL('model_worker.js', import.meta.url));
       try {
         const found = await ask(worker, {action: 'open', content, ...attempt});
-        const size = checkFaces(name, found, classes);
+        const face = faceOf(name, found, said);
+        const classes = classesOf(said, face.map, listed);
+        await ask(worker, {action: 'adopt', face, classes: classes.names.length});
         this.#worker = worker;
         const note = gpu || wish === 'wasm' ? '' : gpuFailure;
         const threads = gpu ? 1 : found.threads;
         const {accelerator} = attempt;
-        return {...size, note, accelerator, threads, runsOn: words(attempt, found)};
+        const runsOn = words(attempt, found);
+        return {face, classes, said, note, accelerator, threads, runsOn};
       } catch (error) {
         worker.terminate();
-        if (error.advice) throw error; // runs, but is not for this page
+        if (error instanceof Problem) throw error; // runs, but is not for this page
         failure = error;
         if (gpu) gpuFailure = `WebGPU was left out: ${firstLine(error)}.`;
       }
@@ -57,7 +64,7 @@ export class Engine {
 
   /**
    * @param {ImageData} image of the model's size.
-   * @returns {Promise<{labels: Uint8Array, unsure: ?Uint8Array, milliseconds: number}>} `unsure`:
+   * @returns {Promise<{labels: Uint16Array, unsure: ?Uint8Array, milliseconds: number}>} `unsure`:
    *   the entropy of each pixel, 255 where all classes are as likely.
    */
   segment(image) {
@@ -98,22 +105,4 @@ function words({accelerator, jspi, precision}, {whole}) {
   if (accelerator === 'wasm') return 'wasm';
   if (jspi && !whole) return 'WebGPU + wasm';
   return precision === 'fp16' ? 'WebGPU float16' : 'WebGPU';
-}
-
-function checkFaces(name, {inputs, outputs}, classes) {
-  const [input] = inputs;
-  const [output, other] = [...outputs].reverse(); // the classes are last, as MediaPipe has them
-  const [batch, height, width, channels] = input?.shape ?? [];
-  if (inputs.length !== 1 || batch !== 1 || channels !== 3 ||
-      !['float32', 'uint8'].includes(input.dtype)) {
-    throw wrongFace(name, `it takes ${inputs.map(({dtype, shape}) =>
-      `${shape.join('×')} ${dtype}`).join(' and ')}`);
-  }
-  const wanted = [1, height, width, classes].join('×');
-  if (!output || output.shape.join('×') !== wanted || output.dtype === 'int32') {
-    throw wrongFace(
-        name, `it gives ${output?.shape.join('×')} ${output?.dtype} where ${wanted} is needed`);
-  }
-  const unsure = other?.shape.join('×') === [1, height, width, 1].join('×');
-  return {width, height, unsure};
 }

@@ -3,15 +3,16 @@
 'use strict';
 
 const LITERT = new URL('litert/', self.location.href);
-const ARRAYS = {float32: Float32Array, uint8: Uint8Array};
 
 let litert;
+let maps;
 let model;
-let input;
+let face; // of faces.js
+let most; // the entropy where all classes are as likely
 const gpuErrors = [];
 
 const actions = {
-  /** Compiles `content` (Uint8Array) for one accelerator and tells the model's faces. */
+  /** Compiles `content` (Uint8Array) for one accelerator and tells its inputs and outputs. */
   async open({content, accelerator, precision, threads, jspi}) {
     litert = await import(new URL('index.js', LITERT));
     // Its threads are workers too, which must not take this file for theirs.
@@ -34,18 +35,26 @@ const actions = {
       if (taken !== 'webgpu') throw new Error('the model is not for WebGPU');
       if (!model.isFullyAccelerated && !jspi) throw new Error('only a part is for WebGPU');
     }
-    input = face(model.getInputDetails()[0]);
-    if (accelerator === 'webgpu' && input.shape.at(-1) === 3) {
-      // Whole numbers at the edges compile without JSPI and fail when they run; so try it here,
-      // which makes the first picture quicker too.
-      await actions.segment({pixels: new ArrayBuffer(input.shape[1] * input.shape[2] * 4)});
-    }
     return {
-      inputs: model.getInputDetails().map(face),
-      outputs: model.getOutputDetails().map(face),
+      inputs: model.getInputDetails().map(detail),
+      outputs: model.getOutputDetails().map(detail),
       whole: model.isFullyAccelerated,
       threads: liteRtWasm.getThreadCount(),
     };
+  },
+
+  /** Takes the meaning of the model's numbers, and tries it once on the GPU. */
+  async adopt({face: meant, classes}) {
+    maps = await import(new URL('maps.js', self.location.href));
+    face = meant;
+    most = Math.log(Math.max(2, classes));
+    // Whole numbers at the edges compile without JSPI and fail when they run; so try it here,
+    // which makes the first picture quicker too.
+    const {width, height} = face.input;
+    if (model.options.accelerator === 'webgpu') {
+      await actions.segment({pixels: new ArrayBuffer(width * height * 4)});
+    }
+    return {};
   },
 
   /**
@@ -54,13 +63,13 @@ const actions = {
    */
   async segment({pixels}) {
     const start = performance.now();
-    const tensor = new litert.Tensor(rgb(new Uint8ClampedArray(pixels)), input.shape);
+    const {width, height, channels} = face.input;
+    const values = maps.feed(new Uint8ClampedArray(pixels), face.input);
+    const tensor = new litert.Tensor(values, [1, height, width, channels]);
     const results = await model.run(tensor);
     const [classes, other] = [...results].reverse();
-    const count = classes.type.layout.dimensions.at(-1);
-    const labels = largest(await classes.data(), count);
-    const unsure = other?.type.layout.dimensions.at(-1) === 1 ?
-      shares(await other.data(), Math.log(count)) : null;
+    const labels = maps.labelsOf(await classes.data(), face.map);
+    const unsure = face.unsure ? maps.shares(await other.data(), face.unsure, most) : null;
     tensor.delete();
     for (const result of results) result.delete();
     if (gpuErrors.length) throw new Error(gpuErrors[0]);
@@ -68,37 +77,8 @@ const actions = {
   },
 };
 
-function face({name, dtype, shape}) {
-  return {name, dtype, shape: [...shape]};
-}
-
-/** RGBA -> RGB 0..255, as the model takes it: normalization is inside the file. */
-function rgb(pixels) {
-  const values = new ARRAYS[input.dtype](pixels.length / 4 * 3);
-  for (let from = 0, to = 0; from < pixels.length; from += 4) {
-    values[to++] = pixels[from];
-    values[to++] = pixels[from + 1];
-    values[to++] = pixels[from + 2];
-  }
-  return values;
-}
-
-/** Numbers from 0 to `most` as bytes from 0 to 255. */
-function shares(values, most) {
-  return Uint8ClampedArray.from(values, (value) => 255 * value / most);
-}
-
-/** Argmax over the last axis; the first of equals, as NumPy. */
-function largest(scores, count) {
-  const labels = new Uint8Array(scores.length / count);
-  for (let pixel = 0, at = 0; pixel < labels.length; pixel++, at += count) {
-    let best = 0;
-    for (let index = 1; index < count; index++) {
-      if (scores[at + index] > scores[at + best]) best = index;
-    }
-    labels[pixel] = best;
-  }
-  return labels;
+function detail({dtype, shape}) {
+  return {dtype, shape: [...shape]};
 }
 
 self.onmessage = async ({data: {action, ...rest}}) => {

@@ -48,20 +48,31 @@ export function undecodable(file) {
 
 export function notAModel(name) {
   return new Problem(
-      `“${name}” is not a TensorFlow Lite file.`, 'Choose a .tflite file of this project.');
+      `“${name}” is not a TensorFlow Lite file.`, 'Choose a .tflite file.');
 }
 
 export function refusedModel(name, said) {
   return new Problem(
       `LiteRT.js can’t run “${name}”.`,
-      `It is damaged or has operators that are missing here. LiteRT.js says: ${firstLine(said)}`);
+      'It is damaged, or has operators or types of numbers that are missing here. ' +
+      `LiteRT.js says: ${firstLine(said)}`);
 }
 
 export function wrongFace(name, what) {
   return new Problem(
       `“${name}” is not a model for this page: ${what}.`,
-      'It must take one RGB picture (float32 or uint8) and give a score for each class of ' +
-      'manifest.json. Export one with: python export/tflite.py --int8');
+      'It must take one picture, RGB or grey (1×height×width×3 or ×1, float32 or uint8), and give ' +
+      'a map: scores, one logit or probability, or class ids. Export one with: ' +
+      'segnet-tf export --int8');
+}
+
+export function tooManyModels(count) {
+  return new Problem(
+      `${count} models are too many.`, 'Choose one, or two to compare them.');
+}
+
+export function nothingDropped() {
+  return new Problem('No file was dropped.', 'Drop pictures, videos or .tflite files of this device.');
 }
 
 export function webGpuFailed(error) {

@@ -3,8 +3,10 @@
 'use strict';
 
 const CACHE = 'segnet-page';
-const PAGE = ['./', 'app.js', 'catalogue.js', 'clock.js', 'engine.js', 'icon.svg', 'legend.js',
-  'model_worker.js', 'overlay.js', 'problems.js', 'screen.js', 'sources.js', 'style.css'];
+const PAGE = ['./', 'app.js', 'archive.js', 'catalogue.js', 'classes.js', 'clock.js', 'engine.js',
+  'faces.js', 'files.js', 'flatbuffer.js', 'icon.svg', 'legend.js', 'maps.js', 'model_file.js',
+  'model_worker.js', 'models.js', 'offline.js', 'overlay.js', 'pane.js', 'player.js', 'probe.js',
+  'problems.js', 'screen.js', 'settings.css', 'sources.js', 'style.css'];
 
 self.addEventListener('install', (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(PAGE)));

@@ -34,6 +34,9 @@ MASK = """(() => {
   return [width, height, btoa(text)];
 })()"""
 
+# Of the second model's picture.
+MASK_B = MASK.replace("mask", "document.getElementById('mask-b')")
+
 FLAGS = ["--no-sandbox"]
 WEBGPU = [
     "--enable-unsafe-webgpu",

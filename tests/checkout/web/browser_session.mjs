@@ -36,7 +36,24 @@ try {
       await page.waitForTimeout(100);
     }
   };
+  // As if the user had dragged these files there.
+  const drop = async ([selector, paths]) => {
+    const files = await Promise.all(paths.map(async (path) => (
+      {name: path.split('/').at(-1), content: (await readFile(path)).toString('base64')})));
+    await page.evaluate(({selector, files}) => {
+      const dataTransfer = new DataTransfer();
+      for (const {name, content} of files) {
+        const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+        dataTransfer.items.add(new File([bytes], name));
+      }
+      for (const kind of ['dragenter', 'dragover', 'drop']) {
+        document.querySelector(selector).dispatchEvent(
+            new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer}));
+      }
+    }, {selector, files});
+  };
   const actions = {
+    drop,
     goto: (url) => page.goto(url),
     click: (selector) => page.click(selector),
     hover: ([x, y]) => page.mouse.move(x, y),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 
+import keras
 import numpy as np
 import page_session as session
 import pytest
-import small_files
 from PIL import Image
 
 from segnet_tf.data.scenes import synthetic
@@ -15,6 +15,7 @@ from segnet_tf.export import sources
 from segnet_tf.export.conversion import convert
 from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file.uncertainty import Uncertainty
+from segnet_tf.models import segnet_mini
 
 pytestmark = pytest.mark.slow
 DRAWN = session.DRAWN.format
@@ -32,7 +33,7 @@ def test_wrong_files_are_told_and_do_no_harm(site, assets, tmp_path):
     (tmp_path / "page.tflite").write_text("<html>this was a download page</html>", "utf-8")
     whole = (assets / "segnet_mini_int8.tflite").read_bytes()
     (tmp_path / "cut.tflite").write_bytes(whole[: len(whole) // 3])
-    (tmp_path / "other.tflite").write_bytes(small_files.content("float32"))
+    (tmp_path / "other.tflite").write_bytes(two_channels())
     (tmp_path / "torn.png").write_bytes((assets / "sample.png").read_bytes()[:200])
     (tmp_path / "torn.mp4").write_bytes(b"no video")
     choices = [
@@ -58,14 +59,21 @@ def test_wrong_files_are_told_and_do_no_harm(site, assets, tmp_path):
     (page, cut, other, *torn, (model, runs_on)) = said(result)
     assert page == (
         "“page.tflite” is not a TensorFlow Lite file.",
-        "Choose a .tflite file of this project.",
+        "Choose a .tflite file.",
     )
     assert cut[0] == "LiteRT.js can’t run “cut.tflite”."
-    assert "1×64×96×5 float32 where 1×64×96×11 is needed" in other[0]
+    assert other[0] == ("“other.tflite” is not a model for this page: it takes 1×32×32×2 float32.")
+    assert "RGB or grey" in other[1]
     assert [title for title, _ in torn] == [
         f"“torn.{kind}” can’t be read as a picture or a video." for kind in ("png", "mp4")
     ]
     assert model == "segnet_mini_int8.tflite" and runs_on == "wasm"
+
+
+def two_channels():
+    """A file whose images are neither RGB nor grey."""
+    keras.utils.set_random_seed(0)
+    return convert.convert(segnet_mini(2, (32, 32, 2), widths=(2, 2, 2, 2, 2)), (32, 32))
 
 
 def test_own_model_and_pictures_of_any_mode(site, assets, tmp_path):
@@ -105,14 +113,15 @@ def test_a_model_that_says_where_it_is_unsure_fades_there(site, assets, manifest
         *[("wait", DRAWN(1)), ("read", "document.getElementById('unsure-row').hidden")],
         *[("choose", ["#model-file", str(tmp_path / "own.tflite")]), ("wait", DRAWN(2))],
         *[("read", "document.getElementById('unsure-row').hidden"), ("read", session.MASK)],
-        *[("click", "#unsure"), ("read", session.MASK)],
+        *[("select", ["#unsure", "faded"]), ("read", session.MASK)],
         ("screenshot", [str(session.SCREENSHOTS / "unsure.png"), False]),
         *[("click", "#show-none"), ("read", session.MASK)],
+        *[("select", ["#unsure", "unsure"]), ("read", session.MASK)],
     ]
     session.SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with session.served(site) as url:
         result = session.browse([("goto", url), *steps], scale=2)
-    before, after, plain, faded, none = result["read"]
+    before, after, plain, faded, none, alone = result["read"]
     assert (before, after) == (True, False)
     drawn = session.classes_drawn(plain, manifest["palette"])
     assert (drawn == probabilities[0].argmax(-1)).mean() > 0.99
@@ -122,6 +131,8 @@ def test_a_model_that_says_where_it_is_unsure_fades_there(site, assets, manifest
     # The worker rounds the entropy to 1/255, which the page doubles.
     assert np.abs(alpha - wanted).max() <= 4
     assert not any(base64.b64decode(none[2]))
+    shown = np.frombuffer(base64.b64decode(alone[2]), np.uint8).reshape(*size, 4)[..., 3]
+    assert np.abs(shown - 255 * entropy[0, ..., 0] / np.log(classes)).max() <= 1
 
 
 def test_file_that_is_not_the_manifests(site, assets):
