@@ -9,6 +9,7 @@ import pytest
 import tiny_models
 from ai_edge_litert.interpreter import Interpreter
 
+from segnet_tf.data.classes import default_colors
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
 from segnet_tf.export import sources
@@ -42,7 +43,8 @@ def bare(kind, output_kind="logits"):
 
 
 def file(kind, output_kind="logits"):
-    return metadata.attach(bare(kind, output_kind), output_kind, LABELS)
+    content = bare(kind, output_kind)
+    return metadata.attach(content, output_kind, LABELS, colors=default_colors(11))
 
 
 def litert_logits(content, image):
