@@ -16,6 +16,8 @@ from segnet_tf.system.termination import undisturbed
 
 # In a folder while a process writes it; after `kill -9` the file stays, and holds nobody off.
 LOCK = ".segnet_tf.lock"
+# So often others may remove it just when it is opened; a file system may also number files oddly.
+_TRIES = 100
 _HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 
@@ -85,7 +87,7 @@ def _taken(path: Path, argument: str) -> int:
 
 def _locked(path: Path) -> int | None:
     """The open file, locked; None if another process has locked it."""
-    while True:
+    for left in reversed(range(_TRIES)):
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o666)
         try:
@@ -94,12 +96,13 @@ def _locked(path: Path) -> int | None:
                 return None
             # Its last holder may have removed it between the two calls.
             with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+                if not left or os.path.samestat(os.fstat(descriptor), os.lstat(path)):
                     return descriptor
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
+    return None
 
 
 def _holder(path: Path) -> str:
