@@ -21,7 +21,7 @@ WORKERS ?= 4
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help demo test test-all chaos lint format bench clean setup train-camvid unseen release-check compare \
+.PHONY: help demo test test-all fuzz chaos lint format bench clean setup train-camvid unseen release-check compare \
 	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser runtimes-npu \
 	mediapipe mediapipe-test android-assets android-kotlin web web-test
 
@@ -96,6 +96,12 @@ CHAOS_OPTIONS ?=
 
 chaos: setup  ## kill and starve the commands at random moments, count what breaks: an hour
 	PYTHONPATH=tests/support TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m tests.chaos $(CHAOS_OPTIONS)
+
+# Each reader in a process of its own with bounds; exit code 1 if one does not refuse well.
+FUZZ_OPTIONS ?=
+
+fuzz: setup  ## feed every reader of files with 110000 damaged ones: 10 minutes
+	$(PY) -m tests.fuzz $(FUZZ_OPTIONS)
 
 release-check: $(VENV)/.installed-release  ## build dist/ and use it in a new environment: 3 minutes
 	tests/checkout/release_check.sh $(PY)
