@@ -17,11 +17,12 @@ class UserError(ValueError):
     """Bad input. One line: the argument, the rule, what came, and the way out.
 
     Commands print the message on stderr and exit with 2; library callers get an
-    ordinary `ValueError`. Names out of files stand in it as `printable` gives them.
+    ordinary `ValueError`. Names out of files stand in it as `printable` gives them, without the ends
+    of lines.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+        super().__init__(printable(" ".join(message.splitlines())))
 
 
 def printable(text: str) -> str:

@@ -25,8 +25,6 @@ from segnet_tf.system.terminal import printable_streams
 from segnet_tf.system.termination import Terminated, interruptible
 
 Run = Callable[[argparse.Namespace], int]
-
-
 IMAGE_RANGE = "white in images of more than 8 bits, such as 4095 (the run's, or all bits)"
 
 
@@ -130,6 +128,9 @@ def _code_of(parser: Parser, argv: Sequence[str] | None) -> int:
         reason = interrupt.args[0] if interrupt.args else "interrupted"
         print(f"{name}: {reason}.", file=sys.stderr)
         return 128 + (interrupt.number if isinstance(interrupt, Terminated) else signal.SIGINT)
+    except MemoryError:
+        print(f"{name}: the memory is used up. Take smaller images or batches.", file=sys.stderr)
+        return 2
     except OSError as error:
         # Of a file that nobody has looked at before: a name that is too long, a folder above it
         # that is not readable.

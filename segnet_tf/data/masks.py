@@ -126,7 +126,9 @@ def _looked_up(mask: np.ndarray, table: dict[int, int], lowest: int, highest: in
         return lookup[mask] if lowest == 0 else lookup[-lowest:][mask]
     # A negative index would count from the end, and a large one would need a table as large.
     known = (mask >= lowest) & (mask <= highest)
-    return np.where(known, lookup[np.where(known, mask, lowest).astype(np.int64) - lowest], -1)
+    # Signed: 16 bits have no place for a void of -1.
+    places = np.where(known, mask.astype(np.int64), lowest) - lowest
+    return np.where(known, lookup[places], -1)
 
 
 def _searched(mask: np.ndarray, table: dict[int, int]) -> np.ndarray:

@@ -12,6 +12,7 @@ from segnet_tf.models.input_size import channel_words
 from segnet_tf.models.pretrained import shipped
 from segnet_tf.models.registry import ARCHITECTURES, Loader
 from segnet_tf.models.transfer import take_what_fits
+from segnet_tf.system.zip_files import require_whole
 
 
 def load_weights(model: keras.Model, weights: str | Path, name: str) -> None:
@@ -50,14 +51,17 @@ def load_weights(model: keras.Model, weights: str | Path, name: str) -> None:
     source = None
     try:
         if path.suffix == ".keras":
+            require_whole(path)
             source = keras.saving.load_model(path, compile=False)
         else:
             model.load_weights(path)
-    except (ValueError, OSError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # zipfile, h5py and Keras each have their own
         raise UserError(
             f"`weights` must be a readable file that fits {name} with "
             f"{model.output_shape[-1]} classes. Received: {path}: "
-            f"{str(error).splitlines()[0]}"
+            f"{(str(error).splitlines() or [type(error).__name__])[0]}"
         ) from error
     require_finite(source or model, path, "weights")
     if source is not None:

@@ -13,6 +13,7 @@ from segnet_tf.errors import UserError
 from segnet_tf.models.finite import require_finite
 from segnet_tf.models.pretrained import shipped
 from segnet_tf.runs.records import RunRecord, read_run
+from segnet_tf.system.zip_files import require_whole
 
 SHIPPED = "weights:"
 # What is known of the models that `load_model` gave out and that are still in use.
@@ -61,6 +62,7 @@ def load_model(model: str | Path, *, compile: bool = False) -> keras.Model:
     if path.suffix != ".keras":
         raise UserError(f"`model` must be a .keras file here. Received: {path}.")
     try:
+        require_whole(path)
         loaded = keras.saving.load_model(path, compile=compile)
     except MemoryError:
         raise

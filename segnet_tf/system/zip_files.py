@@ -21,6 +21,7 @@ _CLOCK = types.SimpleNamespace(time=lambda: 0.0, localtime=lambda *_: _DATE)
 _METADATA = "metadata.json"
 _SAVED = re.compile(rb'"date_saved": "[0-9@:-]{19}"')
 _SAVED_THEN = b'"date_saved": "1980-01-01@00:00:00"'
+_LARGEST_RATIO, _SMALL = 50, 64 * 2**20
 _patching = threading.RLock()
 
 
@@ -43,6 +44,18 @@ def dated_alike(path: Path | None = None) -> Iterator[None]:
             zipfile.time = clock  # type: ignore[attr-defined]
     if path is not None:
         _take_date_out(path)
+
+
+def require_whole(path: str | os.PathLike[str]) -> None:
+    """Raises ValueError for a zip file that unpacks to far more than it is.
+
+    Weights shrink to a third at most, and those of an untrained network's zeros are few.
+    """
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    packed = os.stat(path).st_size
+    if unpacked > _LARGEST_RATIO * packed + _SMALL:
+        raise ValueError(f"its {packed} bytes unpack to {unpacked}")
 
 
 def _take_date_out(path: Path) -> None:

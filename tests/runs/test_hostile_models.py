@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 
 import edited_tflite
 import keras
@@ -80,6 +81,25 @@ def test_weights_to_start_from_are_finite(tmp_path):
     model.save(tmp_path / "nan.keras")
     with pytest.raises(UserError, match="`weights` must have finite weights"):
         build("segnet_mini", 5, (*tiny_models.SIZE, 3), weights=tmp_path / "nan.keras")
+
+
+def test_a_file_that_unpacks_to_gigabytes(tmp_path):
+    path = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", bytes(80 * 2**20))
+    with pytest.raises(UserError, match="bytes unpack to 83886080"):
+        load_model(path)
+    with pytest.raises(UserError, match="bytes unpack to 83886080"):
+        build("segnet_mini", 5, (*tiny_models.SIZE, 3), weights=path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"\x89HDF\r\n\x1a\n", b"PK\x05\x06" + bytes(18)])
+@pytest.mark.parametrize("name", ["a.keras", "a.weights.h5"])
+def test_weights_that_are_no_file_of_keras(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match="`weights` must be a readable file") as caught:
+        build("segnet_mini", 5, (*tiny_models.SIZE, 3), weights=tmp_path / name)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_constant_of_an_exported_file_is_a_number(tmp_path):

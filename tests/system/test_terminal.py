@@ -20,6 +20,7 @@ def test_printable():
     assert printable("Straße, 道路, a\tb\n") == "Straße, 道路, a\tb\n"
     assert printable(ESCAPES) == SHOWN
     assert str(UserError(f"`a` {ESCAPES}")) == f"`a` {SHOWN}"
+    assert str(UserError("`a` is not\na name.\r\n")) == "`a` is not a name."
 
 
 def test_a_stream_shows_them(monkeypatch):

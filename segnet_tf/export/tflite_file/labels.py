@@ -60,9 +60,10 @@ def read_labels(content: bytes, name: str = "the file") -> tuple[str, ...] | Non
     Raises:
         UserError: there is an archive, and it is damaged or its text is.
     """
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        return None
     try:
+        # It raises too, for an archive that says to have a part on another disk.
+        if not zipfile.is_zipfile(io.BytesIO(content)):
+            return None
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             texts = [entry for entry in archive.namelist() if entry.endswith(".txt")]
             wanted = LABELS if LABELS in texts else texts[0] if len(texts) == 1 else None
