@@ -1,5 +1,8 @@
 // The classes of a model: names and colors, and where they are from.
 
+const FILE = 'the file';
+const MANIFEST = 'manifest.json';
+
 /**
  * @param {object} said by the file, see model_file.js.
  * @param {object} map of faces.js.
@@ -8,27 +11,33 @@
  */
 export function classesOf(said, map, listed) {
   const count = map.count ?? said.labels?.length ?? 1;
-  const {names, from} = namesOf(said, map, count, listed);
-  if (said.colors?.length === count) return {names, colors: said.colors, note: `${from}, its colors.`};
+  const {names, from, start} = namesOf(said, map, count, listed);
+  if (said.colors?.length === count) return {names, colors: said.colors, note: note(start, from, FILE)};
   if (names.join('\n') === listed.labels.join('\n')) {
-    return {names, colors: listed.palette, note: `${from}, colors of manifest.json.`};
+    return {names, colors: listed.palette, note: note(start, from, MANIFEST)};
   }
-  return {names, colors: colorsOf(map, count, said), note: `${from}, colors chosen here.`};
+  return {names, colors: colorsOf(map, count, said), note: note(start, from, '')};
+}
+
+/** Where names and colors are from; '' for what was made up here. */
+function note(start, names, colors) {
+  if (names && names === colors) return `${start}: names and colors of ${names}.`;
+  return `${start}${names && `: names of ${names}`}, colors ${colors ? `of ${colors}` : 'chosen here'}.`;
 }
 
 function namesOf({labels}, {kind}, count, listed) {
-  const many = `${count} classes`;
-  if (labels?.length === count) return {names: labels, from: `${many}: names of the file`};
+  const start = `${count} classes`;
+  if (labels?.length === count) return {names: labels, from: FILE, start};
   if (labels) {
     const names = numbered(count).map((name, index) => labels[index] ?? name);
-    return {names, from: `${many}, of which the file names ${labels.length}`};
+    return {names, from: '', start: `${start}, of which the file names ${labels.length}`};
   }
-  if (kind === 'ids') return {names: numbered(count), from: 'Classes that the file does not name'};
-  if (listed.labels.length === count) {
-    return {names: listed.labels, from: `${many}: names of manifest.json`};
+  if (kind === 'ids') {
+    return {names: numbered(count), from: '', start: 'Classes that the file does not name'};
   }
+  if (listed.labels.length === count) return {names: listed.labels, from: MANIFEST, start};
   const names = kind === 'binary' ? ['background', 'foreground'] : numbered(count);
-  return {names, from: `${many} that the file does not name`};
+  return {names, from: '', start: `${start} that the file does not name`};
 }
 
 function colorsOf({kind}, count, {labels}) {

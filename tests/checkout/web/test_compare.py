@@ -83,11 +83,11 @@ def test_what_cannot_be_dropped_is_told(site, files, tmp_path):
                 ("drop", ["main", [files["labels"], files["two_classes"], files["thirty_two"]]]),
                 *told,
                 ("drop", ["main", [files["two_classes"], str(tmp_path / "page.tflite")]]),
-                *[*told, ("wait", DRAWN(3)), ("read", HIDDEN), ("read", CHOSEN)],
+                *[*told, ("wait", DRAWN(2)), ("read", HIDDEN), ("read", CHOSEN)],
                 ("read", "document.body.classList.contains('dropping')"),
                 # The refused one leaves the first as it is, in a list that knows it.
-                *[("select", ["#model", "segnet_mini_int8.tflite"]), ("wait", DRAWN(4))],
-                *[("select", ["#model", "two_classes.tflite"]), ("wait", DRAWN(5))],
+                *[("select", ["#model", "segnet_mini_int8.tflite"]), ("wait", DRAWN(3))],
+                *[("select", ["#model", "two_classes.tflite"]), ("wait", DRAWN(4))],
                 ("read", CHOSEN),
             ]
         )
@@ -97,7 +97,8 @@ def test_what_cannot_be_dropped_is_told(site, files, tmp_path):
     assert hidden and chosen == again == ["two_classes.tflite", ""] and not dropping
 
 
-def test_camera_with_two_models(site, files):
+def test_camera_with_two_models(site, files, tmp_path):
+    (tmp_path / "page.tflite").write_text("<html>", "utf-8")
     with session.served(site) as url:
         result = session.browse(
             [
@@ -106,13 +107,17 @@ def test_camera_with_two_models(site, files):
                 *[("wait", DRAWN_B(4)), ("read", TIMES)],
                 ("read", "document.getElementById('agreement').innerText"),
                 # A model that is refused while pictures run: it is told, and they go on.
-                ("drop", ["main", [files["picture"].replace("picture.png", "labels.tflite")]]),
+                ("drop", ["main", [str(tmp_path / "page.tflite")]]),
+                *[("wait", session.PROBLEM), ("read", session.TITLE)],
+                ("run", "window.before = Number(stage.dataset.frames)"),
+                ("wait", "Number(stage.dataset.frames) > before + 2"),
                 *[("click", "#use-sample"), ("wait", f"{session.STATUS}.startsWith('sample')")],
             ],
             flags=session.NO_WEBGPU + session.CAMERA,
             permissions=("camera",),
         )
-    times, words = result["read"]
+    times, words, refused = result["read"]
+    assert refused == "“page.tflite” is not a TensorFlow Lite file."
     assert times[2].endswith("/s") and times[5].endswith("/s")
     assert re.search(r"Both give [\d.]+\u00a0% of the pixels the same class\.", words)
 
