@@ -17,8 +17,8 @@ class UserError(ValueError):
     """Bad input. One line: the argument, the rule, what came, and the way out.
 
     Commands print the message on stderr and exit with 2; library callers get an
-    ordinary `ValueError`. Names out of files stand in it as `printable` gives them, without the ends
-    of lines.
+    ordinary `ValueError`. Names out of files stand in it as `printable` gives them, line ends as
+    blanks.
     """
 
     def __init__(self, message: str) -> None:

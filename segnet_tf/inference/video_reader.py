@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from segnet_tf.errors import UserError
+from segnet_tf.system.limits import MAX_PIXELS, limit
 
 _USUAL_RATE = 25
 
@@ -61,6 +62,10 @@ class VideoReader:
             self.close()
             raise _unreadable(source, "it holds no video")
         self._stream = videos[0]
+        pixels = self._stream.width * self._stream.height
+        if pixels > limit(MAX_PIXELS):
+            self.close()
+            raise _unreadable(source, f"frames of {pixels} pixels; {MAX_PIXELS} allows more")
         if not self.is_camera:
             # Else the decoder fills in what it cannot read and returns the frame as a good one.
             # Not for a camera, whose first frame is often cut.

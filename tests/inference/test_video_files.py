@@ -8,8 +8,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from segnet_tf.errors import UserError
 from segnet_tf.inference.video_reader import VideoReader
 from segnet_tf.inference.video_writer import VideoWriter
+from segnet_tf.system.limits import MAX_PIXELS
 
 pytest.importorskip("av", reason="needs PyAV: pip install av")
 from drawn_videos import moving, read, write  # noqa: E402
@@ -54,3 +56,14 @@ def test_colors_come_back(tmp_path):
     with VideoReader(str(tmp_path / "a.mp4")) as reader:
         seen, _ = next(reader.frames())
     assert np.abs(seen[24, 8::16].astype(int) - colors).max() < 12, seen[24, 8::16]
+
+
+def test_frames_of_more_pixels_than_images_may_have(tmp_path, monkeypatch):
+    path = tmp_path / "a.mp4"
+    write(path, moving(2))
+    monkeypatch.setenv(MAX_PIXELS, "3072")
+    with VideoReader(str(path)) as reader:
+        assert len(list(reader.frames())) == 2
+    monkeypatch.setenv(MAX_PIXELS, "3071")
+    with pytest.raises(UserError, match="frames of 3072 pixels; SEGNET_TF_MAX_PIXELS allows more"):
+        VideoReader(str(path))
