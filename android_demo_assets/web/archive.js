@@ -3,6 +3,7 @@
 const END = 0x06054b50;
 const ENTRY = 0x02014b50;
 const LARGEST = 2 ** 16; // bytes of a text; a few hundred can unpack to megabytes
+const LONG = `names of more than ${LARGEST} bytes`;
 const STORED = 0;
 const DEFLATED = 8;
 
@@ -63,20 +64,22 @@ async function text(content, {method, start, end}) {
   const packed = content.subarray(start, end);
   if (method !== STORED && method !== DEFLATED) throw new Error('names packed in an odd way');
   const bytes = method === STORED ? packed : await unpacked(packed);
-  if (bytes.length > LARGEST) throw new Error(`names of more than ${LARGEST} bytes`);
+  if (bytes.length > LARGEST) throw new Error(LONG);
   return new TextDecoder('utf-8', {fatal: true}).decode(bytes);
 }
 
+/** At most one piece more than is allowed. */
 async function unpacked(packed) {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
-  const bytes = [];
-  for (const reader = stream.getReader(); ;) {
+  const pieces = [];
+  let length = 0;
+  const reader = stream.getReader();
+  while (length <= LARGEST) {
     const {done, value} = await reader.read();
-    if (done) return new Uint8Array(bytes);
-    if (bytes.length + value.length > LARGEST) {
-      await reader.cancel();
-      throw new Error(`names of more than ${LARGEST} bytes`);
-    }
-    for (const byte of value) bytes.push(byte);
+    if (done) break;
+    pieces.push(value);
+    length += value.length;
   }
+  await reader.cancel();
+  return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }
