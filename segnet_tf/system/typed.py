@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import types
 import typing
@@ -54,6 +55,9 @@ def _wrong(value: Any, hint: Any, place: str) -> tuple[str, str, Any] | None:
         )
     if typing.is_typeddict(hint):
         return _in_table(value, typing.get_type_hints(hint), hint.__required_keys__, place)
+    if dataclasses.is_dataclass(hint):
+        hints = typing.get_type_hints(hint)
+        return _in_table(value, hints, hints, place)
     if origin is dict:
         if not isinstance(value, dict):
             return place, "a table", value

@@ -10,7 +10,6 @@ ids as a PNG.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -22,6 +21,8 @@ from segnet_tf.data.shards.files import first_line, join, read_file
 from segnet_tf.data.shards.places import FORMAT, MANIFEST
 from segnet_tf.errors import UserError
 from segnet_tf.system.outputs import require_plain_name
+from segnet_tf.system.text_files import parse_json
+from segnet_tf.system.typed import require_types
 
 # Keys of the features of an Example.
 IMAGE, LABELS, NAME = "image/encoded", "image/segmentation/class/encoded", "image/filename"
@@ -65,6 +66,9 @@ class Split:
     shards: tuple[Shard, ...]
 
 
+_HINTS = {"source": str, "reading": dict[str, Any], "splits": dict[str, Split]}
+
+
 @dataclass(frozen=True)
 class Manifest:
     """A data set in shards.
@@ -101,13 +105,14 @@ def read_manifest(directory: str) -> Manifest:
     """
     path = join(directory, MANIFEST)
     try:
-        content = json.loads(read_file(path))
+        content = parse_json(read_file(path))
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']!r}")
         classes = Classes(
             tuple(row["name"] for row in content["classes"]),
             tuple(tuple(row["color"]) for row in content["classes"]),
         )
+        require_types(content, _HINTS, path)
         splits = {
             name: Split(**{**split, "shards": tuple(Shard(**shard) for shard in split["shards"])})
             for name, split in content["splits"].items()
@@ -124,7 +129,7 @@ def read_manifest(directory: str) -> Manifest:
             f"are read from this machine's disks only. Received: {directory} without {MANIFEST} "
             f"({first_line(error)}). Write it by `segnet-tf shard`."
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"`data` must have a {MANIFEST} that `segnet-tf shard` wrote. Received: {path} "
             f"({first_line(error)}). Write the shards again."
@@ -144,8 +149,16 @@ def read_index(directory: str, split: Split) -> tuple[tuple[str, ...], list[list
         raise broken(path, first_line(error)) from error
     if hashlib.sha256(content).hexdigest() != split.index_sha256:
         raise broken(path, "its checksum is another one")
-    index = json.loads(content)
-    return tuple(index["names"]), index["offsets"]
+    try:
+        index = parse_json(content)
+        require_types(index, {"names": list[str], "offsets": list[list[int]]}, path)
+        names, offsets = tuple(index["names"]), index["offsets"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise broken(path, first_line(error)) from error
+    counts = [shard.images for shard in split.shards]
+    if list(map(len, offsets)) != counts or len(names) != sum(counts):
+        raise broken(path, "it has more or fewer pairs than its shards")
+    return names, offsets
 
 
 def broken(path: str, reason: str) -> UserError:

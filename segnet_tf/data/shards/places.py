@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from segnet_tf.system.text_files import parse_json, read_text
 
 MANIFEST = "manifest.json"
 FORMAT = "segnet_tf shards 1"
@@ -19,7 +20,7 @@ def is_sharded(data: str | Path) -> bool:
     if is_remote(data):
         return True
     try:
-        content = json.loads(Path(data, MANIFEST).read_text("utf-8"))
+        content = parse_json(read_text(Path(data, MANIFEST)))
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and str(content.get("format", "")).startswith("segnet_tf ")

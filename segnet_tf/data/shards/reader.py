@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow.python.lib.io import tf_record  # the reader at an offset has no public name
 
 from segnet_tf.data.image_files import Encoded, open_image
@@ -129,7 +130,7 @@ class _Records:
         try:
             record, _ = _reader(path).read(offset)  # checks the checksum of the record
             content, stored = decode(record, (IMAGE, LABELS))
-        except (tf.errors.OpError, IndexError, ValueError) as error:
+        except (tf.errors.OpError, IndexError, ValueError, TypeError, DecodeError) as error:
             raise broken(path, f"the record of {name}: {first_line(error)}") from error
         image = read_image(Encoded(content, f"{path}, {name}"), self.image_range, channels)
         labels = np.array(open_image(Encoded(stored, f"{path}, labels of {name}")))

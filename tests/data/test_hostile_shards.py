@@ -1,0 +1,104 @@
+"""A manifest, an index and records of shards that are not what was written: one line."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import shutil
+
+import pytest
+import tensorflow as tf
+from data_trees import make_flat
+
+from segnet_tf.data import open_samples, open_source
+from segnet_tf.data.shards.places import is_sharded
+from segnet_tf.data.shards.writer import write_shards
+from segnet_tf.errors import UserError
+
+WRONG = [None, True, -1, 1.5, "text", [], [None], {}, {"a": 1}, 10**30]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    root = tmp_path_factory.mktemp("whole")
+    make_flat(root / "data")
+    source = open_source(root / "data")
+    splits = {"val": source.samples("val")}
+    write_shards(splits, root / "shards", {}, shard_bytes=4000)
+    return root / "shards"
+
+
+@pytest.fixture
+def shards(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "shards")
+    return tmp_path / "shards"
+
+
+def places(content, above=()):
+    yield above
+    inner = content.items() if isinstance(content, dict) else ()
+    for key, value in enumerate(content[:2]) if isinstance(content, list) else inner:
+        yield from places(value, (*above, key))
+
+
+def changed(whole, place, value):
+    content = copy.deepcopy({"": whole})
+    inner = content
+    for key in ("", *place)[:-1]:
+        inner = inner[key]
+    inner[("", *place)[-1]] = value
+    return content[""]
+
+
+def use(folder):
+    samples = open_samples(folder, "val")
+    return [samples.origin(0), samples.read(0), samples.read(len(samples) - 1)]
+
+
+def refusals(folder, write, content):
+    """How many of many changes are refused, each in one line; the others do no harm."""
+    count = 0
+    for place in places(content):
+        for value in WRONG:
+            write(json.dumps(changed(content, place, value)))
+            try:
+                use(folder)
+            except UserError as error:
+                assert "\n" not in str(error)
+                count += 1
+    return count
+
+
+def test_a_manifest(shards):
+    path = shards / "manifest.json"
+    assert len(use(shards)) == 3
+    content = json.loads(path.read_text("utf-8"))
+    assert refusals(shards, lambda text: path.write_text(text, "utf-8"), content) > 100
+
+
+def test_an_index_with_its_own_checksum(shards):
+    manifest, path = shards / "manifest.json", shards / "val.index.json"
+    known = json.loads(manifest.read_text("utf-8"))
+
+    def write(text):
+        path.write_text(text, "utf-8")
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        entry = changed(known, ("splits", "val", "index_sha256"), digest)
+        manifest.write_text(json.dumps(entry), "utf-8")
+
+    assert refusals(shards, write, json.loads(path.read_text("utf-8"))) > 30
+
+
+def test_nested_too_deeply(shards):
+    (shards / "manifest.json").write_text("[" * 99999, "utf-8")
+    assert not is_sharded(shards)
+
+
+@pytest.mark.parametrize("record", [b"\xff\xff", b"", b"\x0a\x00"])
+def test_a_record_that_is_no_example(shards, record):
+    (file,) = shards.glob("val-00000*")
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        writer.write(record)
+    with pytest.raises(UserError, match="the record of"):
+        open_samples(shards, "val").read(0)
