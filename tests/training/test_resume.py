@@ -157,7 +157,7 @@ def test_other_data_is_refused(whole, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole("adamw"), run)
     record = json.loads((run / "config.json").read_text())
-    record["fingerprints"]["val"]["labels"] = "0" * 32
+    record["fingerprints"]["val"]["labels"][0] = "0" * 32
     (run / "config.json").write_text(json.dumps(record))
     with pytest.raises(UserError, match="other labels in its images to validate on"):
         resume(run)
