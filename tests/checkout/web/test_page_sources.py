@@ -154,15 +154,18 @@ def test_file_that_is_not_the_manifests(site, assets):
     assert "make android-assets" in advice and mended
 
 
-def test_missing_manifest(site):
+def test_missing_manifest(site, assets):
     hidden = (site / "manifest.json").rename(site / "hidden.json")
     try:
         with session.served(site) as url:
-            result = session.browse([("goto", url), *TOLD])
+            own = [str(assets / "segnet_mini_float16.tflite"), str(assets / "sample.png")]
+            # Files of the user need none.
+            steps = [("goto", url), *TOLD, ("drop", ["main", own]), ("wait", DRAWN(1))]
+            result = session.browse([*steps, ("read", f"!({session.PROBLEM})")])
     finally:
         hidden.rename(site / "manifest.json")
     assert result["read"][0] == "manifest.json could not be loaded."
-    assert "make android-assets" in result["read"][1]
+    assert "make android-assets" in result["read"][1] and result["read"][2]
 
 
 @pytest.mark.parametrize(
