@@ -149,7 +149,8 @@ def temperature_of(model: str | Path) -> float:
     if Path(model).is_dir() or not beside.is_file():
         return 1.0
     found = read_json(beside).get("temperature", 1.0)
-    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 < found < math.inf:
+    is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
+    if not is_number or not 0 < found < 1e300:  # a whole number may be beyond any float
         raise UserError(
             f"`temperature` in {beside} must be a number above 0. Received: {found!r}. "
             "Take the file that was written with the model."

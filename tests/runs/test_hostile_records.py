@@ -9,7 +9,7 @@ import pytest
 
 from segnet_tf.config import TrainConfig
 from segnet_tf.errors import UserError
-from segnet_tf.runs.records import read_run, run_classes
+from segnet_tf.runs.records import read_run, run_classes, temperature_of
 
 RECORD = {
     "config": {**TrainConfig().to_json(), "size": [64, 96], "class_weights": "enet"},
@@ -104,3 +104,10 @@ def test_the_place_is_named(tmp_path, place, value, words):
 def test_no_object_at_all(tmp_path, content):
     with pytest.raises(UserError, match="must hold a JSON object"):
         read_run(write(tmp_path, content))
+
+
+@pytest.mark.parametrize("value", ["1" + "0" * 400, "true", '"1"', "[]", "NaN", "Infinity", "0"])
+def test_a_temperature_that_is_none(tmp_path, value):
+    (tmp_path / "a.json").write_text(f'{{"temperature": {value}}}', "utf-8")
+    with pytest.raises(UserError, match="`temperature` in .*a.json must be a number above 0"):
+        temperature_of(tmp_path / "a.keras")

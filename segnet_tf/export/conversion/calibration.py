@@ -74,7 +74,7 @@ def read_ranges(path: str | Path) -> Ranges:
         ranges = {
             name: (float(low), float(high)) for name, (low, high) in content["ranges"].items()
         }
-    except (KeyError, AttributeError, TypeError, ValueError) as error:
+    except (KeyError, AttributeError, TypeError, ValueError, OverflowError) as error:
         raise UserError(
             "`ranges` must be the JSON report of an int8 export. "
             f"Received: {path}, without a table of ranges. Give data (--data DIR) instead."

@@ -205,7 +205,10 @@ def test_ranges_come_back_out_of_a_report(tmp_path, ranges):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", '{"ranges": 3}', '{"ranges": {"a": [1]}}', '{"ranges": {"a": ["x", 1]}}'],
+    [
+        *("", "[]", "{}", '{"ranges": 3}', '{"ranges": {"a": [1]}}', '{"ranges": {"a": ["x", 1]}}'),
+        '{"ranges": {"a": [-1, ' + "9" * 400 + "]}}",
+    ],
 )
 def test_a_report_without_ranges_is_one_line(tmp_path, content):
     report = tmp_path / "report.json"
