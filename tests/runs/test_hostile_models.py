@@ -17,7 +17,7 @@ from segnet_tf.errors import UserError
 from segnet_tf.export import sources
 from segnet_tf.export.tflite_file.finite import require_numbers
 from segnet_tf.inference.tflite_model import TFLiteModel
-from segnet_tf.models import build
+from segnet_tf.models.weights import load_weights
 from segnet_tf.runs.checkpoints import load_model
 from segnet_tf.system.zip_files import dated_alike
 
@@ -37,6 +37,11 @@ def file(tmp_path_factory):
     saved = tmp_path_factory.mktemp("spoiled") / "nan.keras"
     model.save(saved)
     return saved, path
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    return tiny_models.two_stages()
 
 
 def test_a_loaded_model_has_finite_weights(file):
@@ -75,30 +80,28 @@ def test_infinity_is_no_number_either(value):
         sources.of(model)
 
 
-def test_weights_to_start_from_are_finite(tmp_path):
-    model = tiny_models.build("segnet_mini")
-    model.weights[0].assign(np.full(model.weights[0].shape, np.nan))
-    model.save(tmp_path / "nan.keras")
-    with pytest.raises(UserError, match="`weights` must have finite weights"):
-        build("segnet_mini", 5, (*tiny_models.SIZE, 3), weights=tmp_path / "nan.keras")
+def test_weights_to_start_from_are_finite(file, fresh):
+    saved, path = file
+    with pytest.raises(UserError, match=f"`weights` must have finite weights. Received: .*{path}"):
+        load_weights(fresh, saved, "segnet_mini")
 
 
-def test_a_file_that_unpacks_to_gigabytes(tmp_path):
+def test_a_file_that_unpacks_to_gigabytes(tmp_path, fresh):
     path = tmp_path / "bomb.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("model.weights.h5", bytes(80 * 2**20))
     with pytest.raises(UserError, match="bytes unpack to 83886080"):
         load_model(path)
     with pytest.raises(UserError, match="bytes unpack to 83886080"):
-        build("segnet_mini", 5, (*tiny_models.SIZE, 3), weights=path)
+        load_weights(fresh, path, "segnet_mini")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"\x89HDF\r\n\x1a\n", b"PK\x05\x06" + bytes(18)])
 @pytest.mark.parametrize("name", ["a.keras", "a.weights.h5"])
-def test_weights_that_are_no_file_of_keras(tmp_path, name, content):
+def test_weights_that_are_no_file_of_keras(tmp_path, fresh, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match="`weights` must be a readable file") as caught:
-        build("segnet_mini", 5, (*tiny_models.SIZE, 3), weights=tmp_path / name)
+        load_weights(fresh, tmp_path / name, "segnet_mini")
     assert "\n" not in str(caught.value)
 
 
@@ -122,6 +125,7 @@ def test_a_constant_of_an_exported_file_is_a_number(tmp_path):
     assert name[0] in str(caught.value)
 
 
+@pytest.mark.slow
 def test_keras_writes_the_same_bytes_later(tmp_path):
     model = tiny_models.two_stages()
     contents = []
