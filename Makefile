@@ -59,7 +59,7 @@ compare: setup  ## the networks in one table; DATA=DIR: on CamVid, 4 hours, else
 		$(if $(DATA),--data "$$DATA",--seconds 10) $(COMPARE_OPTIONS)
 
 # An interrupted run is resumed.
-train-camvid: setup  ## DATA=DIR: train segnet_lite as its shipped weights were: 80 minutes
+train-camvid: setup  ## DATA=DIR: train segnet_lite as its shipped weights were: 40 minutes
 	@test -n "$${DATA:-}" || { echo 'Pass CamVid: make train-camvid DATA=path/to/camvid' >&2; exit 2; }
 	run=segnet_lite_camvid; if test -f "runs/$$run/config.json"; \
 		then $(BIN)/segnet-tf train --resume "runs/$$run" --data "$$DATA"; \
