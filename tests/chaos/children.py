@@ -82,15 +82,16 @@ class Child:
         self.pid = os.fork()
         if not self.pid:
             self._run(action, watched, largest_file)
+        # Means this child also when its number is that of another process.
+        self._handle = os.pidfd_open(self.pid)
+        self._timer: threading.Timer | None = None
         if stop is not None and stop.operation is None:
-            # Not the parent: it may have another child to start.
-            threading.Thread(target=self._stop_later, daemon=True).start()
+            self._timer = threading.Timer(stop.seconds, self._end, [stop.number])
+            self._timer.start()
 
-    def _stop_later(self) -> None:
-        assert self._stop is not None
-        time.sleep(self._stop.seconds)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, self._stop.number)
+    def _end(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            signal.pidfd_send_signal(self._handle, number)
 
     def _run(self, action: Callable[[], int], watched: Path, largest_file: int | None) -> None:
         code = _CRASHED
@@ -119,6 +120,10 @@ class Child:
     def wait(self) -> End:
         """Waits for its end."""
         _, status = os.waitpid(self.pid, 0)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
+        os.close(self._handle)
         count = int(self._count.read_text()) if self._count.exists() else 0
         self._count.unlink(missing_ok=True)
         said = self._log.read_text("utf-8", "replace") if self._log.exists() else ""
