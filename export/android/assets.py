@@ -27,7 +27,7 @@ from segnet_tf.system.owned_files import check_owned, replace_owned
 
 FORMATS: tuple[Format, ...] = ("int8", "float16")
 # A clear day with cars, people, signs and a cyclist seen from the side. Of the first 260 scenes it
-# was among the five that SegNet-Lite read best by mean IoU and count of classes, when it was chosen.
+# was among the five that SegNet-Lite read best by mean IoU and count of classes, when chosen.
 SCENE = 166
 SAMPLE, MASK = "sample.png", "sample_mask.png"
 SUMS = "SHA256SUMS"
