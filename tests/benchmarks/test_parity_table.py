@@ -152,7 +152,7 @@ def test_slow_runtimes_get_few_images():
     counts = {name: benchmark.images_for(name, arguments, 50) for name in registry.RUNTIMES}
     slow = dict.fromkeys(("gpu-float32", "gpu-float16", "browser-webgpu"), 4)
     whole = dict.fromkeys(("xnnpack", "optimized", "reference", "browser-wasm"), 50)
-    assert counts == {**slow, **whole, "aarch64": 3}
+    assert counts == {**slow, **whole, "aarch64": 3, "qualcomm": 3}
     assert benchmark.images_for("gpu-float16", arguments, 2) == 2
 
 
