@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 SCRIPT = Path(__file__).with_name("worker_run.py")
-LIMIT = 280  # seconds: a busy machine starts processes slowly
+LIMIT = 560  # seconds: a busy machine starts processes slowly
 
 
 class Ended(NamedTuple):

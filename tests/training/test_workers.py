@@ -9,7 +9,8 @@ import pytest
 import tiny_run
 from worker_processes import cluster_of_two, end, furthest, pair, start, weights
 
-pytestmark = pytest.mark.slow
+# Two or three processes a test, and those of `root` in the first: a busy machine takes long.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 # Three steps an epoch; one image is left out, another one each time. Three images of validation.
 DATA = ["train", "--data", "synthetic:13", "--size", "32x48", "--batch-size", "4", "--epochs", "3"]
