@@ -5,35 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 
 import pytest
-from data_trees import make_flat, refusal
+from data_trees import refusal, splits_of
 
-from segnet_tf.data import open_samples, open_source
+from segnet_tf.data import open_samples
 from segnet_tf.data.shards.writer import write_shards
 from segnet_tf.errors import UserError
 from segnet_tf.system import atomic_files, locks
-
-
-def splits_of(data):
-    source = open_source(data)
-    return {name: source.samples(name) for name in source.splits}
-
-
-@pytest.fixture(scope="module")
-def flat(tmp_path_factory):
-    """A folder of 40 pairs, and its shards of a few pairs each."""
-    root = tmp_path_factory.mktemp("flat")
-    make_flat(root / "data")
-    write_shards(splits_of(root / "data"), root / "shards", {}, shard_bytes=4000)
-    return root
-
-
-@pytest.fixture
-def copied(flat, tmp_path):
-    shutil.copytree(flat / "shards", tmp_path / "shards")
-    return tmp_path / "shards"
 
 
 class Cut(Exception):

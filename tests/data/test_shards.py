@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from data_trees import COLORS, image, make_flat, make_folder, make_kaggle, mask, names, refusal
+from data_trees import (
+    COLORS,
+    image,
+    make_flat,
+    make_folder,
+    make_kaggle,
+    mask,
+    names,
+    refusal,
+    splits_of,
+)
 
 from segnet_tf.cli.main import main
 from segnet_tf.data import open_samples, open_source
 from segnet_tf.data.check import check_data
 from segnet_tf.data.shards.writer import write_shards
-
-
-def splits_of(data, **reading):
-    source = open_source(data, **reading)
-    return {name: source.samples(name) for name in source.splits}
 
 
 def assert_same(shards, folder):
@@ -29,21 +33,6 @@ def assert_same(shards, folder):
         for ours, theirs in zip(shards.read(index), folder.read(index), strict=True):
             assert ours.dtype == theirs.dtype == np.uint8
             np.testing.assert_array_equal(ours, theirs)
-
-
-@pytest.fixture(scope="module")
-def flat(tmp_path_factory):
-    """A folder of 40 pairs, and its shards of a few pairs each."""
-    root = tmp_path_factory.mktemp("flat")
-    make_flat(root / "data")
-    write_shards(splits_of(root / "data"), root / "shards", {}, shard_bytes=4000)
-    return root
-
-
-@pytest.fixture
-def copied(flat, tmp_path):
-    shutil.copytree(flat / "shards", tmp_path / "shards")
-    return tmp_path / "shards"
 
 
 def test_every_pair_of_every_split(flat):

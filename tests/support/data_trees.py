@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segnet_tf.data import open_source
 from segnet_tf.errors import UserError
 
 COLORS = {"sky": (0, 0, 200), "grass": (0, 200, 0), "cow": (200, 0, 0)}
@@ -88,3 +89,9 @@ def make_camvid(root):
     for split in ("train", "val"):
         image(root / split / "a.png")
         mask(root / f"{split}annot" / "a.png")
+
+
+def splits_of(data, **reading):
+    """Name -> samples of every split of a folder."""
+    source = open_source(data, **reading)
+    return {name: source.samples(name) for name in source.splits}

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 
 import pytest
@@ -218,23 +216,14 @@ def test_ports(site, monkeypatch, capsys):
         serve_web.open_server(site, port=70000)
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to make a certificate")
-def test_https(site, tmp_path):
-    files = {name: tmp_path / f"{name}.pem" for name in ("certificate", "key")}
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-        + ["-keyout", files["key"], "-out", files["certificate"]],
-        check=True,
-        capture_output=True,
-    )
-    server = serve_web.open_server(site, port=0, **files)
+def test_https(site, pem_files):
+    server = serve_web.open_server(site, port=0, **pem_files)
     threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
     port = server.server_address[1]
     try:
         # One that connects and says nothing must not keep the next one waiting.
         with socket.create_connection(("127.0.0.1", port)):
-            trusted = ssl.create_default_context(cafile=files["certificate"])
+            trusted = ssl.create_default_context(cafile=pem_files["certificate"])
             connection = http.client.HTTPSConnection("localhost", port, context=trusted, timeout=20)
             connection.request("GET", "/web/")
             assert connection.getresponse().status == 200

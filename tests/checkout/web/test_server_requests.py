@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 
@@ -203,22 +201,13 @@ def test_half_sent_requests_end_and_hold_few_threads(folder, monkeypatch, capfd)
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to make a certificate")
-def test_https(folder, tmp_path, monkeypatch, capfd):
+def test_https(folder, pem_files, monkeypatch, capfd):
     monkeypatch.setattr(page_server, "SECONDS", 0.8)
-    files = {name: tmp_path / f"{name}.pem" for name in ("certificate", "key")}
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        + ["-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-        + ["-keyout", files["key"], "-out", files["certificate"]],
-        check=True,
-        capture_output=True,
-    )
-    with running(folder, **files) as port:
+    with running(folder, **pem_files) as port:
         # Those that say nothing, half a greeting, or HTTP without TLS, keep nobody waiting.
         waiting = [*stalled(port, 1, b""), *stalled(port, 1, b"\x16\x03\x01\x02\x00\x01")]
         assert sent(port, b"GET /web/ HTTP/1.1\r\nHost: localhost\r\n\r\n")[0] is None
-        context = ssl.create_default_context(cafile=files["certificate"])
+        context = ssl.create_default_context(cafile=pem_files["certificate"])
         with (
             socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
             context.wrap_socket(plain, server_hostname="localhost") as connection,
