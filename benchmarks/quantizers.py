@@ -61,31 +61,16 @@ def quantized(content: bytes, recipe_name: str, images: list[np.ndarray]) -> byt
 def wrong_pairs(content: bytes, images: list[np.ndarray]) -> tuple[int, int]:
     """Pairs whose mask says another than NumPy says of the same run's map, and all pairs.
 
-    `rules.count_mask_mismatches` wants the exporter's own 0 and 1; here a mask may be anything that
-    is above a half where the second of a pair is greater.
+    The exporter's own masks are 0 and 1; here one may be anything that is above a half where the
+    second of a pair is greater.
     """
-    from segnet_tf.export.conversion import masks
-    from segnet_tf.export.runtimes import registry
-    from segnet_tf.export.tflite_file import flatbuffer
+    from segnet_tf.export.checks import rules
 
-    graph = flatbuffer.read(content)
-    found = masks.find(graph)
-    wanted = sorted({index for mask in found for index in (mask.source, mask.mask)})
-    shown = flatbuffer.with_outputs(content, wanted)
-    wrong = total = 0
-    for image in images:
-        values = registry.get("xnnpack").run(shown, [image]).outputs[0][len(graph.outputs) :]
-        by_index = dict(zip(wanted, values, strict=True))
-        for mask in found:
-            computed = by_index[mask.mask]
-            end = 2 * computed.shape[mask.axis]
-            first, second = (
-                np.take(by_index[mask.source], np.arange(start, end, 2), mask.axis)
-                for start in (0, 1)
-            )
-            wrong += int(((computed > 0.5) != (second > first)).sum())
-            total += computed.size
-    return wrong, total
+    def judge(mask: Any, source: np.ndarray, computed: np.ndarray) -> tuple[int, int]:
+        greater = rules.second_is_greater(mask, source, computed.shape[mask.axis])
+        return int(((computed > 0.5) != greater).sum()), computed.size
+
+    return rules.count_mask_mismatches(content, images, judge=judge)
 
 
 def measured(content: bytes, images: list[np.ndarray], classes: list[np.ndarray]) -> dict[str, Any]:

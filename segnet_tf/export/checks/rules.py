@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -27,6 +27,9 @@ _ENDS = _LABEL_OPS | {"RESHAPE", "SQUEEZE", "STRIDED_SLICE", "SOFTMAX", "QUANTIZ
 # CONV_2D that sums over the channels.
 _LOGARITHM = "LOG"
 _INTEGERS = {"int8", "int32"}
+
+# A mask, the map that it compares, what a runtime computed -> wrong pairs and all pairs.
+Judge = Callable[[masks.Mask, np.ndarray, np.ndarray], tuple[int, int]]
 
 
 class TensorFacts(TypedDict):
@@ -174,7 +177,10 @@ def mask_failures(graph: Graph, pools: int, layers: Sequence[str] = ()) -> list[
 
 
 def count_mask_mismatches(
-    content: bytes, images: list[np.ndarray], runtime: str | Runtime = "xnnpack"
+    content: bytes,
+    images: list[np.ndarray],
+    runtime: str | Runtime = "xnnpack",
+    judge: Judge | None = None,
 ) -> tuple[int, int]:
     """Runs a file with its masks as outputs and compares each with NumPy.
 
@@ -182,6 +188,7 @@ def count_mask_mismatches(
         content: of the file. No pooling layer of it may take the image itself.
         images: float32 `(batch, height, width, 3)`, RGB 0..255.
         runtime: a name in `registry.RUNTIMES`, or one that is not there.
+        judge: of a mask, `mask_mismatches` if None.
 
     Returns:
         Wrong pairs and all pairs. Two pairs of rows and one of columns make a window.
@@ -197,7 +204,7 @@ def count_mask_mismatches(
         values = runtime.run(shown, [image]).outputs[0][len(graph.outputs) :]
         by_index = dict(zip(wanted, values, strict=True))
         for mask in found:
-            counts = mask_mismatches(mask, by_index[mask.source], by_index[mask.mask])
+            counts = (judge or mask_mismatches)(mask, by_index[mask.source], by_index[mask.mask])
             wrong += counts[0]
             total += counts[1]
     return wrong, total
@@ -211,9 +218,15 @@ def mask_mismatches(mask: masks.Mask, source: np.ndarray, computed: np.ndarray) 
         source: the values that were compared, in real numbers or int8 codes.
         computed: the mask in real numbers, from the same run.
     """
-    count = computed.shape[mask.axis]
+    greater = second_is_greater(mask, source, computed.shape[mask.axis])
+    # 1 is stored as 255/255: the product may differ from 1 by a float32 rounding. NaN is wrong.
+    wrong = ~(np.abs(computed / mask.one - greater) <= 1e-6)
+    return int(wrong.sum()), wrong.size
+
+
+def second_is_greater(mask: masks.Mask, source: np.ndarray, count: int) -> np.ndarray:
+    """What a mask should say of its first `count` pairs along its axis; booleans."""
     first = np.take(source, np.arange(0, 2 * count, 2), mask.axis)
     second = np.take(source, np.arange(1, 2 * count, 2), mask.axis)
-    # 1 is stored as 255/255: the product may differ from 1 by a float32 rounding. NaN is wrong.
-    wrong = ~(np.abs(computed / mask.one - (second > first)) <= 1e-6)
-    return int(wrong.sum()), wrong.size
+    greater: np.ndarray = second > first
+    return greater
