@@ -21,7 +21,8 @@ from segnet_tf.errors import UserError
 # are the authors'. The three small networks have it in stages 4 and 5 of their five: stage
 # 3 is narrow, 24 and 48 channels for SegNet's 256. Of the shipped weights, which never saw
 # dropout, the mean of six samples on four images of CamVid's val had 62.6 mIoU with these places
-# and 49.6 with SegNet's (`segnet_lite`; 68.6 without dropout), 56.8 and 53.7 (`segnet_mini`; 56.3).
+# and 49.6 with SegNet's (`segnet_lite`'s full form; 68.6 without dropout), 56.8 and 53.7
+# (`segnet_mini`; 56.3).
 # In ENet these are the stages at an eighth of the image and the one that leads back to a quarter.
 PLACES: dict[str, tuple[str, ...]] = {
     "segnet": ("encoder3", "encoder4", "encoder5", "decoder5", "decoder4", "decoder3"),
