@@ -84,6 +84,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_keras_alone_loads_every_class(folder):
     found = fresh(f"{ORDERS['keras first']}\n{LOAD}", folder)
     assert {"MaxPoolingWithArgmax2D", "MaxUnpooling2D", "ChannelPadding"} <= set(found["enet"])

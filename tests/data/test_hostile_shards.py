@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import shutil
+import zlib
 
 import pytest
 import tensorflow as tf
@@ -77,17 +78,20 @@ def test_a_manifest(shards):
     assert refusals(shards, lambda text: path.write_text(text, "utf-8"), content) > 100
 
 
+def write_index(shards, text, **changes):
+    """An index of split val that the manifest knows, and changes to its shard in the manifest."""
+    manifest = shards / "manifest.json"
+    (shards / "val.index.json").write_text(text, "utf-8")
+    content = json.loads(manifest.read_text("utf-8"))
+    split = content["splits"]["val"]
+    split["index_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    split["shards"][0].update(changes)
+    manifest.write_text(json.dumps(content), "utf-8")
+
+
 def test_an_index_with_its_own_checksum(shards):
-    manifest, path = shards / "manifest.json", shards / "val.index.json"
-    known = json.loads(manifest.read_text("utf-8"))
-
-    def write(text):
-        path.write_text(text, "utf-8")
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        entry = changed(known, ("splits", "val", "index_sha256"), digest)
-        manifest.write_text(json.dumps(entry), "utf-8")
-
-    assert refusals(shards, write, json.loads(path.read_text("utf-8"))) > 30
+    content = json.loads((shards / "val.index.json").read_text("utf-8"))
+    assert refusals(shards, lambda text: write_index(shards, text), content) > 50
 
 
 def test_nested_too_deeply(shards):
@@ -100,5 +104,18 @@ def test_a_record_that_is_no_example(shards, record):
     (file,) = shards.glob("val-00000*")
     with tf.io.TFRecordWriter(str(file)) as writer:
         writer.write(record)
-    with pytest.raises(UserError, match="the record of"):
+    index = {"names": ["a"], "offsets": [[0]], "checksums": [[zlib.crc32(record)]]}
+    write_index(shards, json.dumps(index), images=1, bytes=file.stat().st_size)
+    with pytest.raises(UserError, match="the record of a"):
         open_samples(shards, "val").read(0)
+
+
+def test_more_bytes_than_there_are_of_a_remote_shard(shards):
+    # TensorFlow's GFile takes the memory first, and without it the process ends.
+    remote = "ram://hostile"
+    write_index(shards, (shards / "val.index.json").read_text("utf-8"), bytes=10**12)
+    for path in shards.iterdir():
+        tf.io.gfile.copy(str(path), f"{remote}/{path.name}", overwrite=True)
+    val = open_samples(remote, "val")
+    with pytest.raises(UserError, match="cut off"):
+        val.read(len(val) - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -170,6 +171,22 @@ def test_a_missing_or_damaged_shard_is_named(copied):
     assert any(str(path) in text for text in check_data(copied).problems)
     (copied / "val.index.json").write_text("{}")
     assert "val.index.json" in refusal(lambda: open_samples(copied, "val"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="only Linux counts what is read")
+def test_reading_a_pair_reads_its_record_only(tmp_path):
+    # TensorFlow's reader, which checks TFRecord's own checksums, reads 16 MB for each.
+    write_shards(splits_of("synthetic:40", size=(256, 256)), tmp_path, {})
+    train = open_samples(tmp_path, "train")
+    (shard,) = tmp_path.glob("train-*.tfrecord")
+
+    def read_so_far():
+        return int(Path("/proc/self/io").read_text("ascii").split()[1])
+
+    train.read(0)  # imports what it needs
+    before = read_so_far()
+    train.read(1)
+    assert read_so_far() - before < 3 * shard.stat().st_size / len(train)
 
 
 def test_shards_are_read_as_they_were_written(copied, flat):

@@ -162,6 +162,7 @@ def test_option_that_no_such_network_has_is_one_line(options, words):
 SHORT = {"decoder_widths": (64, 48), "unpool_groups": (1, 2), "bins": (1, 3)}
 
 
+@pytest.mark.slow
 def test_pooling_beside_starts_as_the_pretrained_encoder(pretrained):
     """The features that the pretrained blocks give as they are, strides and all."""
     options = {**SHORT, "repeats": blocks.REPEATS}

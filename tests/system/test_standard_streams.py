@@ -40,6 +40,12 @@ sys.exit(command.main("tool", add, run))
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
+def listen():
+    """In a child: signals end it as usual, also where the tests run under nohup or behind `&`."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def run(redirection, folder, unbuffered):
     program = f'{sys.executable} {"-u" if unbuffered else ""} -c "$COMMAND" {redirection}'
     return subprocess.run(
@@ -87,6 +93,7 @@ def test_signals_that_end_it_let_it_clean_up(number, code, text, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=listen,
     ) as child:
         while child.stdout.readline() != "waits\n":
             pass
@@ -127,6 +134,10 @@ with interruptible():
         print(getattr(error, "number", 2))
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        preexec_fn=listen,
     )
     assert done.stdout == f"on\n{int(number)}\n", done.stderr

@@ -39,6 +39,7 @@ def step(model: keras.Model, batch: tuple) -> list[np.ndarray]:
     ]
 
 
+@pytest.mark.slow
 def test_a_step_is_that_of_float32_unless_a_gradient_overflows(opened, tmp_path):
     model, batch = opened("float32")
     expected = step(model, batch)

@@ -26,6 +26,21 @@ def read_file(path: str) -> bytes:
         return file.read()
 
 
+def read_part(path: str, start: int, length: int) -> bytes:
+    """`length` bytes of a file. Of a remote file TensorFlow reads 512 kB more.
+
+    Raises:
+        ValueError: the file ends before.
+        OSError, tf.errors.OpError: it cannot be read.
+    """
+    # Memory is taken before anything is read, so a wrong length must not get that far.
+    if start + length > tf.io.gfile.stat(path).length:
+        raise ValueError("it is cut off")
+    with tf.io.gfile.GFile(path, "rb") if is_remote(path) else open(path, "rb") as file:
+        file.seek(start)
+        return file.read(length)
+
+
 def write_file(path: str, content: bytes) -> None:
     """Writes a file: it is there as a whole or not at all."""
     with writing(path) as local:

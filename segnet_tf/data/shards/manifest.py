@@ -2,9 +2,10 @@
 
 `DIR/manifest.json` has the classes and the shards of each split with their sizes and checksums. It
 is written last, so a folder that has one is complete. `DIR/SPLIT.index.json` has the name of each
-pair and where in its shard it begins. A shard, `SPLIT-00000-of-00010.tfrecord`, is a TFRecord file
-of `tf.train.Example` with the keys of TensorFlow's DeepLab: the image file as it was, and the class
-ids as a PNG.
+pair, where in its shard its record begins, and the record's checksum: TFRecord has one of its own,
+but TensorFlow's reader that checks it reads 16 MB for each record. A shard,
+`SPLIT-00000-of-00010.tfrecord`, is a TFRecord file of `tf.train.Example` with the keys of
+TensorFlow's DeepLab: the image file as it was, and the class ids as a PNG.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import tensorflow as tf
@@ -26,6 +28,8 @@ from segnet_tf.system.typed import require_types
 
 # Keys of the features of an Example.
 IMAGE, LABELS, NAME = "image/encoded", "image/segmentation/class/encoded", "image/filename"
+# What TFRecord writes around a record: its length and that one's checksum, behind it its own.
+HEAD, FRAME = 12, 16
 
 
 @dataclass(frozen=True)
@@ -136,8 +140,23 @@ def read_manifest(directory: str) -> Manifest:
         ) from error
 
 
-def read_index(directory: str, split: Split) -> tuple[tuple[str, ...], list[list[int]]]:
-    """Names of the pairs of a split, and for each shard where its records begin, in bytes.
+@dataclass(frozen=True)
+class Index:
+    """Where the pairs of a split are.
+
+    Attributes:
+        names: of the pairs.
+        offsets: for each shard where its records begin, in bytes.
+        checksums: for each shard those of its records, `zlib.crc32`.
+    """
+
+    names: tuple[str, ...]
+    offsets: list[list[int]]
+    checksums: list[list[int]]
+
+
+def read_index(directory: str, split: Split) -> Index:
+    """The index of a split.
 
     Raises:
         UserError: the file is missing or damaged.
@@ -151,14 +170,19 @@ def read_index(directory: str, split: Split) -> tuple[tuple[str, ...], list[list
         raise broken(path, "its checksum is another one")
     try:
         index = parse_json(content)
-        require_types(index, {"names": list[str], "offsets": list[list[int]]}, path)
-        names, offsets = tuple(index["names"]), index["offsets"]
+        lists = {"offsets": list[list[int]], "checksums": list[list[int]]}
+        require_types(index, {"names": list[str], **lists}, path)
+        found = Index(tuple(index["names"]), index["offsets"], index["checksums"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise broken(path, first_line(error)) from error
     counts = [shard.images for shard in split.shards]
-    if list(map(len, offsets)) != counts or len(names) != sum(counts):
+    lengths = [list(map(len, lists)) for lists in (found.offsets, found.checksums)]
+    if lengths != [counts, counts] or len(found.names) != sum(counts):
         raise broken(path, "it has more or fewer pairs than its shards")
-    return names, offsets
+    for shard, offsets in zip(split.shards, found.offsets, strict=True):
+        if any(end - start < FRAME for start, end in pairwise([0, *offsets[1:], shard.bytes])):
+            raise broken(path, f"its records of {shard.file} are in no order")
+    return found
 
 
 def broken(path: str, reason: str) -> UserError:

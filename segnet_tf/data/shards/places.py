@@ -7,7 +7,7 @@ from pathlib import Path
 from segnet_tf.system.text_files import parse_json, read_text
 
 MANIFEST = "manifest.json"
-FORMAT = "segnet_tf shards 1"
+FORMAT = "segnet_tf shards 2"
 
 
 def is_remote(data: str | Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -13,15 +14,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow.python.lib.io import tf_record  # the reader at an offset has no public name
 
 from segnet_tf.data.image_files import Encoded, open_image
 from segnet_tf.data.images import read_image
 from segnet_tf.data.samples import Pair, Samples, require_pairs
-from segnet_tf.data.shards.files import first_line, join
+from segnet_tf.data.shards.files import first_line, join, read_part
 from segnet_tf.data.shards.manifest import (
+    FRAME,
+    HEAD,
     IMAGE,
     LABELS,
+    Index,
+    Shard,
     broken,
     decode,
     read_index,
@@ -29,6 +33,8 @@ from segnet_tf.data.shards.manifest import (
 )
 from segnet_tf.data.splits import in_order, resolve, with_prefix
 from segnet_tf.errors import UserError
+
+_UNREADABLE = (tf.errors.OpError, OSError, IndexError, ValueError, TypeError, DecodeError)
 
 
 class ShardedData:
@@ -94,12 +100,11 @@ class ShardedData:
         for shard in split.shards:
             if shard.file not in there:
                 raise broken(join(self.directory, shard.file), "it is missing")
-        stems, offsets = read_index(self.directory, split)
+        index = read_index(self.directory, split)
         paths = tuple(join(self.directory, shard.file) for shard in split.shards)
-        states = tuple(shard.sha256 for shard in split.shards)
         ends = tuple(accumulate(shard.images for shard in split.shards))
         white = self.manifest.reading.get("image_range")
-        return _Records(paths, states, ends, offsets, stems, white), stems
+        return _Records(paths, split.shards, ends, index, white), index.names
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,38 +112,36 @@ class _Records:
     """The records of a split: `(channels, index)` gives a pair, see `Samples.read_as`."""
 
     paths: tuple[str, ...]
-    states: tuple[str, ...]
+    shards: tuple[Shard, ...]
     ends: tuple[int, ...]  # of each shard, the index behind its last pair
-    offsets: list[list[int]]
-    stems: tuple[str, ...]
+    index: Index
     image_range: int | None
 
     def place(self, index: int) -> tuple[int, int]:
-        """Number of the shard, and where in it the record begins."""
+        """Number of the shard, and of the record in it."""
         shard = bisect.bisect_right(self.ends, index)
-        first = self.ends[shard - 1] if shard else 0
-        return shard, self.offsets[shard][index - first]
+        return shard, index - (self.ends[shard - 1] if shard else 0)
 
     def origin(self, index: int) -> tuple[str, str]:
         """See `Samples.origin_of`."""
-        shard, offset = self.place(index)
-        return f"{self.paths[shard]} {offset}", f"{self.states[shard]} {self.image_range}"
+        shard, number = self.place(index)
+        offset, state = self.index.offsets[shard][number], self.shards[shard].sha256
+        return f"{self.paths[shard]} {offset}", f"{state} {self.image_range}"
 
     def __call__(self, channels: int, index: int) -> Pair:
-        shard, offset = self.place(index)
-        path, name = self.paths[shard], self.stems[index]
+        shard, number = self.place(index)
+        path, name = self.paths[shard], self.index.names[index]
+        start, *others = self.index.offsets[shard][number : number + 2]
+        end = others[0] if others else self.shards[shard].bytes
         try:
-            record, _ = _reader(path).read(offset)  # checks the checksum of the record
+            record = read_part(path, start + HEAD, end - start - FRAME)
+            if zlib.crc32(record) != self.index.checksums[shard][number]:
+                raise ValueError("its checksum is another one")
             content, stored = decode(record, (IMAGE, LABELS))
-        except (tf.errors.OpError, IndexError, ValueError, TypeError, DecodeError) as error:
+        except _UNREADABLE as error:
             raise broken(path, f"the record of {name}: {first_line(error)}") from error
         image = read_image(Encoded(content, f"{path}, {name}"), self.image_range, channels)
         labels = np.array(open_image(Encoded(stored, f"{path}, labels of {name}")))
         if labels.shape != image.shape[:2] or labels.dtype != np.uint8:
             raise broken(path, f"the record of {name}: labels {labels.shape} {labels.dtype}")
         return image, labels
-
-
-def _reader(path: str) -> tf_record.tf_record_random_reader:
-    # Opened for each record: a handle for each shard and thread would be too many.
-    return tf_record.tf_record_random_reader(path)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,7 +23,7 @@ from segnet_tf.data.images import LOOKED_AT, spread
 from segnet_tf.data.samples import Samples
 from segnet_tf.data.shards.claims import beside, claim, release
 from segnet_tf.data.shards.files import first_line, join, read_file, write_file, writing
-from segnet_tf.data.shards.manifest import Manifest, Shard, Split, encode
+from segnet_tf.data.shards.manifest import FRAME, Manifest, Shard, Split, encode
 from segnet_tf.data.shards.places import FORMAT, MANIFEST, is_remote
 from segnet_tf.errors import UserError
 from segnet_tf.system.locks import only_writer
@@ -30,8 +31,6 @@ from segnet_tf.system.outputs import require_plain_name
 from segnet_tf.system.threads import in_order
 
 SHARD_BYTES = 128 * 2**20
-# A record's length and two checksums.
-_FRAME = 16
 _CHUNK = 2**20
 
 
@@ -42,6 +41,7 @@ class _Written:
     key: str
     shard: Shard
     offsets: list[int]
+    checksums: list[int]
     pixels: list[int]
     void: int
     sizes: dict[str, int]
@@ -135,7 +135,11 @@ def _write_split(
 ) -> Split:
     written = [_write_shard(directory, file, part, tick) for file, part in parts.items()]
     stems = [stem for part in parts.values() for stem in part.stems]
-    index = {"names": stems, "offsets": [one.offsets for one in written]}
+    index = {
+        "names": stems,
+        "offsets": [one.offsets for one in written],
+        "checksums": [one.checksums for one in written],
+    }
     content = json.dumps(index, ensure_ascii=False).encode(errors="surrogateescape")
     write_file(join(directory, _index_of(name)), content)
     sizes: Counter[str] = Counter()
@@ -169,7 +173,7 @@ def _write_shard(directory: str, file: str, part: Samples, tick: Callable[[int],
         content = encode(_image_file(part, index), buffer.getvalue(), part.stems[index])
         return content, count_labels(labels), labels.shape
 
-    offsets, place = [], 0
+    offsets, checksums, place = [], [], 0
     counts = np.zeros(VOID + 1, np.int64)
     sizes: Counter[str] = Counter()
     with writing(path) as local:
@@ -177,14 +181,15 @@ def _write_shard(directory: str, file: str, part: Samples, tick: Callable[[int],
             for content, pixels, (height, width) in in_order(record, range(len(part))):
                 writer.write(content)
                 offsets.append(place)
-                place += len(content) + _FRAME
+                checksums.append(zlib.crc32(content))
+                place += len(content) + FRAME
                 counts += pixels
                 sizes[f"{width}x{height}"] += 1
                 tick(1)
         digest = sha256_of(local)
     shard = Shard(file, len(part), place, digest)
     pixels = counts[: len(part.classes)].tolist()
-    written = _Written(key, shard, offsets, pixels, int(counts[VOID]), dict(sizes))
+    written = _Written(key, shard, offsets, checksums, pixels, int(counts[VOID]), dict(sizes))
     write_file(note, json.dumps(asdict(written)).encode())
     return written
 

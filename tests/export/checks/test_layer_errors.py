@@ -38,6 +38,7 @@ def test_every_layer_that_becomes_int8_is_in_it(model, ranges):
             assert row["error"] == pytest.approx(10 ** (-row["snr_db"] / 20))
 
 
+@pytest.mark.slow
 def test_mobile_layers_are_in_it():
     model = mobile_model.build()
     ranges = calibration.measure_ranges(model, tiny_models.images(count=2))

@@ -102,6 +102,7 @@ def test_layers_that_cannot_be_made_anew_are_taken_as_they_are():
     np.testing.assert_array_equal(input_scale.moved(model)(image), model(image))
 
 
+@pytest.mark.slow
 def test_a_network_of_samples_has_it_too():
     """Its dropouts have no configuration that they could be made anew from."""
     said = Uncertainty(2, 3)
