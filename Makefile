@@ -23,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .PHONY: help demo test test-all fuzz chaos lint format bench clean setup train-camvid unseen release-check compare \
 	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser runtimes-npu \
-	mediapipe mediapipe-test android-assets android-kotlin web web-test
+	mediapipe mediapipe-test android-assets android-kotlin web web-test docs
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
@@ -168,8 +168,15 @@ web:  ## serve the page that runs the models (LiteRT.js, 38 MB); WEB_OPTIONS=--p
 web-test: setup runtimes-browser  ## the page in headless Chromium; screenshots into runs/web
 	$(PY) -m pytest -m "" tests/checkout/web
 
-clean:  ## remove caches and the files of demo and bench, keep other runs and .runtimes
-	rm -rf runs/demo runs/bench build dist *.egg-info .venv-ci \
+# Offline once the extra `docs` is installed. A warning of MkDocs or of a docstring ends it. The variable
+# silences Material's advertisement of its successor.
+docs: $(VENV)/.installed-docs  ## build the site of docs/ into site/, with every link checked: a minute
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(PY) -m docs_site.check site
+	@echo 'Open site/index.html'
+
+clean:  ## remove caches and the files of demo, bench and docs, keep other runs and .runtimes
+	rm -rf runs/demo runs/bench site build dist *.egg-info .venv-ci \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find segnet_tf export benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -199,4 +206,8 @@ $(VENV)/.installed-crf: $(VENV)/.installed
 
 $(VENV)/.installed-release: $(VENV)/.installed
 	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev,release]'
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev,docs]'
 	touch $@

@@ -148,11 +148,9 @@ def test_options_in_running_text_exist():
     assert not wrong
 
 
-def test_the_readme_names_every_layout():
-    rows = [
-        line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line[:2] == "| "
-    ]
-    named = re.findall(r"^\| [^|]+ \(`([\w-]+)`\) \|", "\n".join(rows), re.MULTILINE)
+def test_the_page_on_data_names_every_layout():
+    text = (ROOT / "docs/your-data.md").read_text("utf-8")
+    named = re.findall(r"^\| [^|]+ \(`([\w-]+)`\) \|", text, re.MULTILINE)
     assert sorted(named) == sorted(layout.name for layout in LAYOUTS)
 
 
