@@ -11,6 +11,7 @@ knows no file outside of docs/. So here
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections.abc import Callable
@@ -32,7 +33,7 @@ FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
 PICTURES = (".png", ".jpg", ".svg")
 # Suffixes that Pygments knows by another name.
-LANGUAGES = {"": "text", "md": "markdown", "cfg": "ini", "txt": "text", "ipynb": "json"}
+LANGUAGES = {"": "text", "cfg": "ini", "cff": "yaml", "txt": "text"}
 
 # Page -> the file of the repository that it shows, filled by `on_files`.
 shown: dict[str, str] = {}
@@ -70,6 +71,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     uri = page.file.src_uri
     if uri.startswith("source/"):
         page.meta["search"] = {"exclude": True}
+    if uri == "index.md":
+        page.meta["hide"] = ["navigation", "toc"]  # it is a table of contents itself
     path = shown[uri]
     if uri.startswith("source/") and not path.endswith(".md"):
         return markdown  # the text of a file, with no link of ours
@@ -130,7 +133,11 @@ def source_page(path: str) -> str:
 
 
 def listing(file: Path, path: str) -> str:
-    """The Markdown page that shows the text of a file, or the names in a folder."""
+    """The Markdown page that shows a file's text, a notebook's cells, or the names in a folder."""
+    if file.suffix == ".ipynb":
+        cells = json.loads(file.read_text("utf-8"))["cells"]
+        texts = [("".join(cell["source"]), cell["cell_type"]) for cell in cells]
+        return "\n\n".join(f"```python\n{t}\n```" if kind == "code" else t for t, kind in texts)
     if file.is_dir():
         language, text = "text", "\n".join(sorted(each.name for each in file.iterdir()))
     else:
