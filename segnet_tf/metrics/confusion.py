@@ -24,6 +24,8 @@ def scores(matrix: np.ndarray) -> dict[str, Any]:
         matrix: pixels, whole numbers, `(classes, classes)`, rows the truth.
 
     Returns:
+        By name:
+
         - `global_accuracy`: share of the pixels that are right.
         - `class_average_accuracy`: mean over the classes in the truth of the share found.
         - `mean_iou`: mean intersection over union over the classes in truth or prediction.
