@@ -23,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 .PHONY: help demo test test-all fuzz chaos lint format bench clean setup train-camvid unseen release-check compare \
 	runtimes runtimes-gpu runtimes-aarch64 runtimes-browser runtimes-npu \
-	mediapipe mediapipe-test android-assets android-kotlin web web-test docs
+	mediapipe mediapipe-test android-assets android-kotlin web web-test docs mlflow-test
 
 help:  ## this list
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 18
@@ -147,6 +147,15 @@ mediapipe: runtimes-browser  ## MediaPipe for Python and browsers, outside .venv
 mediapipe-test: setup mediapipe  ## exported files in MediaPipe's ImageSegmenter
 	$(PY) -m pytest -m "" -rs tests/export/runtimes/test_mediapipe_client.py
 
+# MLflow's packages ask for older ones than constraints.txt pins. This environment has them in front of
+# those of .venv.
+mlflow-test: $(VENV)/.installed-torch  ## train --mlflow, in .venv-mlflow: 460 MB
+	$(PY) -m venv .venv-mlflow
+	packages='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+		$(PY) -c "$$packages" > "$$(.venv-mlflow/bin/python -c "$$packages")/behind.pth"
+	.venv-mlflow/bin/pip install --quiet 'mlflow>=3.17'
+	.venv-mlflow/bin/python -m pytest -m "" -rs tests/training/test_trackers.py
+
 # The shipped weights that the app's files are made from; DATA=path/to/camvid scores them.
 export MODEL ?= segnet_lite_camvid
 
@@ -194,8 +203,9 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 # `.venv/bin/pip install torch==2.13.0 torchvision==0.28.0 --index-url \
 # https://download.pytorch.org/whl/cpu` first.
 $(VENV)/.installed-torch: $(VENV)/.installed
-	@echo 'Installing PyTorch, ONNX and OpenCV into $(VENV), once.'
-	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev,torch,onnx,quantizer]' \
+	@echo 'Installing PyTorch, ONNX, OpenCV, trackers and Jupyter into $(VENV), once.'
+	$(PY) -m pip install --quiet -c constraints.txt \
+		-e '.[dev,torch,onnx,quantizer,tensorboard,wandb,notebook]' \
 		opencv-python-headless
 	touch $@
 

@@ -42,11 +42,11 @@ FLOORS = (
     ("segnet_tf.cli",),
     # The package itself: what it offers lazily is of every room.
     ("segnet_tf",),
-    ("export", "benchmarks", "docs_site"),
+    ("export", "benchmarks", "docs_site", "examples"),
     ("tests",),
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-TREES = ("segnet_tf", "export", "benchmarks", "docs_site", "tests")
+TREES = ("segnet_tf", "export", "benchmarks", "docs_site", "examples", "tests")
 # Folders that scripts and tests find on the path: their modules are imported by bare names.
 ON_THE_PATH = ("benchmarks", "tests/support")
 # The library is Keras in, Keras out; converting and shrinking are the exporter's.
