@@ -21,6 +21,8 @@ CACHES = ("auto", "memory", "none", "disk")
 AUGMENTATIONS = ("standard", "strong", "none")
 DISTRIBUTIONS = ("none", "mirrored", "multi-worker")
 BATCH_NORMS = ("synchronized", "local")
+# Each is a field, and the package of that name.
+TRACKERS = ("tensorboard", "wandb", "mlflow")
 _WHOLE = (*("size", "crop", "epochs", "batch_size", "val_every", "seed", "limit_train"),
     *("limit_val", "steps_per_execution"))  # fmt: skip
 # The fields that say how to read the data; `segnet_tf.data.open_samples` has the same arguments.
@@ -79,7 +81,7 @@ class TrainConfig:
             "imagenet" for a pretrained encoder (`segnet`, `segnet_lite`, and what has
             `encoder="vgg"` or `"lite0"`).
         seed: decides the initial weights, the order of the images and the augmentation.
-        tensorboard: write TensorBoard logs into the run folder.
+        tensorboard, wandb, mlflow: send each epoch there too, see `segnet_tf.training.trackers`.
         cache: where decoded images are kept: "memory", "none", "disk" for files in the run folder,
             "disk:DIR", or "auto" for memory if all fit there, else none. It changes no weight.
         distribute: "none" trains on one device, "mirrored" on all GPUs of the machine,
@@ -129,6 +131,8 @@ class TrainConfig:
     initial_weights: str | None = None
     seed: int = 0
     tensorboard: bool = False
+    wandb: bool = False
+    mlflow: bool = False
     cache: str = "auto"
     distribute: str = "none"
     batch_norm: str = "synchronized"
@@ -181,8 +185,7 @@ class TrainConfig:
             _refuse("steps_per_execution", "must be 1 with mirrored", self.steps_per_execution)
         if self.decay == "l2" and self.optimizer != "sgd":
             _refuse("decay", "must be decoupled unless `optimizer` is sgd", self.decay)
-        for name in ("epochs", "batch_size", "val_every", "steps_per_execution", "limit_train",
-                     "limit_val"):  # fmt: skip
+        for name in (name for name in _WHOLE if name not in ("size", "crop", "seed")):
             value = getattr(self, name)
             if value is not None and value < 1:
                 _refuse(name, "must be at least 1", value)
@@ -241,11 +244,7 @@ def check_model_options(options: Iterable[str]) -> None:
 
 
 def _whole(name: str, value: Any) -> Any:
-    """A whole number, or a tuple of some, as Python's own int, which JSON can hold; None as it is.
-
-    Raises:
-        UserError: it is no whole number.
-    """
+    """Whole numbers, one or a tuple, as Python's own int, which JSON can hold; None as it is."""
     if value is None:
         return None
     try:

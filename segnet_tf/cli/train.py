@@ -46,6 +46,8 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
     add("--config", metavar="FILE", help="a .toml or .json configuration, or a recipe by name")
     add("--seed", type=int, metavar="N", help="of weights, order and augmentation (0)")
     add("--tensorboard", action="store_true", help="write TensorBoard logs too")
+    add("--wandb", action="store_true", help="log to W&B too, as WANDB_MODE and others say")
+    add("--mlflow", action="store_true", help="log to MLflow too, as MLFLOW_TRACKING_URI says")
 
 
 def _add_data(group: argparse._ArgumentGroup) -> None:

@@ -23,6 +23,8 @@ Bounds = tuple[ImageSize, ImageSize]
 
 # The parameters of a CRF behind the model, as `segnet-tf tune-crf` finds them.
 CRF_FILE = "crf.json"
+# What each tracker calls the run, so that a resumed one goes on there.
+TRACKERS_FILE = "trackers.json"
 
 RUN_FILES = (
     "config.json",
@@ -33,6 +35,7 @@ RUN_FILES = (
     "temperature.keras",
     "temperature.json",
     CRF_FILE,
+    TRACKERS_FILE,
     "curves.png",
     "confusion.png",
     "predictions.png",

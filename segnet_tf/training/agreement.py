@@ -6,7 +6,7 @@ import hashlib
 
 import keras
 
-from segnet_tf.config import TrainConfig
+from segnet_tf.config import TRACKERS, TrainConfig
 from segnet_tf.data.fingerprint import difference
 from segnet_tf.errors import UserError
 from segnet_tf.runs.records import RunRecord, require_same_order, versions
@@ -14,7 +14,7 @@ from segnet_tf.training.preparation import Data
 
 # Fields of a configuration that may differ between workers: each may have data and weights in a
 # folder of its own. What is in those is compared.
-_OF_A_WORKER = ("data", "cache", "tensorboard", "initial_weights")
+_OF_A_WORKER = ("data", "cache", "initial_weights", *TRACKERS)
 
 
 def facts_of(

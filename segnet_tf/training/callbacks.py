@@ -10,31 +10,39 @@ import keras
 import tensorflow as tf
 
 from segnet_tf.config import TrainConfig
+from segnet_tf.data import Samples
 from segnet_tf.errors import UserError
 from segnet_tf.training.checkpoint_files import Checkpoints
 from segnet_tf.training.epoch_log import EpochLog, Logs, best_score
 from segnet_tf.training.moving_average import ValidateAverage
 from segnet_tf.training.replicas import AverageStatistics
+from segnet_tf.training.trackers import Track, Tracker
 
 
 def training_callbacks(
-    config: TrainConfig, folder: Path, inference: keras.Model, rows: list[dict[str, float]]
+    folder: Path,
+    inference: keras.Model,
+    rows: list[dict[str, float]],
+    trackers: list[Tracker],
+    samples: Samples,
 ) -> list[keras.callbacks.Callback]:
     """The callbacks that write the run folder, in the order in which Keras calls them.
 
     Args:
-        config: the configuration of the run.
-        folder: the run folder.
+        folder: the run folder, with its config.json.
         inference: see `Checkpoints`.
         rows: of the epochs before, on a resumed run.
+        trackers: open ones, on a run that wants some.
+        samples: of validation.
     """
-    hooks: list[keras.callbacks.Callback] = [
-        EpochLog(folder / "log.csv", rows),
-        Checkpoints(folder, inference, best_score(rows)),
-    ]
-    if config.tensorboard:
-        hooks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
-    return hooks
+    log = EpochLog(folder / "log.csv", rows)
+    hooks: list[keras.callbacks.Callback] = [log]
+    if trackers:
+        # Before the checkpoint: after a kill between the two an epoch is there twice, and not
+        # never; it has the same numbers.
+        hooks.append(Track(trackers, log, inference, folder, samples))
+        hooks += [hook for tracker in trackers for hook in tracker.hooks]
+    return [*hooks, Checkpoints(folder, inference, best_score(rows))]
 
 
 def step_callbacks(config: TrainConfig, replicas: int) -> list[keras.callbacks.Callback]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from segnet_tf.data import Samples
 from segnet_tf.inference.evaluation import Summary, evaluate, table
-from segnet_tf.inference.predictors import open_predictor
+from segnet_tf.inference.predictors import Predictor, open_predictor
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.json_files import write_json
 
@@ -34,14 +34,21 @@ def write_reports(folder: Path, samples: Samples) -> Summary:
         plots.curves(folder / "log.csv", aside)
     with replacing(folder / "confusion.png") as aside:
         plots.confusion(found.matrix, samples.classes, aside)
+    with replacing(folder / "predictions.png") as aside:
+        draw_predictions(predictor, samples, aside)
+    # Last: a run folder with scores.json is complete.
+    write_json(folder / "scores.json", found.summary)
+    print(table(found.summary), file=sys.stdout, flush=True)
+    return found.summary
+
+
+def draw_predictions(predictor: Predictor, samples: Samples, out: Path) -> None:
+    """Draws some images of a split, their labels and what a model makes of them, as a PNG."""
+    from segnet_tf import plots
+
     # Spread over the split: neighbours in a video look alike.
     chosen = np.unique(np.linspace(0, len(samples) - 1, _PICTURES).round().astype(int))
     pairs = [samples.read(int(index)) for index in chosen]
     images, truths = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     labels = [predictor.labels(image[None].astype(np.float32))[0] for image in images]
-    with replacing(folder / "predictions.png") as aside:
-        plots.predictions(images, truths, labels, samples.classes, aside)
-    # Last: a run folder with scores.json is complete.
-    write_json(folder / "scores.json", found.summary)
-    print(table(found.summary), file=sys.stdout, flush=True)
-    return found.summary
+    plots.predictions(images, truths, labels, samples.classes, out)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.util
 from pathlib import Path
 
 import keras
@@ -18,7 +17,7 @@ from segnet_tf.models.input_size import check_size
 from segnet_tf.runs.folder import empty, new_run, resumed_run
 from segnet_tf.runs.records import describe, read_run
 from segnet_tf.system.json_files import write_json
-from segnet_tf.training import precision
+from segnet_tf.training import precision, trackers
 from segnet_tf.training.agreement import digest_of, facts_of, require_as_begun
 from segnet_tf.training.callbacks import step_callbacks, training_callbacks
 from segnet_tf.training.checkpoint_files import finished_epochs, restore
@@ -76,7 +75,7 @@ def _train(
         workers.require_even(config.batch_size)
         if workers.is_chief:
             held.enter_context(new_run(folder, overwrite))
-        _check_tensorboard(config)
+        trackers.require_installed(config)
         precise = precision.resolved(config.mixed_precision)
         config = dataclasses.replace(config, mixed_precision=precise)
         be_repeatable(config)
@@ -95,14 +94,18 @@ def _train(
             check_size(model, size, "crop" if size == config.crop else "data")
         # Before the old run is removed: the pass over the images finds damaged ones.
         sizes = data.survey.image_sizes
+    tracked: list[trackers.Tracker] = []
     with workers.together():
         if workers.is_chief:
+            # Before the old run is removed: a tracker may not be reached.
+            tracked = held.enter_context(trackers.opened(config, folder, begun=False))
             empty(folder)
+            trackers.keep(tracked, folder)
             record = describe(config, data.train, data.val, data.num_classes, weights, sizes)
             record["fingerprints"] = data.fingerprints
             write_json(folder / "config.json", record)
             print_overview(config, data, model, folder, data.survey, workers.devices)
-    return _fit(config, data, model, folder, workers, start=0, rows=[])
+    return _fit(config, data, model, folder, workers, start=0, rows=[], tracked=tracked)
 
 
 def _of_minutes(config: TrainConfig, data: Data, weights: list[float] | None) -> TrainConfig:
@@ -153,7 +156,7 @@ def _resume(
         workers.require_even(config.batch_size)
         if workers.is_chief:
             held.enter_context(resumed_run(folder))
-        _check_tensorboard(config)
+        trackers.require_installed(config)
         precision.resolved(config.mixed_precision)
         be_repeatable(config)
         opened = Data.open(config)
@@ -171,10 +174,14 @@ def _resume(
         else:
             start_from(config, model)
         facts["weights"] = workers.share.workers > 1 and digest_of(model)
+        tracked: list[trackers.Tracker] = []
+        if workers.is_chief and start < config.epochs:
+            tracked = held.enter_context(trackers.opened(config, folder, begun=True))
+            trackers.keep(tracked, folder)
     if workers.is_chief:
         print_overview(config, opened, model, folder, None, workers.devices)
         print(f"resuming {folder} after epoch {start} of {config.epochs}", flush=True)
-    return _fit(config, opened, model, folder, workers, start=start, rows=rows)
+    return _fit(config, opened, model, folder, workers, start=start, rows=rows, tracked=tracked)
 
 
 def _require_best(folder: Path, rows: list[dict[str, float]]) -> None:
@@ -182,15 +189,6 @@ def _require_best(folder: Path, rows: list[dict[str, float]]) -> None:
         raise UserError(
             f"`resume` needs the best.keras of the finished epochs. Received: {folder} without. "
             "Put it back, or remove last.keras to start the run from its beginning."
-        )
-
-
-def _check_tensorboard(config: TrainConfig) -> None:
-    # Now, and not in the first epoch, where Keras would raise it.
-    if config.tensorboard and importlib.util.find_spec("tensorboard") is None:
-        raise UserError(
-            "`tensorboard` needs the package of that name. Received: tensorboard=True and no such "
-            "package. Install it (pip install tensorboard) or leave it out (--tensorboard)."
         )
 
 
@@ -202,6 +200,7 @@ def _fit(
     workers: Workers,
     start: int,
     rows: list[dict[str, float]],
+    tracked: list[trackers.Tracker],
 ) -> Summary | None:
     """Trains from epoch `start` on, then writes the reports. `rows` are the log's so far."""
     if start < config.epochs:
@@ -215,7 +214,8 @@ def _fit(
         if workers.is_chief:
             # best.keras is plain Keras in float32, in whatever precision the model was trained.
             inference = new_model(config, data.num_classes)
-            callbacks += [*training_callbacks(config, folder, inference, rows), progress]
+            callbacks += training_callbacks(folder, inference, rows, tracked, data.val)
+            callbacks.append(progress)
         with (
             workers.naming_losses(),
             named_errors(),

@@ -73,7 +73,9 @@ if __name__ == "__main__":
         )
     models.build = build
     synthetic.scene = half_void
-    for name in ("curves", "confusion", "predictions"):
+    # A tracker gets the predictions.
+    left_out = () if "--tensorboard" in sys.argv else ("predictions",)
+    for name in ("curves", "confusion", *left_out):
         setattr(plots, name, lambda *arguments: Path(arguments[-1]).touch())
     joining.JOIN_SECONDS = special.get("join", joining.JOIN_SECONDS)
     joining.SILENT_SECONDS = special.get("silent", joining.SILENT_SECONDS)

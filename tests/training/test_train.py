@@ -194,13 +194,6 @@ def test_images_must_fit_the_depth(tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
 
 
-def test_tensorboard_is_asked_for_before_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="pip install tensorboard"):
-        train(tiny_run.config(tensorboard=True), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
 def test_nan_stops_the_run(tmp_path, no_pictures):
     with pytest.raises(UserError, match="`loss` must stay finite"):
         train(tiny_run.config(learning_rate=1e30, clip_norm=0.0, warmup=1.5), tmp_path / "run")

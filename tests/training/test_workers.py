@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import signal
 
 import numpy as np
@@ -20,6 +21,8 @@ RUN = [*DATA, "--optimizer", "sgd", "--decay", "l2", "--weight-decay", "0.01", "
     "--loss", "crossentropy+dice", "--clip-norm", "0.3", "--learning-rate", "0.1",
     "--warmup", "1"]  # fmt: skip
 TWO = ["--distribute", "multi-worker"]
+# Its package is an extra.
+TRACKED = ["--tensorboard"] if importlib.util.find_spec("tensorboard") else []
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +31,8 @@ def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("workers")
     kept = {name: {"weights": str(root / f"{name}.npz")} for name in ("one", "chief", "other")}
     processes = [start([*RUN, "--output", root / "one"], kept["one"])]
-    processes += pair([*RUN, *TWO, "--output", root / "two"], (kept["chief"], kept["other"]))
+    two = [*RUN, *TWO, *TRACKED, "--output", root / "two"]
+    processes += pair(two, (kept["chief"], kept["other"]))
     ended = end(processes)
     assert [process.code for process in ended] == [0, 0, 0], [p.err[-2000:] for p in ended]
     assert "2 replicas on 2 workers" in ended[1].out
@@ -50,6 +54,13 @@ def assert_same_run(found, expected, tolerance):
     names, numbers = log_of(found)
     assert names == log_of(expected)[0]
     np.testing.assert_allclose(numbers, log_of(expected)[1], rtol=0.01, atol=2e-3)
+
+
+@pytest.mark.skipif(not TRACKED, reason="needs the extra `tensorboard`")
+def test_the_chief_alone_sends_to_a_tracker(root):
+    events = [path.parent.name for path in (root / "two" / "tensorboard").glob("*/events*")]
+    # Numbers of training and validation, and the pictures.
+    assert sorted(events) == ["train", "validation", "validation"]
 
 
 def test_two_workers_end_with_the_weights_of_one(root):
