@@ -30,10 +30,11 @@ class EvenPadding2D(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        known, runtime = inputs.shape, tf.shape(inputs)
-        missing = [(runtime[axis] if known[axis] is None else known[axis]) % 2 for axis in (1, 2)]
-        if missing == [0, 0]:
+        known = inputs.shape
+        if all(side is not None and side % 2 == 0 for side in known[1:3]):
             return inputs
+        runtime = tf.shape(inputs)
+        missing = [(runtime[axis] if known[axis] is None else known[axis]) % 2 for axis in (1, 2)]
         return tf.pad(inputs, ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0)))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -23,6 +23,15 @@ def test_zeros_follow_an_odd_row_or_column(dtype, size, known):
     np.testing.assert_array_equal(y, expected)
 
 
+def test_sizes_that_only_the_run_knows():
+    """As `predict` traces a model that has been given images of several sizes."""
+    model = keras.Sequential([keras.Input((None, None, 3)), EvenPadding2D()])
+    for size in ((5, 7), (4, 6), (7, 4), (6, 9)):
+        x = np.ones((1, *size, 3), np.float32)
+        expected = np.pad(x, ((0, 0), (0, size[0] % 2), (0, size[1] % 2), (0, 0)))
+        np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+
+
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_a_row_more_moves_no_window(kernel):
     x = np.random.default_rng(1).normal(size=(1, 45, 9, 2)).astype(np.float32)
