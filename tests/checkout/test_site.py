@@ -12,6 +12,7 @@ import pytest
 import readme_blocks
 from checkout_files import ROOT, tracked_files
 
+import segnet_tf
 from docs_site import check
 from segnet_tf.cli import main
 from segnet_tf.errors import UserError
@@ -125,3 +126,13 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     found = check.check(tmp_path)
     assert not found.problems
     assert found.pages > len(NAV) and found.links > 1000
+    reference = "".join(path.read_text("utf-8") for path in (tmp_path / "api").glob("*.html"))
+    packages = [getattr(segnet_tf, name) for name in segnet_tf.__all__]
+    public = {
+        f"{package.__name__}.{name}"
+        for package in packages
+        for name in getattr(package, "__all__", ())
+        if callable(getattr(package, name))
+    }
+    assert len(public) > 50
+    assert not {name for name in public if f'id="{name}"' not in reference}
