@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import small_files
 import tensorflow as tf
+from PIL import Image
 
 from segnet_tf.cli.main import main
 from segnet_tf.errors import UserError
@@ -134,19 +135,18 @@ def test_uint8_input_gives_what_float32_gives():
 @needs_parts
 @pytest.mark.timeout(900)
 def test_the_shipped_file_is_exact_there():
-    content = (ROOT / "android_demo_assets" / "segnet_lite_int8.tflite").read_bytes()
-    size = tuple(flatbuffer.read(content).tensors[0].shape[1:3])
-    rng = np.random.default_rng(0)
-    coarse = rng.uniform(0, 255, (1, size[0] // 8, size[1] // 8, 3))
-    image = np.clip(coarse.repeat(8, 1).repeat(8, 2) + rng.normal(0, 9, (1, *size, 3)), 0, 255)
-    image = image.astype(np.float32)
+    folder = ROOT / "android_demo_assets"
+    content = (folder / "segnet_lite_int8.tflite").read_bytes()
+    height, width = flatbuffer.read(content).tensors[0].shape[1:3]
+    sample = Image.open(folder / "sample.png").convert("RGB").resize((width, height))
+    image = np.asarray(sample, np.float32)[None]
     wrong, pairs = rules.count_mask_mismatches(content, [image], Qualcomm())
     assert wrong == 0 and pairs > 300_000
     found, expected = (
         runtime.run(content, [image]).outputs[0][0].argmax(-1)
         for runtime in (Qualcomm(), cpu.Cpu("xnnpack", has_delegate=True))
     )
-    assert (found == expected).mean() > 0.95 and len(np.unique(found)) > 3
+    assert (found == expected).mean() > 0.98 and len(np.unique(found)) > 3
 
 
 @pytest.mark.slow
