@@ -1,4 +1,4 @@
-"""The README shows what the comparison with Keras's own export prints."""
+"""The documentation shows what the comparison with Keras's own export prints."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ COMMAND = "$ python benchmarks/keras_export.py\n"
 
 
 @pytest.mark.slow
-def test_the_readme_shows_what_is_printed(tmp_path):
-    texts = [block.text for block in readme_blocks.blocks(ROOT / "README.md")]
+def test_the_page_shows_what_is_printed(tmp_path):
+    texts = [block.text for block in readme_blocks.blocks(ROOT / "docs/argmax.md")]
     (shown,) = [text for text in texts if text.startswith(COMMAND)]
     script = str(ROOT / "benchmarks" / "keras_export.py")
     done = readme_data.run_python([script], tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout == shown.removeprefix(COMMAND)
-    # The two facts that the README is about, whatever else changes in it.
+    # The two facts that it is about, whatever else changes.
     theirs, ours = shown.split("segnet_tf.export(")
     assert "FlexMaxPoolWithArgmax" in theirs and "does not run" in theirs
     assert "none\n" in ours and "difference to Keras is 0." in ours

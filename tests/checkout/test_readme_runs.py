@@ -175,7 +175,9 @@ def commands_of(block: readme_blocks.Block) -> list[list[str]]:
 @pytest.mark.timeout(900)
 def test_the_export_prints_what_is_shown(tmp_path):
     make_folder(tmp_path)
-    (block,) = [b for b in blocks_of(("README.md", "The .tflite file"), "") if "$ " in b.text]
+    (block,) = [
+        b for b in blocks_of(("docs/export.md", "What it checks, and prints"), "") if "$ " in b.text
+    ]
     (command,) = commands_of(block)
     shown = block.text.partition("\n")[2]
     assert labels(run_well(command, tmp_path)) == labels(shown)
