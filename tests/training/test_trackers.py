@@ -88,7 +88,11 @@ def in_wandb(run):
     from wandb.proto import wandb_internal_pb2
 
     found, pictures = {}, set()
-    for file in sorted((run / "wandb").glob("offline-run-*/run-*.wandb")):
+    files = sorted((run / "wandb").glob("offline-run-*/run-*.wandb"))
+    # One before the cut, one after it, of one run.
+    identity = json.loads((run / TRACKERS_FILE).read_text())["wandb"]
+    assert [file.stem for file in files] == [f"run-{identity}"] * 2
+    for file in files:
         data, position, record = file.read_bytes(), 7, b""
         assert data[:4] == b":W&B"
         while position + 7 <= len(data):
