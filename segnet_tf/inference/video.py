@@ -108,7 +108,8 @@ def predict_video(
     partial = path.with_name(f"{path.stem}.partial.mp4")
     writer = None
     note = Notes(say)
-    done, interrupted = 0, False
+    done = 0
+    interrupted: KeyboardInterrupt | None = None
     with VideoReader(source) as video:
         check_folder(folder, [path.name, partial.name, "legend.png"], overwrite)
         predictor = open_predictor(model)
@@ -129,11 +130,11 @@ def predict_video(
                     progress(done, total)
                 if done == limit:
                     break
-        except KeyboardInterrupt:
-            interrupted = True
+        except KeyboardInterrupt as interrupt:
+            interrupted = interrupt
         if writer is None:
-            if interrupted:
-                raise KeyboardInterrupt
+            if interrupted is not None:
+                raise interrupted
             raise UserError(
                 f"`source` (--input) must hold a frame that can be decoded. Received: {source} "
                 f"with none{f': {video.end}' if video.end else ''}. Copy or record it again."
@@ -143,7 +144,9 @@ def predict_video(
     with replacing(folder / "legend.png") as aside:
         plots.legend(classes, aside)
     seconds = time.monotonic() - began
-    return VideoReport(path, done, seconds, video.lost, video.doubtful, video.end, interrupted)
+    return VideoReport(
+        path, done, seconds, video.lost, video.doubtful, video.end, interrupted is not None
+    )
 
 
 def warnings_of(report: VideoReport) -> list[str]:

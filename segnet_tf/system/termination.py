@@ -6,8 +6,11 @@ import contextlib
 import signal
 import threading
 import time
+import weakref
+from _thread import interrupt_main
 from collections.abc import Iterator
 from types import FrameType
+from typing import NoReturn
 
 # `timeout` sends its signal twice, to the process and to its group: the second one must not stop
 # the cleaning up after the first.
@@ -23,7 +26,7 @@ class Terminated(KeyboardInterrupt):
 
     def __init__(self, number: int) -> None:
         super().__init__("terminated" if number == signal.SIGTERM else "the terminal was closed")
-        self.number = number
+        self.number = signal.Signals(number)
 
 
 class _State:
@@ -32,6 +35,7 @@ class _State:
     undisturbed = 0  # blocks that it is in
     waiting: KeyboardInterrupt | None = None
     last = float("-inf")
+    watch: threading.Timer | None = None
 
 
 @contextlib.contextmanager
@@ -52,6 +56,9 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
+        if _State.watch is not None:
+            _State.watch.cancel()
+            _State.watch = None
         for number, handler in kept.items():
             # A process that ends takes no more of them.
             is_ending = _State.last > float("-inf") and number != signal.SIGINT
@@ -73,21 +80,47 @@ def undisturbed() -> Iterator[None]:
     finally:
         _State.undisturbed -= 1
         if not _State.undisturbed and _State.waiting is not None:
-            waiting, _State.waiting = _State.waiting, None
-            raise waiting
+            waiting, _State.waiting = [_State.waiting], None
+            _raise(waiting)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
     if number == signal.SIGINT:
-        error = KeyboardInterrupt()
+        error = [KeyboardInterrupt()]
     elif time.monotonic() - _State.last > _ONE_SIGNAL:
         _State.last = time.monotonic()
-        error = Terminated(number)
+        error = [Terminated(number)]
     else:
         return
     if not _State.undisturbed:
-        raise error
-    _State.waiting = error
+        _raise(error)
+    _State.waiting = error.pop()
+
+
+def _raise(error: list[KeyboardInterrupt]) -> NoReturn:
+    """Raises an exception out of a list, since a frame that holds what it raises keeps it alive.
+
+    C++ that calls Python may print and drop what is raised there: TensorFlow's has done so. Then
+    the exception is gone, though the block of `interruptible` goes on: the signal is sent again.
+    """
+    if isinstance(error[0], Terminated):
+        _look_later(weakref.ref(error[0]), error[0].number)
+    raise error.pop()
+
+
+def _look_later(error: weakref.ref[Terminated], number: signal.Signals) -> None:
+    def look() -> None:
+        if _State.watch is not timer:
+            return
+        if error() is None:
+            interrupt_main(number)
+        else:
+            _look_later(error, number)
+
+    timer = threading.Timer(1.1 * _ONE_SIGNAL, look)
+    timer.daemon = True
+    _State.watch = timer
+    timer.start()
 
 
 def _is_main() -> bool:

@@ -141,3 +141,46 @@ with interruptible():
         preexec_fn=listen,
     )
     assert done.stdout == f"on\n{int(number)}\n", done.stderr
+
+
+def test_a_signal_whose_exception_is_dropped_comes_again():
+    # Python drops what is raised in `__del__`, and TensorFlow's C++ what is raised in a callback.
+    code = """
+import os, signal, time
+from segnet_tf.system.termination import interruptible
+class Drops:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+try:
+    with interruptible():
+        Drops()
+        print("dropped")
+        for _ in range(1000):
+            time.sleep(0.01)
+        print("never")
+except KeyboardInterrupt as error:
+    print(int(error.number))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.stdout == "dropped\n15\n", done.stderr
+
+
+def test_a_signal_comes_once_while_its_exception_is_handled():
+    code = """
+import os, signal, time
+from segnet_tf.system.termination import interruptible
+with interruptible():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
+    except KeyboardInterrupt:
+        time.sleep(1.5)  # as long as files take
+        print("cleaned up")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.stdout == "cleaned up\n" and done.returncode == 0, done.stderr
