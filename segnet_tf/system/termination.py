@@ -34,35 +34,49 @@ class _State:
 
     undisturbed = 0  # blocks that it is in
     waiting: KeyboardInterrupt | None = None
-    last = float("-inf")
+    last = float("-inf")  # when SIGTERM or SIGHUP came
+    came: signal.Signals | None = None  # in the block of `interruptible`
     watch: threading.Timer | None = None
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Raises KeyboardInterrupt in the block at Ctrl-C, SIGTERM, and SIGHUP unless `nohup` is on."""
+    """Raises KeyboardInterrupt in the block at Ctrl-C, SIGTERM, and SIGHUP unless `nohup` is on.
+
+    Whatever ends the block after a signal comes out of it as that signal: C++ that calls Python may
+    make another exception of what is raised there.
+    """
     if not _is_main():
         yield
         return
-    _State.last = float("-inf")
+    _State.last, _State.came = float("-inf"), None
     kept = {}
     for number, default in (
         (signal.SIGTERM, signal.SIG_DFL),
         (signal.SIGHUP, signal.SIG_DFL),
         (signal.SIGINT, signal.default_int_handler),
     ):
-        if signal.getsignal(number) == default:
-            kept[number] = signal.signal(number, _end)
+        if signal.getsignal(number) in (default, _late):
+            kept[number] = default
+            signal.signal(number, _end)
     try:
         yield
+    except Terminated:
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if _State.came is None:
+            raise
+        interrupt = _interrupt(_State.came)
+        if isinstance(error, KeyboardInterrupt) and error.args:
+            interrupt.args = error.args
+        raise interrupt from error
     finally:
         if _State.watch is not None:
             _State.watch.cancel()
             _State.watch = None
         for number, handler in kept.items():
-            # A process that ends takes no more of them.
             is_ending = _State.last > float("-inf") and number != signal.SIGINT
-            signal.signal(number, signal.SIG_IGN if is_ending else handler)
+            signal.signal(number, _late if is_ending else handler)
 
 
 @contextlib.contextmanager
@@ -85,16 +99,26 @@ def undisturbed() -> Iterator[None]:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    if number == signal.SIGINT:
-        error = [KeyboardInterrupt()]
-    elif time.monotonic() - _State.last > _ONE_SIGNAL:
+    if number != signal.SIGINT:
+        if time.monotonic() - _State.last <= _ONE_SIGNAL:
+            return
         _State.last = time.monotonic()
-        error = [Terminated(number)]
-    else:
-        return
+    error = [_interrupt(number)]
+    _State.came = signal.Signals(number)
     if not _State.undisturbed:
         _raise(error)
     _State.waiting = error.pop()
+
+
+def _late(number: int, frame: FrameType | None) -> None:
+    """After the block that a signal has ended: the second one of `timeout` does nothing."""
+    if time.monotonic() - _State.last > _ONE_SIGNAL:
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+
+def _interrupt(number: int) -> KeyboardInterrupt:
+    return KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
 
 
 def _raise(error: list[KeyboardInterrupt]) -> NoReturn:

@@ -184,3 +184,44 @@ with interruptible():
         [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True
     )
     assert done.stdout == "cleaned up\n" and done.returncode == 0, done.stderr
+
+
+IN_PROCESS = """
+import os, signal, time
+from segnet_tf.system.termination import Terminated, interruptible
+def cut(ending):
+    try:
+        with interruptible():
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(1)
+            except KeyboardInterrupt:
+                ending()
+    except Terminated as error:
+        print(int(error.number), error, flush=True)
+def other():
+    raise RuntimeError("of C++, in place of Terminated")
+def words():
+    raise KeyboardInterrupt("go on so")
+"""
+
+
+def test_another_exception_after_a_signal_is_that_signal():
+    done = subprocess.run(
+        [sys.executable, "-c", f"{IN_PROCESS}cut(other)\ncut(words)"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "15 terminated\n15 go on so\n", done.stderr
+
+
+def test_a_process_that_goes_on_can_be_ended():
+    code = f"{IN_PROCESS}cut(words)\ntime.sleep(1.2)\nos.kill(os.getpid(), signal.SIGTERM)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}time.sleep(1)\nprint('never')"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.returncode) == ("15 go on so\n", -signal.SIGTERM), done.stderr
