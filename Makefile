@@ -94,7 +94,7 @@ test-all: $(VENV)/.installed-torch $(VENV)/.installed-crf  ## all tests, those a
 # Counts, --jobs and --seed: CHAOS_OPTIONS='--kills 10 --jobs train'.
 CHAOS_OPTIONS ?=
 
-chaos: setup  ## kill and starve the commands at random moments, count what breaks: an hour
+chaos: setup  ## kill and starve the commands at random moments, count what breaks: half an hour
 	PYTHONPATH=tests/support TF_CPP_MIN_LOG_LEVEL=3 $(PY) -m tests.chaos $(CHAOS_OPTIONS)
 
 # Each reader in a process of its own with bounds; exit code 1 if one does not refuse well.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from segnet_tf.cli import command
 from segnet_tf.errors import UserError
@@ -73,5 +74,5 @@ def run(arguments: argparse.Namespace) -> int:
     for name, split in manifest.splits.items():
         size = sum(shard.bytes for shard in split.shards) / 2**20
         print(f"{name}: {split.images} pairs in {len(split.shards)} shards, {size:.1f} MB")
-    print(f"train on them by: segnet-tf train --data {arguments.output} ...")
+    print(f"train on them by: segnet-tf train --data {shlex.quote(arguments.output)} ...")
     return 0

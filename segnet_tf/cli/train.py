@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,9 @@ def _resume_command(folder: str) -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         if Path(folder, "config.json").is_file():
             reason = interrupt.args[0] if interrupt.args else "interrupted"
-            interrupt.args = (f"{reason}; go on with: segnet-tf train --resume {folder}",)
+            interrupt.args = (
+                f"{reason}; go on with: segnet-tf train --resume {shlex.quote(folder)}",
+            )
         raise
 
 

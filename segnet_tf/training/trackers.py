@@ -34,6 +34,8 @@ from segnet_tf.training.moving_average import averaged_weights
 from segnet_tf.training.reports import draw_predictions
 
 _PICTURE = "predictions"
+# Its packages ask for older ones than this version was tested with.
+_INSTALL = {"mlflow": "docs/trackers.md says how"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def require_installed(config: TrainConfig) -> None:
         if importlib.util.find_spec(name) is None:
             raise UserError(
                 f"`{name}` needs the package of that name. Received: {name}=True and no such "
-                f"package. Install it (pip install {name}) or leave it out (--{name})."
+                f"package. Install it ({_INSTALL.get(name, f'pip install {name}')}) or "
+                f"{_leave_out(name)}."
             )
 
 
@@ -191,8 +194,13 @@ def _wandb(config: TrainConfig, folder: Path, run: str | None) -> Iterator[Track
         found.log({**numbers, **shown}, step=epoch, commit=True)
 
     place = found.settings.sync_dir if found.offline else found.url
-    with found:
+    # Not `with found`, which prints the traceback of what ends the block.
+    code = 1
+    try:
         yield Tracker("wandb", str(place), log, found.id, (OSError, wandb.Error))
+        code = 0
+    finally:
+        found.finish(exit_code=code)
 
 
 @contextlib.contextmanager
@@ -223,11 +231,15 @@ def _reached(name: str, kind: type[Exception], cure: str) -> Iterator[None]:
     """Makes what a tracker says when it cannot open the run one line."""
     try:
         yield
-    except (OSError, kind) as error:
+    except (OSError, ValueError, kind) as error:  # ValueError: of a variable like WANDB_MODE
         raise UserError(
-            f"`{name}` must be able to open the run. Received: {_line(error)} "
-            f"{cure} or leave it out (--{name})."
+            f"`{name}` must be able to open the run. Received: {_line(error).rstrip('.')}. "
+            f"{cure}, correct its variables, or {_leave_out(name)}."
         ) from error
+
+
+def _leave_out(name: str) -> str:
+    return f"leave it out (--{name}; of a run that has begun: false in its config.json)"
 
 
 def _line(error: Exception) -> str:

@@ -94,9 +94,27 @@ def test_an_index_with_its_own_checksum(shards):
     assert refusals(shards, lambda text: write_index(shards, text), content) > 50
 
 
-def test_nested_too_deeply(shards):
-    (shards / "manifest.json").write_text("[" * 99999, "utf-8")
-    assert not is_sharded(shards)
+@pytest.mark.parametrize("manifest", ["[" * 99999, "{", None])
+def test_shards_with_a_manifest_that_is_none(shards, manifest):
+    path = shards / "manifest.json"
+    path.unlink()
+    if manifest is not None:
+        path.write_text(manifest, "utf-8")
+    assert is_sharded(shards)
+    with pytest.raises(UserError, match="(?s)manifest.json.*segnet-tf shard"):
+        open_samples(shards, "val")
+
+
+@pytest.mark.parametrize("number", [1, 99])
+def test_shards_of_another_format(shards, number):
+    path = shards / "manifest.json"
+    path.write_text(path.read_text("utf-8").replace("shards 2", f"shards {number}"), "utf-8")
+    with pytest.raises(UserError, match=f"shards {number}.*--overwrite.*update"):
+        open_samples(shards, "val")
+    make_flat(shards.parent / "data")
+    splits = {"val": open_source(shards.parent / "data").samples("val")}
+    write_shards(splits, shards, {}, overwrite=True)
+    assert len(use(shards)) == 3
 
 
 @pytest.mark.parametrize("record", [b"\xff\xff", b"", b"\x0a\x00"])

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -158,7 +161,7 @@ def prepared(name, folder, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRACKERS)
 def test_a_run_that_was_cut_is_one_run_with_the_numbers_of_its_log(
-    name, plain, tmp_path, monkeypatch
+    name, plain, tmp_path, monkeypatch, capsys
 ):
     prepared(name, tmp_path, monkeypatch)
     run = tmp_path / "run"
@@ -166,6 +169,7 @@ def test_a_run_that_was_cut_is_one_run_with_the_numbers_of_its_log(
         patched.setattr(callbacks, "SeedEpoch", tiny_run.break_after(2 * tiny_run.STEPS + 1, cut))
         with pytest.raises(Cut):
             train(tiny_run.config(**CONFIG, **{name: True}), run)
+    assert "Traceback" not in capsys.readouterr().err  # what is said of the end is the command's
     resume(run)
     found, pictures = READERS[name](run)
     expected = numbers(run)
@@ -201,6 +205,32 @@ def test_a_tracker_that_fails_ends_no_run(name, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+def test_a_variable_of_wandb_that_is_wrong_is_one_line(tmp_path):
+    pytest.importorskip("wandb")
+    options = "--model segnet_mini --data synthetic:4 --size 64x96 --batch-size 2 --epochs 1"
+    # A new process: W&B reads its variables once.
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "segnet_tf",
+            "train",
+            *options.split(),
+            "--output",
+            "run",
+            "--wandb",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "WANDB_MODE": "off", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "`wandb` must be able to open the run" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
 def test_a_store_that_does_not_know_the_run_is_one_line(tmp_path, monkeypatch, capsys):
     prepared("mlflow", tmp_path, monkeypatch)
     run = tmp_path / "run"
@@ -219,7 +249,7 @@ def test_a_store_that_does_not_know_the_run_is_one_line(tmp_path, monkeypatch, c
 @pytest.mark.parametrize("name", TRACKERS)
 def test_the_package_is_asked_for_before_the_run(name, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=f"pip install {name}.*--{name}"):
+    with pytest.raises(UserError, match=rf"Install it \(.*--{name};"):
         train(tiny_run.config(**{name: True}), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import tensorflow as tf
 
 from segnet_tf.data.shards.files import join, leftovers, read_file, write_file
-from segnet_tf.data.shards.places import FORMAT, MANIFEST
+from segnet_tf.data.shards.places import FORMAT, FORMATS, MANIFEST
 from segnet_tf.errors import UserError
 
 UNFINISHED = "unfinished.json"
@@ -69,7 +69,7 @@ def _listed(directory: str, name: str) -> set[str]:
     """`name` itself and the files that it lists; empty if it is another program's."""
     try:
         content = json.loads(read_file(join(directory, name)))
-        if content["format"] != FORMAT:
+        if not content["format"].startswith(FORMATS):
             return set()
         if name == UNFINISHED:
             listed = content["files"]

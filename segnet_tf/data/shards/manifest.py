@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from segnet_tf.data.classes import Classes
 from segnet_tf.data.shards.files import first_line, join, read_file
-from segnet_tf.data.shards.places import FORMAT, MANIFEST
+from segnet_tf.data.shards.places import FORMAT, FORMATS, MANIFEST
 from segnet_tf.errors import UserError
 from segnet_tf.system.outputs import require_plain_name
 from segnet_tf.system.text_files import parse_json
@@ -111,7 +111,13 @@ def read_manifest(directory: str) -> Manifest:
     try:
         content = parse_json(read_file(path))
         if content["format"] != FORMAT:
-            raise ValueError(f"format {content['format']!r}")
+            if not content["format"].startswith(FORMATS):
+                raise ValueError(f"format {content['format']!r}")
+            raise UserError(
+                f"`data` must be shards of the format {FORMAT!r}. Received: {directory} of the "
+                f"format {content['format']!r}. Write them again by `segnet-tf shard --overwrite` "
+                "or, if a newer version of this program wrote them, update it."
+            )
         classes = Classes(
             tuple(row["name"] for row in content["classes"]),
             tuple(tuple(row["color"]) for row in content["classes"]),

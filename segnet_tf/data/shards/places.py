@@ -7,7 +7,8 @@ from pathlib import Path
 from segnet_tf.system.text_files import parse_json, read_text
 
 MANIFEST = "manifest.json"
-FORMAT = "segnet_tf shards 2"
+FORMATS = "segnet_tf shards "
+FORMAT = f"{FORMATS}2"
 
 
 def is_remote(data: str | Path) -> bool:
@@ -16,11 +17,13 @@ def is_remote(data: str | Path) -> bool:
 
 
 def is_sharded(data: str | Path) -> bool:
-    """Whether a folder holds shards; a remote one can hold nothing else."""
+    """Whether a folder holds shards, also unfinished ones; a remote one can hold nothing else."""
     if is_remote(data):
         return True
     try:
         content = parse_json(read_text(Path(data, MANIFEST)))
     except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and str(content.get("format", "")).startswith("segnet_tf ")
+        content = None
+    if isinstance(content, dict) and str(content.get("format", "")).startswith(FORMATS):
+        return True
+    return any(Path(data).glob("*-of-*.tfrecord"))
