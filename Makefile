@@ -100,7 +100,7 @@ chaos: setup  ## kill and starve the commands at random moments, count what brea
 # Each reader in a process of its own with bounds; exit code 1 if one does not refuse well.
 FUZZ_OPTIONS ?=
 
-fuzz: setup  ## feed every reader of files with 110000 damaged ones
+fuzz: setup  ## feed every reader of files with 110000 damaged ones: 5 minutes
 	$(PY) -m tests.fuzz $(FUZZ_OPTIONS)
 
 release-check: $(VENV)/.installed-release  ## build dist/ and use it in a new environment: 3 minutes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib import metadata
@@ -156,3 +157,29 @@ def test_an_error_is_the_only_line_of_a_real_process(tmp_path):
     )
     assert done.returncode == 2
     assert done.stderr.startswith("segnet-tf: `model` must be") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_variable_of_wandb_that_is_wrong_is_one_line(tmp_path):
+    pytest.importorskip("wandb")
+    options = "--model segnet_mini --data synthetic:4 --size 64x96 --batch-size 2 --epochs 1"
+    # A new process: W&B reads its variables once.
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "segnet_tf",
+            "train",
+            *options.split(),
+            "--output",
+            "run",
+            "--wandb",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "WANDB_MODE": "off", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "`wandb` must be able to open the run" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "run").exists()

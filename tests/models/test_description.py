@@ -24,7 +24,8 @@ def test_every_option_is_explained(name):
 
 
 def test_weights_go_to_the_longest_name(monkeypatch):
-    assert describe("segnet_lite").weights == ("camvid", "imagenet", ".pth")
+    found = describe("segnet_lite").weights
+    assert found == ("camvid", "camvid_trainval", "imagenet", ".pth")
     names = ["segnet_camvid", "segnet_lite_camvid", "segnet_lite_city_scapes"]
     monkeypatch.setattr(shipped, "names", lambda: names)
     assert describe("segnet").weights[0] == "camvid"
