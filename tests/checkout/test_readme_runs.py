@@ -37,7 +37,15 @@ labels = np.random.default_rng(1).integers(0, 11, (4, 360, 480), np.uint8)
 PRELUDES = {
     ("README.md", "Or stay in Keras"): ARRAYS,
     ("docs/keras.md", "Train and export"): ARRAYS,
-    # A trained network with dropout, which the package has none of.
+    # Trained networks with dropout, which the package has none of.
+    ("docs/uncertainty.md", "What the samples say"): """\
+import os
+import segnet_tf
+
+os.makedirs("runs/bayesian")
+model = segnet_tf.models.build("segnet_mini", 5, (360, 480, 3), widths=(4,) * 5, bayesian=True)
+model.save("runs/bayesian/best.keras")
+""",
     ("docs/export.md", "Reading both outputs"): """\
 import numpy as np
 import segnet_tf

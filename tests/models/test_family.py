@@ -9,6 +9,7 @@ import pytest
 from segnet_tf import models
 from segnet_tf.errors import UserError
 from segnet_tf.models import encoders
+from segnet_tf.models.pretrained import shipped
 
 FAMILY = ("unet", "unet_plus_plus", "deeplab_v3_plus", "pspnet")
 NARROW = {"width": 0.0625}
@@ -115,7 +116,7 @@ def test_dilation_takes_the_place_of_a_stride(stride):
 
 @pytest.mark.slow
 def test_lite0_has_the_encoder_of_segnet_lite_weight_by_weight():
-    lite = models.segnet_lite(2, (64, 64, 3))
+    lite = models.segnet_lite(2, (64, 64, 3), **shipped.options("segnet_lite_full_camvid"))
     unet = models.unet(2, (64, 64, 3), encoder="lite0")
     shapes = [
         {

