@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from itertools import accumulate
 from pathlib import Path
@@ -116,6 +116,7 @@ class _Records:
     ends: tuple[int, ...]  # of each shard, the index behind its last pair
     index: Index
     image_range: int | None
+    sizes: dict[int, int] = field(default_factory=dict)  # in bytes, of the shards read so far
 
     def place(self, index: int) -> tuple[int, int]:
         """Number of the shard, and of the record in it."""
@@ -134,6 +135,11 @@ class _Records:
         start, *others = self.index.offsets[shard][number : number + 2]
         end = others[0] if others else self.shards[shard].bytes
         try:
+            # Once a shard: on an object storage it is a request of its own.
+            if shard not in self.sizes:
+                self.sizes[shard] = tf.io.gfile.stat(path).length
+            if end > self.sizes[shard]:
+                raise ValueError("it is cut off")
             record = read_part(path, start + HEAD, end - start - FRAME)
             if zlib.crc32(record) != self.index.checksums[shard][number]:
                 raise ValueError("its checksum is another one")
