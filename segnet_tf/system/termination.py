@@ -43,8 +43,8 @@ class _State:
 def interruptible() -> Iterator[None]:
     """Raises KeyboardInterrupt in the block at Ctrl-C, SIGTERM, and SIGHUP unless `nohup` is on.
 
-    Whatever ends the block after a signal comes out of it as that signal: C++ that calls Python may
-    make another exception of what is raised there.
+    A signal comes out of the block as that signal, also where C++ that calls Python has made
+    another exception of it: pybind makes RuntimeError, Python itself SystemError.
     """
     if not _is_main():
         yield
@@ -63,7 +63,7 @@ def interruptible() -> Iterator[None]:
         yield
     except Terminated:
         raise
-    except (Exception, KeyboardInterrupt) as error:
+    except (RuntimeError, SystemError, KeyboardInterrupt) as error:
         if _State.came is None:
             raise
         interrupt = _interrupt(_State.came)

@@ -199,6 +199,10 @@ def cut(ending):
                 ending()
     except Terminated as error:
         print(int(error.number), error, flush=True)
+    except OSError as error:
+        print(error, flush=True)
+def disk():
+    raise OSError("no space while it cleaned up")
 def other():
     raise RuntimeError("of C++, in place of Terminated")
 def words():
@@ -208,12 +212,12 @@ def words():
 
 def test_another_exception_after_a_signal_is_that_signal():
     done = subprocess.run(
-        [sys.executable, "-c", f"{IN_PROCESS}cut(other)\ncut(words)"],
+        [sys.executable, "-c", f"{IN_PROCESS}cut(other)\ncut(words)\ncut(disk)"],
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
     )
-    assert done.stdout == "15 terminated\n15 go on so\n", done.stderr
+    assert done.stdout == "15 terminated\n15 go on so\nno space while it cleaned up\n"
 
 
 def test_a_process_that_goes_on_can_be_ended():
