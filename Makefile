@@ -187,7 +187,7 @@ docs: $(VENV)/.installed-docs  ## build the site of docs/ into site/, with every
 clean:  ## remove caches and the files of demo, bench and docs, keep other runs and .runtimes
 	rm -rf runs/demo runs/bench site build dist *.egg-info .venv-ci \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find segnet_tf export benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find segnet_tf export benchmarks docs_site examples tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: $(VENV)/.installed  ## .venv with pinned packages, 2.6 GB
 
