@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import operator
 import os
-from collections.abc import Iterable
 from typing import Any, get_type_hints
 
+from segnet_tf.config_values import check_model_options, refuse, whole
 from segnet_tf.errors import UserError
 from segnet_tf.system.typed import require_types
 
@@ -80,6 +79,9 @@ class TrainConfig:
         initial_weights: a `.keras` file, a run folder or "weights:NAME" to start from, or
             "imagenet" for a pretrained encoder (`segnet`, `segnet_lite`, and what has
             `encoder="vgg"` or `"lite0"`).
+        teacher: a `.keras` file, a run folder or "weights:NAME" whose probabilities are learned
+            from too, see `segnet_tf.training.distillation`.
+        teacher_weight: of that term of the loss; the labels' terms have 1 each.
         seed: decides the initial weights, the order of the images and the augmentation.
         tensorboard, wandb, mlflow: send each epoch there too, see `segnet_tf.training.trackers`.
         cache: where decoded images are kept: "memory", "none", "disk" for files in the run folder,
@@ -129,6 +131,8 @@ class TrainConfig:
     steps_per_execution: int = 1
     val_every: int = 1
     initial_weights: str | None = None
+    teacher: str | None = None
+    teacher_weight: float = 4.0
     seed: int = 0
     tensorboard: bool = False
     wandb: bool = False
@@ -143,7 +147,7 @@ class TrainConfig:
             if value is not None:
                 object.__setattr__(self, name, tuple(value))
         for name in _WHOLE:
-            object.__setattr__(self, name, _whole(name, getattr(self, name)))
+            object.__setattr__(self, name, whole(name, getattr(self, name)))
         sgd = self.optimizer == "sgd"
         for name, value in (
             ("learning_rate", 0.01 if sgd else 0.001),
@@ -159,9 +163,9 @@ class TrainConfig:
             value = getattr(self, field.name)
             texts = (str, os.PathLike) if field.type == "str" else (str, os.PathLike, type(None))
             if field.type in ("str", "str | None") and not isinstance(value, texts):
-                _refuse(field.name, "must be text", value)
+                refuse(field.name, "must be text", value)
         if not isinstance(self.model_options, dict):
-            _refuse("model_options", "must be a table of options", self.model_options)
+            refuse("model_options", "must be a table of options", self.model_options)
         check_model_options(self.model_options)
         for name, choices in (
             ("optimizer", OPTIMIZERS),
@@ -175,44 +179,44 @@ class TrainConfig:
         ):
             value = getattr(self, name)
             if value not in choices:
-                _refuse(name, f"must be one of {', '.join(choices)}", value)
+                refuse(name, f"must be one of {', '.join(choices)}", value)
         if self.cache not in CACHES and not (self.cache.startswith("disk:") and self.cache[5:]):
-            _refuse("cache", f"must be one of {', '.join(CACHES)}, disk:DIR", self.cache)
+            refuse("cache", f"must be one of {', '.join(CACHES)}, disk:DIR", self.cache)
         if self.minutes is not None and self.distribute != "none":
-            _refuse("minutes", "must be left out with `distribute`: give `epochs`", self.minutes)
+            refuse("minutes", "must be left out with `distribute`: give `epochs`", self.minutes)
         if self.steps_per_execution > 1 and self.distribute == "mirrored":
             # TensorFlow's loop over steps loses a placeholder of the replicas' branches.
-            _refuse("steps_per_execution", "must be 1 with mirrored", self.steps_per_execution)
+            refuse("steps_per_execution", "must be 1 with mirrored", self.steps_per_execution)
         if self.decay == "l2" and self.optimizer != "sgd":
-            _refuse("decay", "must be decoupled unless `optimizer` is sgd", self.decay)
+            refuse("decay", "must be decoupled unless `optimizer` is sgd", self.decay)
         for name in (name for name in _WHOLE if name not in ("size", "crop", "seed")):
             value = getattr(self, name)
             if value is not None and value < 1:
-                _refuse(name, "must be at least 1", value)
+                refuse(name, "must be at least 1", value)
         for name in ("size", "crop"):
             value = getattr(self, name)
             if value is not None and (len(value) != 2 or min(value) < 1):
-                _refuse(name, "must be a height and a width of at least 1 pixel", value)
+                refuse(name, "must be a height and a width of at least 1 pixel", value)
         for name in ("learning_rate", "minutes"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
-                _refuse(name, "must be above 0", value)
-        for name in ("warmup", "weight_decay", "clip_norm", "rotation"):
+                refuse(name, "must be above 0", value)
+        for name in ("warmup", "weight_decay", "clip_norm", "rotation", "teacher_weight"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < math.inf:
-                _refuse(name, "must be 0 or more", value)
+                refuse(name, "must be 0 or more", value)
         if not 0 <= self.paste <= 1:
-            _refuse("paste", "must be 0..1, a share of the images", self.paste)
+            refuse("paste", "must be 0..1, a share of the images", self.paste)
         if not 0 <= self.ema < 1:
-            _refuse("ema", "must be at least 0 and below 1", self.ema)
+            refuse("ema", "must be at least 0 and below 1", self.ema)
         if not 0 <= self.seed < 2**31:
-            _refuse("seed", "must be between 0 and 2**31 - 1", self.seed)
+            refuse("seed", "must be between 0 and 2**31 - 1", self.seed)
         if self.warmup >= self.epochs and self.warmup > 0:
-            _refuse("warmup", f"must be below the {self.epochs} epochs of the run", self.warmup)
+            refuse("warmup", f"must be below the {self.epochs} epochs of the run", self.warmup)
         if self.scale is not None and (
             len(self.scale) != 2 or not 0 < self.scale[0] <= self.scale[1]
         ):
-            _refuse("scale", "must be two factors above 0, the lower one first", self.scale)
+            refuse("scale", "must be two factors above 0, the lower one first", self.scale)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON types."""
@@ -224,36 +228,10 @@ class TrainConfig:
         known = {field.name for field in dataclasses.fields(cls)}
         for name in content:
             if name not in known:
-                _refuse("config", f"knows {', '.join(sorted(known))}", name)
+                refuse("config", f"knows {', '.join(sorted(known))}", name)
         try:
             made = cls(**content)
         except (TypeError, AttributeError, OverflowError) as error:
             raise UserError(f"`config` must hold the right types. Received: {error}.") from error
         require_types(content, get_type_hints(cls), "`config`")
         return made
-
-
-def check_model_options(options: Iterable[str]) -> None:
-    """Raises UserError for what every architecture is given by an option of its own."""
-    for name in ("num_classes", "input_shape", "weights"):
-        if name in options:
-            raise UserError(
-                f"`model_options` must be those of one architecture. Received: {name}. Leave it "
-                "out: num_classes, size and initial_weights are options of the training."
-            )
-
-
-def _whole(name: str, value: Any) -> Any:
-    """Whole numbers, one or a tuple, as Python's own int, which JSON can hold; None as it is."""
-    if value is None:
-        return None
-    try:
-        whole = operator.index
-        return tuple(map(whole, value)) if isinstance(value, tuple) else whole(value)
-    except TypeError:
-        rule = "must be whole numbers" if isinstance(value, tuple) else "must be a whole number"
-        raise UserError(f"`{name}` {rule}. Received: {name}={value}.") from None
-
-
-def _refuse(name: str, rule: str, value: object) -> None:
-    raise UserError(f"`{name}` {rule}. Received: {name}={value}.")

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Protocol
 
-from segnet_tf.config import check_model_options
+from segnet_tf.config_values import check_model_options
 from segnet_tf.errors import UserError
 from segnet_tf.system.outputs import check_file
 from segnet_tf.system.standard_streams import lasting_streams

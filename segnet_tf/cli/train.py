@@ -113,6 +113,8 @@ def _add_optimizer(group: argparse._ArgumentGroup) -> None:
     add("--clip-norm", type=float, metavar="NORM", help="gradient clip, 0: none (1 adamw, 0 sgd)")
     add("--ema", type=float, metavar="MOMENTUM", help="keep a moving average of the weights")
     add("--loss", metavar="NAME", help="crossentropy, binary, dice or crossentropy+dice")
+    add("--teacher", metavar="MODEL", help="distillation: learn from that model's answers too")
+    add("--teacher-weight", type=float, metavar="W", help="of that term of the loss (4)")
     add("--class-weights", metavar="W", help="median, enet, enet:C, none or v1,v2,... (median)")
 
 

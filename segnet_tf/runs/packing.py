@@ -53,11 +53,12 @@ def pack(model: str | Path, output: str | Path, *, overwrite: bool = False) -> N
             content = old.read(name)
             new.writestr(name, _halved(content) if name == _WEIGHTS else content)
     if record:
-        # Paths of the images and of the first weights are private, and no use to others.
+        # Paths of the images and of other models are private, and no use to others.
         config = record["config"] | {"data": None}
-        start = config["initial_weights"] or ""
-        if start != "imagenet" and not start.startswith("weights:"):
-            config["initial_weights"] = None
+        for name in ("initial_weights", "teacher"):
+            model_name = config.get(name) or ""  # runs before 0.3 know no teacher
+            if model_name != "imagenet" and not model_name.startswith("weights:"):
+                config[name] = None
         write_json(files[1], record | {"config": config})
 
 

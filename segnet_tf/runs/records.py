@@ -62,6 +62,7 @@ class RunRecord(TypedDict):
 
     `image_sizes` are those of whole images, before crop and zoom, and `fingerprints` tell the data
     of each split from other data; older runs lack them.
+    `teacher` is a digest of the file of the network that the run learned from, if it did.
     `temperature` is there in the record of a file whose logits were divided by it.
     """
 
@@ -75,6 +76,7 @@ class RunRecord(TypedDict):
     class_weights: list[float] | None
     image_sizes: NotRequired[ImageSizes]
     fingerprints: NotRequired[dict[str, Any]]
+    teacher: NotRequired[str | None]
     temperature: NotRequired[float]
     versions: dict[str, str]
 

@@ -9,12 +9,13 @@ import keras
 from segnet_tf.config import TRACKERS, TrainConfig
 from segnet_tf.data.fingerprint import difference
 from segnet_tf.errors import UserError
+from segnet_tf.runs.checkpoints import resolve
 from segnet_tf.runs.records import RunRecord, require_same_order, versions
 from segnet_tf.training.preparation import Data
 
 # Fields of a configuration that may differ between workers: each may have data and weights in a
 # folder of its own. What is in those is compared.
-_OF_A_WORKER = ("data", "cache", "initial_weights", *TRACKERS)
+_OF_A_WORKER = ("data", "cache", "initial_weights", "teacher", *TRACKERS)
 
 
 def facts_of(
@@ -32,7 +33,19 @@ def facts_of(
     images = {"training_images": len(data.train), "validation_images": len(data.val)}
     names = list(data.train.classes.names)
     found = {"num_classes": data.num_classes, "classes": names, "class_weights": weights}
-    return {**own, **images, **found, "finished epochs": finished, "versions": versions()}
+    found |= {"finished epochs": finished, "teacher": teacher_digest(config)}
+    return {**own, **images, **found, "versions": versions()}
+
+
+def teacher_digest(config: TrainConfig) -> str | None:
+    """A short text that differs where the file of the teacher differs; None without a teacher.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    if config.teacher is None:
+        return None
+    return hashlib.sha256(resolve(config.teacher).read_bytes()).hexdigest()
 
 
 def digest_of(model: keras.Model) -> str:
@@ -44,7 +57,7 @@ def digest_of(model: keras.Model) -> str:
 
 
 def require_as_begun(record: RunRecord, config: TrainConfig, data: Data) -> None:
-    """Raises UserError if a run would go on with other data than it began with."""
+    """Raises UserError if a run would go on with other data, or teacher, than it began with."""
     for name, then, now in (
         ("training_images", record["training_images"], len(data.train)),
         ("num_classes", record["num_classes"], data.num_classes),
@@ -56,6 +69,11 @@ def require_as_begun(record: RunRecord, config: TrainConfig, data: Data) -> None
                 "Give the same data (--data DIR) or start a new run."
             )
     require_same_order(record, data.train.classes, config.data)
+    if record.get("teacher") != teacher_digest(config):
+        raise UserError(
+            f"`teacher` must be the file that the run began with. Received: {config.teacher} with "
+            "other content. Put that file back or start a new run."
+        )
     # Runs of earlier versions have none.
     for split, then in record.get("fingerprints", {}).items():
         what = difference(then, data.fingerprints[split]) if split in data.fingerprints else None

@@ -56,6 +56,7 @@ def print_overview(
         *_start(data, survey),
         ("classes", _classes(data, survey)),
         ("model", f"{config.model}, {model.count_params():,} parameters"),
+        *([] if config.teacher is None else [("teacher", config.teacher)]),
         ("images", f"{crop}, {config.batch_size} a step"),
         *([] if devices is None else [("devices", devices)]),
         ("steps", f"{config.epochs} epochs of {steps} steps, validated every {every}"),
@@ -65,7 +66,7 @@ def print_overview(
     ]
     for name, text in rows:
         lines = [text]
-        if name not in ("data", "folder"):  # a path must stay whole, to be copied
+        if name not in ("data", "teacher", "folder"):  # a path must stay whole, to be copied
             lines = textwrap.wrap(text, WIDTH - _INDENT, break_on_hyphens=False)
             lines = [line.replace(_KEPT, " ") for line in lines]
         print(f"{name:<{_INDENT}}" + f"\n{'':{_INDENT}}".join(lines))

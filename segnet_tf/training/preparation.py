@@ -26,6 +26,7 @@ from segnet_tf.layers import FusedBatchNormalization, TrainingDepthwiseConv2D
 from segnet_tf.losses.class_weights import enet_weights, median_frequency_weights
 from segnet_tf.models.deep_supervision import supervised
 from segnet_tf.runs.splits import reading_of, split_of
+from segnet_tf.training.distillation import open_teacher, teach
 from segnet_tf.training.optimizers import make_optimizer
 from segnet_tf.training.replicas import mend
 from segnet_tf.training.survey import Survey, survey_of
@@ -112,7 +113,7 @@ def fused(model: keras.Model, synchronized: bool = False) -> keras.Model:
 
 
 def compiled_model(config: TrainConfig, data: Data, weights: list[float] | None) -> keras.Model:
-    """`new_model` in the run's precision, `fused`, `supervised` and compiled, optimizer built.
+    """`new_model` in the run's precision, `fused`, `supervised`, compiled and with its teacher.
 
     On several replicas it has to be called in the scope of their strategy.
     """
@@ -128,6 +129,10 @@ def compiled_model(config: TrainConfig, data: Data, weights: list[float] | None)
             metrics=[metrics.SegmentationScores(data.num_classes)],
             steps_per_execution=config.steps_per_execution,
         )
+        if config.teacher is not None:
+            size = config.crop or size_of(data.train)
+            teacher = open_teacher(config, data.train.classes, data.num_classes, size)
+            teach(model, teacher, config.teacher_weight)
     finally:
         keras.config.set_dtype_policy("float32")
     model.optimizer.build(model.trainable_variables)

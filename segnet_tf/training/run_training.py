@@ -18,7 +18,7 @@ from segnet_tf.runs.folder import empty, new_run, resumed_run
 from segnet_tf.runs.records import describe, read_run
 from segnet_tf.system.json_files import write_json
 from segnet_tf.training import precision, trackers
-from segnet_tf.training.agreement import digest_of, facts_of, require_as_begun
+from segnet_tf.training.agreement import digest_of, facts_of, require_as_begun, teacher_digest
 from segnet_tf.training.callbacks import step_callbacks, training_callbacks
 from segnet_tf.training.checkpoint_files import finished_epochs, restore
 from segnet_tf.training.distribution import Workers
@@ -103,6 +103,8 @@ def _train(
             trackers.keep(tracked, folder)
             record = describe(config, data.train, data.val, data.num_classes, weights, sizes)
             record["fingerprints"] = data.fingerprints
+            if config.teacher is not None:
+                record["teacher"] = teacher_digest(config)
             write_json(folder / "config.json", record)
             print_overview(config, data, model, folder, data.survey, workers.devices)
     return _fit(config, data, model, folder, workers, start=0, rows=[], tracked=tracked)

@@ -20,7 +20,7 @@ LONGEST_FILE = 260  # lines
 # longest prefix of its name that is listed.
 FLOORS = (
     ("segnet_tf.version", "segnet_tf.errors"),
-    ("segnet_tf.system",),
+    ("segnet_tf.system", "segnet_tf.config_values"),
     ("segnet_tf.ops", "segnet_tf.portable_ops", "segnet_tf.config", "segnet_tf.config_files"),
     ("segnet_tf.data", "segnet_tf.layers"),
     ("segnet_tf.losses", "segnet_tf.metrics", "segnet_tf.optimizers", "segnet_tf.schedules"),

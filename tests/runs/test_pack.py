@@ -29,7 +29,8 @@ def run(tmp_path):
     norm = model.get_layer("encoder1_bn1")
     norm.moving_variance.assign(np.full(WIDTHS[0], 1e-9, np.float32))
     model.save(folder / "best.keras")
-    config = TrainConfig(data=str(tmp_path), initial_weights=str(tmp_path / "first.keras"))
+    others = {name: str(tmp_path / f"{name}.keras") for name in ("initial_weights", "teacher")}
+    config = TrainConfig(data=str(tmp_path), **others)
     record = {"config": config.to_json(), "training_images": 5, "num_classes": 3}
     record |= {"classes": [], "class_weights": None}
     (folder / "config.json").write_text(json.dumps(record))

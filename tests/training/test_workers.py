@@ -15,11 +15,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 # Three steps an epoch; one image is left out, another one each time. Three images of validation.
 DATA = ["train", "--data", "synthetic:13", "--size", "32x48", "--batch-size", "4", "--epochs", "3"]
-# What a wrong division would change: Dice, clipping, EMA, L2; worker_run makes void uneven. SGD,
-# because AdamW divides rounding errors in small gradients by those gradients.
+# What a wrong division would change: Dice, clipping, EMA, L2, a teacher; worker_run makes void
+# uneven. SGD, because AdamW divides rounding errors in small gradients by those gradients.
 RUN = [*DATA, "--optimizer", "sgd", "--decay", "l2", "--weight-decay", "0.01", "--ema", "0.7",
     "--loss", "crossentropy+dice", "--clip-norm", "0.3", "--learning-rate", "0.1",
-    "--warmup", "1"]  # fmt: skip
+    "--warmup", "1", "--teacher", "weights:segnet_nano_camvid"]  # fmt: skip
 TWO = ["--distribute", "multi-worker"]
 # Its package is an extra.
 TRACKED = ["--tensorboard"] if importlib.util.find_spec("tensorboard") else []

@@ -29,6 +29,7 @@ from segnet_tf.data.fingerprint import fingerprint
 from segnet_tf.data.pipeline import steps_per_epoch
 from segnet_tf.errors import UserError
 from segnet_tf.export.sources import OpenedData, Source
+from segnet_tf.losses.divergence import divergence
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.progress import counted
 from segnet_tf.training.preparation import Data, make_dataset, resolved_class_weights
@@ -186,15 +187,6 @@ def fit(
         )
         _save(checkpoint, state, mark, epoch + 1)
     return means
-
-
-def divergence(taught: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Kullback-Leibler divergence of the class probabilities, the mean over all pixels, in nats."""
-    if logits.shape[-1] == 1:  # of two classes, the first with the logit 0
-        taught, logits = (tf.pad(x, ((0, 0), (0, 0), (0, 0), (1, 0))) for x in (taught, logits))
-    chances = tf.nn.softmax(taught)
-    apart = tf.nn.log_softmax(taught) - tf.nn.log_softmax(logits)
-    return tf.reduce_mean(tf.reduce_sum(chances * apart, axis=-1))
 
 
 def _mark(
