@@ -135,7 +135,7 @@ def run(arguments: argparse.Namespace) -> int:
             "pip install -c constraints.txt -e '.[quantizer]'"
         )
     start_tensorflow()
-    from segnet_tf.export import exporter, sources
+    from segnet_tf.export import bias_correction, exporter, sources
     from segnet_tf.export.checks import agreement
     from segnet_tf.export.conversion import calibration, convert
     from segnet_tf.export.runtimes import registry
@@ -148,11 +148,18 @@ def run(arguments: argparse.Namespace) -> int:
     images = list(calibration.calibration_images(train, count, size, 0))
     plain = convert.convert(source.model, size, "float32")
     ranges = calibration.measure_ranges(source.model, iter(images))
+
+    def exported() -> bytes:
+        content = convert.convert(source.model, size, "int8", ranges=ranges)
+        some = images[: bias_correction.IMAGES]
+        shifts = bias_correction.measure(content, source.model, ranges, some)
+        return bias_correction.corrected(content, source.model, ranges, shifts)
+
     shown = agreement.model_images((1, *size, source.model.input_shape[3]), val, arguments.limit)
     classes = [run[0].argmax(-1) for run in registry.get("xnnpack").run(plain, shown).outputs]
     files = {
         "float32": lambda: plain,
-        "int8, this exporter": lambda: convert.convert(source.model, size, "int8", ranges=ranges),
+        "int8, this exporter": exported,
         **{
             name: lambda recipe=recipe: quantized(plain, recipe, images)
             for name, recipe in RECIPES.items()

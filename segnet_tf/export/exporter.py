@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import keras
 
 from segnet_tf.data import Samples
 from segnet_tf.errors import UserError
-from segnet_tf.export import sources, verifier
+from segnet_tf.export import measuring, sources, verifier
+from segnet_tf.export.bias_correction import Shifts
 from segnet_tf.export.checks import layer_errors, npu, uncertainty
 from segnet_tf.export.checks.report import Report
 from segnet_tf.export.conversion import calibration, convert, graph, sampling
@@ -24,17 +25,9 @@ from segnet_tf.models import output_kind
 from segnet_tf.models.input_size import check_size
 from segnet_tf.system.atomic_files import replacing
 from segnet_tf.system.outputs import check_file
-from segnet_tf.system.progress import counted
 
 if TYPE_CHECKING:
     from segnet_tf.export.compression.trainer import Trainer
-
-
-class Measured(TypedDict):
-    """What int8 ranges were measured on, as the report has it."""
-
-    images: int
-    data: str
 
 
 # The authors' CamVid size; used where neither the user nor the model fixes one.
@@ -86,18 +79,20 @@ def export(
         sampling.distribution_of(source.model, size, options.second_output)
     trainer = _trainer(options, source, data, size, path)
     trained = trainer.shrunk() if trainer else source
-    ranges, measured = None, None
+    ranges, measured, shifts = None, None, None
     if options.format == "int8":
-        ranges, measured = _ranges(options, trained, data, size)
+        ranges, measured = measuring.ranges_of(options, trained, data, size)
     if trainer and ranges is not None:
         trained, ranges = trainer.trained_for_int8(trained, ranges)
     content = _converted(options, trained.model, size, ranges)
+    if ranges is not None:
+        content, shifts = measuring.unbiased(content, options, trained, data, size, ranges)
     activation = output_kind.of(source.model).activation
     second = options.second_output
     content = metadata.attach(content, options.output_kind, names, activation, second, colors)
     with replacing(path) as aside:
         aside.write_bytes(content)
-        report = _checked(aside, path, options, source, trained, data, samples, ranges)
+        report = _checked(aside, path, options, source, trained, data, samples, ranges, shifts)
         if measured is not None:
             words = f"calibration  {measured['images']} images, {measured['data']}"
             report = report.added("calibration", measured, words)
@@ -141,38 +136,6 @@ def _trainer(
     return Trainer(options.compression, source, data, options.seed, kept_as)
 
 
-def _ranges(
-    options: ExportOptions, source: Source, data: OpenedData, size: tuple[int, int]
-) -> tuple[Ranges, Measured | None]:
-    """The int8 ranges of all tensors, and what they were measured on if that was now.
-
-    Else they are out of a report, or those shipped with the weights.
-    """
-    file = options.ranges
-    # Shipped ranges were measured without dropout.
-    if file is None and data is None and options.mc_samples is None:
-        file = source.shipped_ranges()
-    if file is not None:
-        return calibration.read_ranges(file), None
-    train = source.samples(data, "train")
-    if train is None:
-        raise UserError(
-            "`data` must be given for int8, to measure the ranges of the activations. "
-            "Received: none, and the model does not say what it was trained on. "
-            "Give data=images, RGB 0..255, or a folder (--data DIR)."
-        )
-    count = options.calibration_images
-    images = calibration.calibration_images(train, count, size, options.seed)
-    total = min(count, len(train))
-    images = counted(images, total, "calibrating")
-    if options.mc_samples is None or options.second_output is None:
-        ranges = calibration.measure_ranges(source.model, images)
-    else:
-        network = sampling.distribution_of(source.model, size, options.second_output)
-        ranges = calibration.ranges_of_network(network, images)
-    return ranges, {"images": total, "data": f"{train.source} {train.split}"}
-
-
 def _converted(
     options: ExportOptions, model: keras.Model, size: tuple[int, int], ranges: Ranges | None
 ) -> bytes:
@@ -198,6 +161,7 @@ def _checked(
     data: OpenedData,
     samples: Samples | None,
     ranges: Ranges | None,
+    shifts: Shifts | None,
 ) -> Report:
     """Checks the file `aside`, to be named `path`, against the model it was made from."""
     drop = verifier.LARGEST_DROP if options.largest_drop is None else options.largest_drop
@@ -216,6 +180,9 @@ def _checked(
         report = uncertainty.against_plain(report, plain, aside.read_bytes())
     if ranges is not None:
         report = report.added("ranges", ranges)
+    if shifts is not None:
+        words = f"biases       corrected in {len(shifts)} layers"
+        report = report.added("bias_shifts", shifts, words)
     if options.compression:
         from segnet_tf.export.compression import cost
 

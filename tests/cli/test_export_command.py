@@ -13,7 +13,7 @@ import pytest
 import tiny_models
 
 from segnet_tf.cli.main import main
-from segnet_tf.export import exporter, sources
+from segnet_tf.export import bias_correction, exporter, sources
 from segnet_tf.export.conversion import calibration
 from segnet_tf.export.runtimes import cpu
 from segnet_tf.export.tflite_file import flatbuffer
@@ -67,7 +67,7 @@ def test_the_script_writes_a_file_from_any_folder(exported):
 def test_the_report_says_what_was_promised(exported):
     folder, done = exported
     report = json.loads((folder / "report.json").read_text())
-    assert set(report) == REPORT | {"ranges", "calibration"}
+    assert set(report) == REPORT | {"ranges", "bias_shifts", "calibration"}
     assert report["file"] == "small.tflite"
     assert report["bytes"] == (folder / "small.tflite").stat().st_size
     assert (report["format"], report["passed"], report["failures"]) == ("int8", True, [])
@@ -167,7 +167,7 @@ def test_only_the_training_split_is_calibrated_on(run, tmp_path, fast, monkeypat
     exporter.export(
         str(run), format="int8", output=tmp_path / "f.tflite", calibration_images=2, seed=7, limit=1
     )
-    assert seen == [("train", 2, 7)]
+    assert seen == [("train", 2, 7)] * 2  # ranges, and shifts of biases
 
 
 def test_the_data_given_comes_before_the_runs_own(run, fast):
@@ -228,8 +228,11 @@ def test_the_shipped_ranges_serve_the_shipped_weights(run, monkeypatch, tmp_path
 @pytest.mark.parametrize("name", shipped_names())
 def test_the_shipped_ranges_were_measured_on_these_weights(name):
     weights = ROOT / "segnet_tf" / "weights" / f"{name.removeprefix('weights:')}.keras"
-    ranges = json.loads(sources.Source(name, None, None).shipped_ranges().read_text())
+    path = sources.Source(name, None, None).shipped_ranges()
+    ranges = json.loads(path.read_text())
     assert ranges["model"] == name
+    shifts = bias_correction.read_shifts(path)
+    assert "classifier" in shifts and set(shifts) <= set(ranges["ranges"])
     assert ranges["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
 
 

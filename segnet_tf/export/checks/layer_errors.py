@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from typing import TypedDict
 
@@ -12,11 +11,11 @@ import numpy as np
 
 from segnet_tf.data import Samples
 from segnet_tf.data.scenes import synthetic
-from segnet_tf.export.conversion import calibration, concatenations, graph, input_scale
+from segnet_tf.export.conversion import calibration, graph, input_scale, layer_tensors
 from segnet_tf.export.conversion.calibration import Ranges
 from segnet_tf.export.runtimes import registry
 from segnet_tf.export.tflite_file import flatbuffer
-from segnet_tf.export.tflite_file.flatbuffer import Graph, Op, Tensor
+from segnet_tf.export.tflite_file.flatbuffer import Graph
 
 IMAGES = 4
 SHOWN = 20
@@ -76,7 +75,7 @@ def measure(
     """
     model = input_scale.moved(graph.network_of(model))
     file = flatbuffer.read(content)
-    found = _tensors(file, model, ranges)
+    found = layer_tensors.of_layers(file, model, ranges)
     shown = flatbuffer.with_outputs(content, list(found.values()))
     noise, signal = dict.fromkeys(found, 0.0), dict.fromkeys(found, 0.0)
     for image in pictures:
@@ -120,62 +119,6 @@ def text(rows: list[LayerError]) -> str:
     if len(rows) > SHOWN:
         lines.append(f"and {len(rows) - SHOWN} layers more, which add less")
     return "\n".join(lines)
-
-
-def _tensors(file: Graph, model: keras.Model, ranges: Ranges) -> dict[str, int]:
-    """Layer -> the int8 tensor that holds its output, in order of execution."""
-    layers = {layer.name: layer for layer in model._flatten_layers(include_self=False)}
-    followers = concatenations.followers(model)
-    made: dict[str, tuple[int, Op]] = {}  # layer -> the first tensor that one of its ops is in
-    last: dict[str, int] = {}
-    for op in file.ops:
-        index = op.outputs[0]
-        if file.tensors[index].dtype != "int8":
-            continue
-        names = [_layer(part, layers) for part in file.tensors[index].name.split(";")]
-        for name in names:
-            if name is not None:
-                made.setdefault(name, (index, op))
-        # The name of a fused op lists its ops, the last one first. A layer may have the same name
-        # as an op inside an unpooling, such as `concat`: only the layer's tensor has the scale
-        # that follows from the layer's range.
-        first = names[0]
-        if first in ranges and (
-            # The range of a Rescaling is computed from 0..255, not measured: its scale may differ.
-            isinstance(layers[first], keras.layers.Rescaling)
-            or _has_range(file.tensors[index], ranges[followers.get(first, first)])
-        ):
-            last[first] = index
-    for name, layer in layers.items():
-        if name in made or name not in ranges:
-            continue
-        # A pooling's output is no op's first name in the file. It is the input of the convolution
-        # that reads the pooling layer.
-        for node in getattr(layer, "_outbound_nodes", ()):
-            reader = made.get(node.operation.name)
-            if reader is not None and reader[1].name in ("CONV_2D", "DEPTHWISE_CONV_2D"):
-                last.setdefault(name, reader[1].inputs[0])
-    taken: set[int] = set()
-    order = [(index, name) for name, index in last.items()]
-    return {
-        name: index
-        for index, name in sorted(order)
-        if not (index in taken or taken.add(index))  # type: ignore[func-returns-value]
-    }
-
-
-def _has_range(tensor: Tensor, span: tuple[float, float]) -> bool:
-    scale = (span[1] - span[0]) / 255
-    return tensor.scale.size == 1 and abs(float(tensor.scale[0]) / scale - 1) < 1e-3
-
-
-def _layer(part: str, layers: dict[str, keras.layers.Layer]) -> str | None:
-    """The layer that an op's name begins with. Keras adds `_1` when a layer is called again."""
-    scope = part.split("/")[0]
-    if scope in layers:
-        return scope
-    scope = re.sub(r"_\d+$", "", scope)
-    return scope if scope in layers else None
 
 
 def _inputs(file: Graph, tensor: int, known: dict[int, str]) -> set[str]:

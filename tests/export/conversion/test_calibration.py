@@ -11,7 +11,7 @@ import tiny_models
 
 from segnet_tf.data.scenes import synthetic
 from segnet_tf.errors import UserError
-from segnet_tf.export import exporter, sources
+from segnet_tf.export import measuring, sources
 from segnet_tf.export.conversion import calibration, convert
 from segnet_tf.export.options import ExportOptions
 from segnet_tf.export.tflite_file import flatbuffer
@@ -191,8 +191,10 @@ def test_calibration_asks_for_the_training_split_only(model):
             return scenes(2)
 
     options = ExportOptions("int8", data="DIR", calibration_images=2)
-    found, _ = exporter._ranges(options, Source("net", model, None), "DIR", SIZE)
-    assert asked == [("DIR", "train")]
+    found, _ = measuring.ranges_of(options, Source("net", model, None), "DIR", SIZE)
+    content = convert.convert(model, SIZE, "int8", ranges=found)
+    measuring.unbiased(content, options, Source("net", model, None), "DIR", SIZE, found)
+    assert asked == [("DIR", "train")] * 2
     images = calibration.calibration_images(scenes(2), 2, SIZE)
     assert found == calibration.measure_ranges(model, images)
 
