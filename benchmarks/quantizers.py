@@ -153,7 +153,7 @@ def run(arguments: argparse.Namespace) -> int:
         content = convert.convert(source.model, size, "int8", ranges=ranges)
         some = images[: bias_correction.IMAGES]
         shifts = bias_correction.measure(content, source.model, ranges, some)
-        return bias_correction.corrected(content, source.model, ranges, shifts)
+        return bias_correction.corrected(content, source.model, ranges, shifts)[0]
 
     shown = agreement.model_images((1, *size, source.model.input_shape[3]), val, arguments.limit)
     classes = [run[0].argmax(-1) for run in registry.get("xnnpack").run(plain, shown).outputs]

@@ -81,7 +81,7 @@ class TrainConfig:
             `encoder="vgg"` or `"lite0"`).
         teacher: a `.keras` file, a run folder or "weights:NAME" whose probabilities are learned
             from too, see `segnet_tf.training.distillation`.
-        teacher_weight: of that term of the loss; the labels' terms have 1 each.
+        teacher_weight: of that term of the loss, beside the labels' 1; nothing without a teacher.
         seed: decides the initial weights, the order of the images and the augmentation.
         tensorboard, wandb, mlflow: send each epoch there too, see `segnet_tf.training.trackers`.
         cache: where decoded images are kept: "memory", "none", "disk" for files in the run folder,

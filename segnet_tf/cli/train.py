@@ -17,7 +17,7 @@ from segnet_tf.errors import UserError
 from segnet_tf.system.tensorflow_start import start_tensorflow
 
 # What may come with `--resume`; all else is in the run's config.json.
-_WITH_RESUME = {"resume", "output", "data", "distribute"}
+_WITH_RESUME = {"resume", "output", "data", "distribute", "teacher"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -114,7 +114,12 @@ def _add_optimizer(group: argparse._ArgumentGroup) -> None:
     add("--ema", type=float, metavar="MOMENTUM", help="keep a moving average of the weights")
     add("--loss", metavar="NAME", help="crossentropy, binary, dice or crossentropy+dice")
     add("--teacher", metavar="MODEL", help="distillation: learn from that model's answers too")
-    add("--teacher-weight", type=float, metavar="W", help="of that term of the loss (4)")
+    add(
+        "--teacher-weight",
+        type=float,
+        metavar="W",
+        help="of that term of the loss, with --teacher (4)",
+    )
     add("--class-weights", metavar="W", help="median, enet, enet:C, none or v1,v2,... (median)")
 
 
@@ -127,7 +132,8 @@ def run(arguments: argparse.Namespace) -> int:
         from segnet_tf.training.run_training import resume
 
         with _resume_command(folder):
-            resume(folder, data=given.get("data"), distribute=given.get("distribute"))
+            own = {name: given.get(name) for name in ("data", "distribute", "teacher")}
+            resume(folder, **own)
         return 0
     output = given.pop("output", None)
     if output is None:

@@ -22,9 +22,12 @@ from segnet_tf.export.conversion.calibration import Ranges
 from segnet_tf.export.runtimes import registry
 from segnet_tf.export.tflite_file import biases, flatbuffer
 from segnet_tf.system.json_files import read_json
+from segnet_tf.system.typed import require_types
 
 # Four did as well as 32: a mean over all pixels of an image is a mean over thousands of values.
 IMAGES = 8
+
+_EXACT = (keras.layers.Rescaling, keras.layers.Normalization)
 
 # Layer -> what its output has too much in the file, in real numbers: one number a channel.
 Shifts = dict[str, list[float]]
@@ -51,19 +54,27 @@ def measure(
     file = flatbuffer.read(content)
     found = layer_tensors.of_layers(file, model, ranges)
     shown = flatbuffer.with_outputs(content, list(found.values()))
-    corrected = {name for name, index in found.items() if biases.bias_of(file, index) is not None}
+    biased = biases.changeable(content)
+    # Their codes are exact on every runtime; a part of a step would be rounded away on some.
+    exact = {layer.name for layer in model._flatten_layers(False) if isinstance(layer, _EXACT)}
     sums: dict[str, np.ndarray] = {}
+    held: set[str] | None = None
     count = 0
     for image in pictures:
+        if held is None:
+            held = _held(model, image, {name: file.tensors[found[name]].shape for name in found})
         outputs = registry.get("xnnpack").run(shown, [image]).outputs[0][len(file.outputs) :]
         values = dict(zip(found, outputs, strict=True))
 
         def replace(
-            name: str, value: tf.Tensor, values: dict[str, np.ndarray] = values
+            name: str,
+            value: tf.Tensor,
+            values: dict[str, np.ndarray] = values,
+            held: set[str] = held,
         ) -> tf.Tensor:
-            if name not in found:
+            if name not in held:
                 return value
-            if name in corrected:
+            if found[name] in biased and name not in exact:
                 error = np.asarray(values[name] - value, np.float64)
                 mean = error.reshape(-1, error.shape[-1]).mean(axis=0)
                 sums[name] = sums.get(name, 0.0) + mean
@@ -76,6 +87,22 @@ def measure(
     }
 
 
+def _held(model: keras.Model, image: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> set[str]:
+    """The layers whose output one tensor of the file holds, whole.
+
+    Not those that are called twice or have their name from two nested models, and not transposed
+    convolutions, which the file computes in parts.
+    """
+    seen: dict[str, list[tuple[int, ...]]] = {}
+
+    def note(name: str, value: tf.Tensor) -> tf.Tensor:
+        seen.setdefault(name, []).append(tuple(getattr(value, "shape", ())))
+        return value
+
+    graph.walk(model, image, {}, note)
+    return {name for name, shape in shapes.items() if seen.get(name) == [shape]}
+
+
 def read_shifts(path: str | Path) -> Shifts | None:
     """What an earlier export measured, out of its JSON report; None if it has none of it.
 
@@ -85,38 +112,45 @@ def read_shifts(path: str | Path) -> Shifts | None:
     found = read_json(path).get("bias_shifts")
     if found is None:
         return None
-    try:
-        shifts = {name: [float(value) for value in values] for name, values in found.items()}
-    except (AttributeError, TypeError, ValueError, OverflowError) as error:
-        raise _no_shifts(path) from error
-    if not all(np.isfinite(values).all() for values in shifts.values()):
-        raise _no_shifts(path)
-    return shifts
+    require_types({"bias_shifts": found}, {"bias_shifts": Shifts}, path)
+    return {name: [float(value) for value in values] for name, values in found.items()}
 
 
-def _no_shifts(path: str | Path) -> UserError:
-    return UserError(
-        "`bias_shifts` must be a table of lists of finite numbers. "
-        f"Received: another thing in {path}. Give data (--data DIR) instead of ranges."
-    )
+def corrected(
+    content: bytes, model: keras.Model, ranges: Ranges, shifts: Shifts
+) -> tuple[bytes, Shifts]:
+    """The file with `shifts` taken off its biases, and those of them that it took.
 
-
-def corrected(content: bytes, model: keras.Model, ranges: Ranges, shifts: Shifts) -> bytes:
-    """The file with `shifts` taken off its biases.
-
-    Behind a ReLU a bias moves only what is not cut off, so of such a layer a part stays.
+    Behind a ReLU a bias moves only what is not cut off, so of such a layer a part stays. A layer
+    that has no bias of its own in the file is left: at another size it may be another op.
 
     Args:
         content: as `measure` takes it, of any size and batch.
         model: the Keras model that it was made from.
         ranges: that it was made with.
-        shifts: of `measure`; layers that the model does not have are left out.
+        shifts: of `measure`.
+
+    Raises:
+        UserError: they are of another model.
     """
     file = flatbuffer.read(content)
     found = layer_tensors.of_layers(file, input_scale.moved(graph.network_of(model)), ranges)
-    amounts = {}
-    for name, shift in shifts.items():
-        bias = biases.bias_of(file, found[name]) if name in found else None
-        if bias is not None and file.tensors[bias].shape == (len(shift),):
-            amounts[bias] = np.array(shift)
-    return biases.lowered(content, amounts)
+    biased = biases.changeable(content)
+    taken = {name: biased[found[name]] for name in shifts if found.get(name) in biased}
+    for name, bias in taken.items():
+        channels = file.tensors[bias].shape[0]
+        if channels != len(shifts[name]):
+            raise _of_another_model(
+                f"{len(shifts[name])} numbers for the {channels} channels of {name}"
+            )
+    if shifts and not taken:
+        raise _of_another_model(f"none of its layers, but {', '.join(list(shifts)[:3])}")
+    amounts = {bias: np.array(shifts[name]) for name, bias in taken.items()}
+    return biases.lowered(content, amounts), {name: shifts[name] for name in taken}
+
+
+def _of_another_model(received: str) -> UserError:
+    return UserError(
+        "`bias_shifts` must be of the model that is exported. "
+        f"Received: {received}. Give data (--data DIR) instead of ranges."
+    )

@@ -77,7 +77,7 @@ def unbiased(
         if train is None:
             return content, None
         shifts = _measured_shifts(content, options, source, train, size, ranges)
-    return bias_correction.corrected(content, source.model, ranges, shifts), shifts
+    return bias_correction.corrected(content, source.model, ranges, shifts)
 
 
 def _report(options: ExportOptions, source: Source, data: OpenedData) -> Path | None:

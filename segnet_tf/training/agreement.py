@@ -9,8 +9,8 @@ import keras
 from segnet_tf.config import TRACKERS, TrainConfig
 from segnet_tf.data.fingerprint import difference
 from segnet_tf.errors import UserError
-from segnet_tf.runs.checkpoints import resolve
 from segnet_tf.runs.records import RunRecord, require_same_order, versions
+from segnet_tf.training.distillation import teacher_file
 from segnet_tf.training.preparation import Data
 
 # Fields of a configuration that may differ between workers: each may have data and weights in a
@@ -45,7 +45,7 @@ def teacher_digest(config: TrainConfig) -> str | None:
     """
     if config.teacher is None:
         return None
-    return hashlib.sha256(resolve(config.teacher).read_bytes()).hexdigest()
+    return hashlib.sha256(teacher_file(config).read_bytes()).hexdigest()
 
 
 def digest_of(model: keras.Model) -> str:

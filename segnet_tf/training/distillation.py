@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,8 +13,8 @@ from segnet_tf.data.classes import Classes
 from segnet_tf.errors import UserError
 from segnet_tf.losses.divergence import divergence
 from segnet_tf.models import output_kind
-from segnet_tf.models.input_size import check_size
-from segnet_tf.runs.checkpoints import load_model, read_record
+from segnet_tf.models.input_size import channel_words, check_size
+from segnet_tf.runs.checkpoints import load_model, read_record, resolve
 from segnet_tf.runs.records import require_same_order
 
 
@@ -65,22 +66,41 @@ def open_teacher(
     Raises:
         UserError: there is none, it has other classes or another size, or gives no logits.
     """
-    assert config.teacher is not None
-    model = load_model(config.teacher)
+    model = load_model(teacher_file(config))
     require_same_order(read_record(model), classes, config.data)
     channels, kind = model.output_shape[-1], output_kind.of(model).kind
-    if channels != num_classes or kind != "logits":
+    if model.input_shape[-1] != 3 or channels != num_classes or kind != "logits":
         raise UserError(
-            f"`teacher` must give logits of the {num_classes} classes of the data. "
-            f"Received: {config.teacher} with {channels} channels of {kind}. "
-            "Train one on this data."
+            f"`teacher` must give logits of the {num_classes} classes of the data for RGB images. "
+            f"Received: {config.teacher} with {channels} channels of {kind} for "
+            f"{channel_words(model.input_shape[-1])}. Train one on this data."
         )
-    check_size(model, size, "crop" if config.crop else "data")
+    check_size(model, size, "teacher")
     policy = keras.config.dtype_policy().name
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if not isinstance(layer, keras.layers.Layer):
+            return layer  # an operation of `keras.ops`, which has no weights
         return type(layer).from_config(layer.get_config() | {"dtype": policy})
 
     made = keras.models.clone_model(model, clone_function=copy)
     made.set_weights(model.get_weights())
     return made
+
+
+def teacher_file(config: TrainConfig) -> Path:
+    """The file that `config.teacher` names.
+
+    Raises:
+        UserError: there is none.
+    """
+    try:
+        file = resolve(config.teacher or "none")
+    except UserError:
+        file = None
+    if file is None or file.suffix != ".keras":
+        raise UserError(
+            "`teacher` must be a finished run, a .keras file or weights:NAME. "
+            f"Received: {config.teacher}. Say where it is (--teacher MODEL, with --resume too)."
+        )
+    return file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -119,7 +120,11 @@ def _of_minutes(config: TrainConfig, data: Data, weights: list[float] | None) ->
 
 
 def resume(
-    run: str | Path, *, data: str | None = None, distribute: str | None = None
+    run: str | Path,
+    *,
+    data: str | None = None,
+    distribute: str | None = None,
+    teacher: str | None = None,
 ) -> Summary | None:
     """Goes on with a run that was interrupted; its final weights are as without the interruption.
 
@@ -128,6 +133,7 @@ def resume(
         data: where the data is now, if not where `config.json` says.
         distribute: on which devices to go on, see `TrainConfig`, if not as it began. All workers
             must see the run folder.
+        teacher: where the teacher is now, if not where `config.json` says.
 
     Returns:
         As `train`.
@@ -137,12 +143,11 @@ def resume(
             damaged checkpoint or log, and what `train` raises.
     """
     with contextlib.ExitStack() as held:
-        return _resume(Path(run), data, distribute, held)
+        moved = {"data": data, "distribute": distribute, "teacher": teacher}
+        return _resume(Path(run), {name: v for name, v in moved.items() if v is not None}, held)
 
 
-def _resume(
-    folder: Path, data: str | None, distribute: str | None, held: contextlib.ExitStack
-) -> Summary | None:
+def _resume(folder: Path, moved: dict[str, Any], held: contextlib.ExitStack) -> Summary | None:
     record = read_run(folder) if folder.is_dir() else None
     if record is None:
         raise UserError(
@@ -150,9 +155,12 @@ def _resume(
             "of one. Start it with segnet_tf.training.train (--output)."
         )
     config = TrainConfig.from_json(record["config"])
-    config = dataclasses.replace(
-        config, data=data or config.data, distribute=distribute or config.distribute
-    )
+    if config.teacher is None and "teacher" in moved:
+        raise UserError(
+            "`teacher` must be left out for a run that began without one. "
+            f"Received: {moved['teacher']}. Start a new run with it."
+        )
+    config = dataclasses.replace(config, **moved)
     workers = join(config)
     with workers.together() as facts:
         workers.require_even(config.batch_size)

@@ -13,6 +13,7 @@ import tiny_run
 from scipy.special import rel_entr, softmax
 
 from segnet_tf import losses, models
+from segnet_tf.cli.main import main
 from segnet_tf.data import Classes
 from segnet_tf.errors import UserError
 from segnet_tf.models.deep_supervision import supervised
@@ -128,8 +129,15 @@ def test_a_run_goes_on_with_its_own_teacher_only(tiny, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="`teacher` must be the file that the run began with"):
         resume(tmp_path / "cut")
     (tmp_path / "teacher.keras").unlink()
-    with pytest.raises(UserError, match="teacher.keras, which does not exist"):
+    with pytest.raises(UserError, match="`teacher` must be .* teacher.keras. Say where"):
         resume(tmp_path / "cut")
+    # The same file elsewhere will do.
+    teacher_of(3, 11).save(tmp_path / "moved.keras")
+    command = ["train", "--resume", str(tmp_path / "cut"), "--teacher"]
+    assert main([*command, str(tmp_path / "moved.keras")]) == 0
+    with pytest.raises(UserError, match="`teacher` must be left out"):
+        train(tiny_run.config(epochs=1), tmp_path / "plain")
+        resume(tmp_path / "plain", teacher=tiny)
     assert (tmp_path / "cut" / "last.keras").read_bytes() == before
 
 
@@ -155,18 +163,33 @@ def test_what_is_no_teacher_is_refused_before_a_run_is_replaced(tiny, tmp_path):
     (run / "best.keras").write_text("kept")
     image = keras.Input((None, None, 3))
     shares = keras.layers.Conv2D(11, 1, activation="softmax")(image)
-    fixed = keras.Input((64, 64, 3))
+    fixed, grey = keras.Input((64, 64, 3)), keras.Input((None, None, 1))
     for network, message in (
         (tiny_run.build("tiny", 5), "`teacher` must give logits of the 11 .* with 5 channels"),
         (keras.Model(image, shares), "`teacher` must give logits .* 11 channels of probabilities"),
-        (keras.Model(fixed, keras.layers.Conv2D(11, 1)(fixed)), "32x32"),
+        (keras.Model(fixed, keras.layers.Conv2D(11, 1)(fixed)), "`teacher` must be .* 32x32"),
+        (keras.Model(image, keras.layers.Conv2D(11, 1, 2)(image)), "`teacher` .* size .* 16x16"),
+        (keras.Model(grey, keras.layers.Conv2D(11, 1)(grey)), "RGB images. .* 1 channel"),
     ):
         network.save(tiny)
         with pytest.raises(UserError, match=message):
             train(tiny_run.config(teacher=tiny), run, overwrite=True)
-    with pytest.raises(UserError, match="`model` must be .* nowhere, which does not exist"):
-        train(tiny_run.config(teacher="nowhere"), run, overwrite=True)
+    (tmp_path / "mobile.tflite").touch()
+    for name in ("nowhere", "", str(tmp_path / "mobile.tflite"), str(run.parent)):
+        with pytest.raises(UserError, match="`teacher` must be a finished run, a .keras file or"):
+            train(tiny_run.config(teacher=name), run, overwrite=True)
     assert (run / "best.keras").read_text() == "kept"
+
+
+def test_a_teacher_may_have_operations_for_layers(tmp_path):
+    image = keras.Input((None, None, 3))
+    logits = keras.layers.Conv2D(3, 3, padding="same")(keras.ops.relu(image / 255.0))
+    network = keras.Model(image, logits)
+    network.save(tmp_path / "teacher.keras")
+    config = tiny_run.config(teacher=str(tmp_path / "teacher.keras"))
+    images, _ = images_and_labels()
+    found = open_teacher(config, CLASSES, 3, (32, 32))(images)
+    np.testing.assert_allclose(found, network(images), atol=1e-6)
 
 
 def test_a_teacher_with_its_classes_in_another_order_is_refused(tmp_path):
