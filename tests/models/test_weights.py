@@ -17,7 +17,7 @@ STORED_SCORES = {
     "weights:segnet_lite_camvid": 0.3749,
     "weights:segnet_lite_camvid_trainval": 0.3590,
     "weights:segnet_lite_full_camvid": 0.2848,
-    "weights:segnet_mini_camvid": 0.2893,
+    "weights:segnet_mini_camvid": 0.3063,
     "weights:segnet_nano_camvid": 0.3819,
 }
 
