@@ -129,7 +129,7 @@ def test_a_run_goes_on_with_its_own_teacher_only(tiny, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="`teacher` must be the file that the run began with"):
         resume(tmp_path / "cut")
     (tmp_path / "teacher.keras").unlink()
-    with pytest.raises(UserError, match="`teacher` must be .* teacher.keras. Say where"):
+    with pytest.raises(UserError, match="`teacher` must be .*/teacher.keras. Say where"):
         resume(tmp_path / "cut")
     # The same file elsewhere will do.
     teacher_of(3, 11).save(tmp_path / "moved.keras")
