@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import keras
 import numpy as np
@@ -125,20 +126,20 @@ def test_a_run_goes_on_with_its_own_teacher_only(tiny, tmp_path, monkeypatch):
         with pytest.raises(Cut):
             train(tiny_run.config(teacher=tiny), tmp_path / "cut")
     before = (tmp_path / "cut" / "last.keras").read_bytes()
+    shutil.copy(tiny, tmp_path / "moved.keras")
     teacher_of(4, 11).save(tiny)
     with pytest.raises(UserError, match="`teacher` must be the file that the run began with"):
         resume(tmp_path / "cut")
     (tmp_path / "teacher.keras").unlink()
     with pytest.raises(UserError, match="`teacher` must be .*/teacher.keras. Say where"):
         resume(tmp_path / "cut")
+    assert (tmp_path / "cut" / "last.keras").read_bytes() == before
     # The same file elsewhere will do.
-    teacher_of(3, 11).save(tmp_path / "moved.keras")
     command = ["train", "--resume", str(tmp_path / "cut"), "--teacher"]
     assert main([*command, str(tmp_path / "moved.keras")]) == 0
+    train(tiny_run.config(epochs=1), tmp_path / "plain")
     with pytest.raises(UserError, match="`teacher` must be left out"):
-        train(tiny_run.config(epochs=1), tmp_path / "plain")
         resume(tmp_path / "plain", teacher=tiny)
-    assert (tmp_path / "cut" / "last.keras").read_bytes() == before
 
 
 def test_the_teacher_computes_in_the_precision_of_the_run(tmp_path):
