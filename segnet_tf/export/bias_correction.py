@@ -4,7 +4,7 @@ Rounded filters answer to a constant part of their input with an error that is t
 pixel, and layers hand it on. It can be measured on a few images and taken off the biases, which
 costs no size and no time in the file (Nagel et al., 2019, https://arxiv.org/abs/1906.04721,
 section 4.2, there by the activations' statistics). On CamVid's val it brought segnet_lite's int8
-file from 70.88 to 71.5 mIoU, where Keras has 71.43.
+file of version 0.2.0 from 70.88 to 71.5 mIoU, where Keras has 71.43.
 """
 
 from __future__ import annotations
