@@ -49,7 +49,7 @@ def apart(teacher, logits):
     return rel_entr(softmax(teacher, -1), softmax(logits, -1)).sum(-1).mean()
 
 
-@pytest.mark.parametrize("weight", [0.0, 4.0])
+@pytest.mark.parametrize("weight", [pytest.param(0.0, marks=pytest.mark.slow), 4.0])
 def test_a_step_has_the_labels_loss_and_the_teachers_term(weight):
     images, labels = images_and_labels()
     keras.utils.set_random_seed(1)
@@ -68,6 +68,7 @@ def test_a_step_has_the_labels_loss_and_the_teachers_term(weight):
     assert model.test_on_batch(images, labels) == pytest.approx(validation, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_first_of_several_outputs_is_taught():
     images, labels = images_and_labels()
     options = {"widths": (2, 2, 2, 2, 2), "deep_supervision": True}
