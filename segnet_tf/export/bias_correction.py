@@ -62,7 +62,7 @@ def measure(
     count = 0
     for image in pictures:
         if held is None:
-            held = _held(model, image, {name: file.tensors[found[name]].shape for name in found})
+            held = layer_tensors.whole(file, model, found, image)
         outputs = registry.get("xnnpack").run(shown, [image]).outputs[0][len(file.outputs) :]
         values = dict(zip(found, outputs, strict=True))
 
@@ -85,22 +85,6 @@ def measure(
     return {
         name: [float(f"{value:.3g}") for value in total / count] for name, total in sums.items()
     }
-
-
-def _held(model: keras.Model, image: np.ndarray, shapes: dict[str, tuple[int, ...]]) -> set[str]:
-    """The layers whose output one tensor of the file holds, whole.
-
-    Not those that are called twice or have their name from two nested models, and not transposed
-    convolutions, which the file computes in parts.
-    """
-    seen: dict[str, list[tuple[int, ...]]] = {}
-
-    def note(name: str, value: tf.Tensor) -> tf.Tensor:
-        seen.setdefault(name, []).append(tuple(getattr(value, "shape", ())))
-        return value
-
-    graph.walk(model, image, {}, note)
-    return {name for name, shape in shapes.items() if seen.get(name) == [shape]}
 
 
 def read_shifts(path: str | Path) -> Shifts | None:

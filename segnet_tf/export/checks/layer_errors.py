@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TypedDict
 
 import keras
@@ -56,7 +56,7 @@ def images(
 
 
 def measure(
-    content: bytes, model: keras.Model, ranges: Ranges, pictures: Iterable[np.ndarray]
+    content: bytes, model: keras.Model, ranges: Ranges, pictures: Sequence[np.ndarray]
 ) -> list[LayerError]:
     """Compares the tensors of an int8 file with those of its model.
 
@@ -68,14 +68,16 @@ def measure(
         content: of the .tflite file.
         model: the Keras model that it was made from.
         ranges: that it was made with; they name the layers to look at.
-        pictures: float32 `(batch, height, width, 3)`, RGB 0..255, of the file's size.
+        pictures: float32 `(batch, height, width, 3)`, RGB 0..255, of the file's size; one at least.
 
     Returns:
-        A row for each layer; the layer that adds the most comes first.
+        A row for each layer that one tensor holds; the layer that adds the most comes first.
     """
     model = input_scale.moved(graph.network_of(model))
     file = flatbuffer.read(content)
     found = layer_tensors.of_layers(file, model, ranges)
+    whole = layer_tensors.whole(file, model, found, pictures[0])
+    found = {name: index for name, index in found.items() if name in whole}
     shown = flatbuffer.with_outputs(content, list(found.values()))
     noise, signal = dict.fromkeys(found, 0.0), dict.fromkeys(found, 0.0)
     for image in pictures:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import keras
+import numpy as np
+import tensorflow as tf
 
-from segnet_tf.export.conversion import concatenations
+from segnet_tf.export.conversion import concatenations, graph
 from segnet_tf.export.conversion.calibration import Ranges
 from segnet_tf.export.tflite_file.flatbuffer import Graph, Op, Tensor
 
@@ -57,6 +59,28 @@ def of_layers(file: Graph, model: keras.Model, ranges: Ranges) -> dict[str, int]
         for index, name in sorted(order)
         if not (index in taken or taken.add(index))  # type: ignore[func-returns-value]
     }
+
+
+def whole(file: Graph, model: keras.Model, found: dict[str, int], image: np.ndarray) -> set[str]:
+    """The layers of `of_layers` whose whole output their tensor holds, and no other layer's.
+
+    Not those that are called twice or have their name from two nested models, and not transposed
+    convolutions, which the file computes in parts.
+
+    Args:
+        file: an int8 file.
+        model: that `found` is of.
+        found: of `of_layers`.
+        image: float32 of the file's size, to run the model on.
+    """
+    seen: dict[str, list[tuple[int, ...]]] = {}
+
+    def note(name: str, value: tf.Tensor) -> tf.Tensor:
+        seen.setdefault(name, []).append(tuple(getattr(value, "shape", ())))
+        return value
+
+    graph.walk(model, image, {}, note)
+    return {name for name in found if seen.get(name) == [file.tensors[found[name]].shape]}
 
 
 def _has_range(tensor: Tensor, span: tuple[float, float]) -> bool:

@@ -38,6 +38,16 @@ def test_every_layer_that_becomes_int8_is_in_it(model, ranges):
             assert row["error"] == pytest.approx(10 ** (-row["snr_db"] / 20))
 
 
+def test_a_transposed_convolution_is_left_out_since_the_file_has_it_in_parts():
+    image = keras.Input((*tiny_models.SIZE, 3))
+    x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu", name="half")(image)
+    x = keras.layers.Conv2DTranspose(8, 3, strides=2, padding="same")(x)
+    x = keras.layers.ReLU(name="whole")(x)
+    network = keras.Model(image, keras.layers.Conv2D(5, 1, name="last")(x))
+    rows = measured(network, calibration.measure_ranges(network, tiny_models.images(count=2)))
+    assert {"half", "last"} <= set(rows) and "whole" not in rows
+
+
 @pytest.mark.slow
 def test_mobile_layers_are_in_it():
     model = mobile_model.build()
