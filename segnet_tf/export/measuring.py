@@ -64,8 +64,8 @@ def unbiased(
 ) -> tuple[bytes, Shifts | None]:
     """An int8 file with its biases corrected, and by what: `None` where none are.
 
-    Not corrected are a file whose rounding was trained with, and one with several samples of a
-    network, which share their biases.
+    Not corrected are a file whose rounding was trained with, and one with an uncertainty: samples
+    of a network share their biases.
     """
     trained_for_int8 = options.compression is not None and options.compression.qat is not None
     if trained_for_int8 or options.second_output is not None:
