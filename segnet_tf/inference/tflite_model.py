@@ -41,7 +41,8 @@ class TFLiteModel:
         uncertainty: what a second output says of each pixel, None for a file with one output.
 
     Call arguments:
-        image: `(height, width, image_channels)`, RGB 0..255, any dtype.
+        image: `(height, width, image_channels)`, RGB 0..255, any dtype. The file's metadata says
+            what is subtracted from it and what divides it; bytes (uint8) go in as they are.
 
     Returns:
         float32 `(h, w, channels)`, or int32 `(h, w)` for a label map; at the file's own
@@ -81,6 +82,7 @@ class TFLiteModel:
         self.input_size = (int(shape[1]), int(shape[2]))
         self.image_channels = int(shape[3])
         self.batch = int(shape[0])
+        self._normalization = _normalization(said, self.image_channels, path)
         kind = self._find_kind()
         self.channels = None if kind == "labels" else int(out[3])
         # What a file says of itself: of logits whose classes are not exclusive a sigmoid each.
@@ -148,9 +150,39 @@ class TFLiteModel:
             part = images[start : start + self.batch]
             # The last images may not fill a batch: the last one is repeated, to be cut off again.
             filled = np.concatenate([part, part[-1:].repeat(self.batch - len(part), axis=0)])
-            codes = quantize(filled, self._input["dtype"], *self._input["quantization"])
-            self._interpreter.set_tensor(self._input["index"], codes)
+            self._interpreter.set_tensor(self._input["index"], self._codes(filled))
             self._interpreter.invoke()
             for found, detail in zip(outputs, self._outputs, strict=True):
                 found.append(self._interpreter.get_tensor(detail["index"])[: len(part)])
         return [np.concatenate(found) for found in outputs]
+
+    def _codes(self, images: np.ndarray) -> np.ndarray:
+        dtype = self._input["dtype"]
+        # As MediaPipe feeds them: what a byte means is in the scale, which the file itself reads.
+        if dtype == np.uint8:
+            return quantize(images, dtype, 0, 0)
+        if self._normalization is not None:
+            mean, std = self._normalization
+            images = (images - mean) / std
+        return quantize(images, dtype, *self._input["quantization"])
+
+
+def _normalization(
+    said: metadata.Metadata | None, channels: int, path: str | Path
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Mean and standard deviation that the file's metadata asks for, one number or one a channel.
+
+    Raises:
+        UserError: they are no such numbers.
+    """
+    if said is None or said.normalization is None:
+        return None
+    mean, std = (np.asarray(values, np.float32) for values in said.normalization)
+    sizes = {mean.size, std.size}
+    if not (sizes <= {1, channels} and np.isfinite([*mean, *std]).all() and (std > 0).all()):
+        raise UserError(
+            "`model` must say in its metadata one mean and one standard deviation above 0, or as "
+            f"many as the image has channels, {channels}. Received: {path} with the means "
+            f"{mean.tolist()} and the deviations {std.tolist()}. Write its metadata anew."
+        )
+    return mean, std

@@ -42,7 +42,8 @@ class Metadata:
 
     Attributes:
         labels: class names in order of their ids; `None` if it has none.
-        normalization: `(mean, std)` that a client subtracts and divides by; `None` if not said.
+        normalization: what a client subtracts from the pixels and then divides them by, each one
+            number or one a channel; `None` if not said.
         activation: one of `ACTIVATIONS`; `None` for no segmenter.
         input: name of the input.
         output: name of the output.
@@ -52,7 +53,7 @@ class Metadata:
     """
 
     labels: tuple[str, ...] | None
-    normalization: tuple[float, float] | None = None
+    normalization: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     activation: str | None = None
     input: str | None = None
     output: str | None = None
@@ -200,11 +201,13 @@ def read(content: bytes, name: str = "the file") -> Metadata | None:
         )
 
 
-def _normalization(tensor: metadata_tables.Table) -> tuple[float, float] | None:
+def _normalization(
+    tensor: metadata_tables.Table,
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     for unit in tensor.tables(4):
         options = unit.table(1)
         if unit.byte(0) == _NORMALIZATION and options is not None:
-            return options.floats(0)[0], options.floats(1)[0]
+            return options.floats(0), options.floats(1)
     return None
 
 

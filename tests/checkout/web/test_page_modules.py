@@ -86,7 +86,7 @@ def test_what_a_file_says(node, bare):
     assert found["said_whole"] | {"outputs": 0} == {
         **{"outputs": 0, "labels": list(said.labels), "damage": "", "uncertainty": None},
         **{"colors": [list(color) for color in said.colors], "activation": said.activation},
-        **{"mean": [said.normalization[0]], "std": [said.normalization[1]]},
+        **dict(zip(("mean", "std"), map(list, said.normalization), strict=True)),
     }
     assert found["said_names"]["labels"] == list(NAMES) and not found["said_names"]["colors"]
     assert found["said_bare"]["outputs"] == [{"op": "CONV_2D", "scale": 0, "zero": 0}]

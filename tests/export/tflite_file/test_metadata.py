@@ -35,7 +35,7 @@ def named(float_file):
 def test_it_says_what_a_client_must_know(named):
     said = metadata.read(named)
     assert said.labels == NAMES
-    assert said.normalization == (0, 1)  # raw RGB goes in
+    assert said.normalization == ((0,), (1,))  # raw RGB goes in
     assert said.activation == "softmax"
     assert (said.input, said.output) == ("image", "segmentation_masks")
     assert "segnet_tf" in said.description
