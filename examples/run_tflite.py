@@ -44,8 +44,10 @@ def main() -> None:
     mean, deviation, is_logit = metadata(content)
 
     pixels = read_picture(arguments.picture, source["shape"])
-    numbers = (pixels.astype(np.float32) - np.float32(mean)) / np.float32(deviation)
-    interpreter.set_tensor(source["index"], encoded(numbers, source)[None])
+    numbers = (pixels.astype(np.float32) - mean) / deviation
+    # Bytes go in as they are, as MediaPipe feeds them: what they mean is in the file.
+    values = pixels if source["dtype"] == np.uint8 else encoded(numbers, source)
+    interpreter.set_tensor(source["index"], values[None])
     times = []
     for _ in range(arguments.repeat):
         start = time.perf_counter()
@@ -75,7 +77,7 @@ def read_picture(path: Path, shape: np.ndarray) -> np.ndarray:
 
 
 def encoded(numbers: np.ndarray, tensor: dict) -> np.ndarray:
-    """Numbers as an input takes them: float32 as they are, uint8 and int8 as codes."""
+    """Numbers as an input takes them: float32 as they are, int8 as codes."""
     scale, zero_point = tensor["quantization"]
     if np.issubdtype(tensor["dtype"], np.floating):
         return numbers.astype(tensor["dtype"])
@@ -108,7 +110,7 @@ def names_and_colors(content: bytes, count: int) -> tuple[list[str], list[list[i
     return names, [[round(255 * part) for part in color] for color in wheel]
 
 
-def metadata(content: bytes) -> tuple[float, float, bool]:
+def metadata(content: bytes) -> tuple[np.ndarray, np.ndarray, bool]:
     """What to subtract from a pixel and divide it by, and if one number a pixel is a logit.
 
     TFLite Metadata is a flatbuffer in the file; the slots are those of metadata_schema.fbs.
@@ -119,17 +121,17 @@ def metadata(content: bytes) -> tuple[float, float, bool]:
         if entry.Name() == b"TFLITE_METADATA":
             root = root_of(bytearray(model.Buffers(entry.Buffer()).DataAsNumpy()))
             graph = tables(root, 3)[0]
-            mean, deviation, is_logit = 0.0, 1.0, True
+            mean, deviation, is_logit = np.zeros(1, np.float32), np.ones(1, np.float32), True
             for unit in tables(tables(graph, 2)[0], 4):
                 if unit.Offset(4) and unit.Bytes[unit.Pos + unit.Offset(4)] == 1:  # normalization
                     options = Table(unit.Bytes, unit.Indirect(unit.Pos + unit.Offset(6)))
-                    mean, deviation = (float(vector(options, slot, "<f4")[0]) for slot in (0, 1))
+                    mean, deviation = (vector(options, slot, "<f4") for slot in (0, 1))
             for custom in tables(graph, 9):
                 segmenter = root_of(bytearray(vector(custom, 1, "u1")))
                 activation = segmenter.Offset(4)
                 is_logit = bool(activation and segmenter.Bytes[segmenter.Pos + activation])
             return mean, deviation, is_logit
-    return 0.0, 1.0, True
+    return np.zeros(1, np.float32), np.ones(1, np.float32), True
 
 
 def root_of(data: bytearray) -> Table:
