@@ -19,6 +19,7 @@ STORED_SCORES = {
     "weights:segnet_lite_full_camvid": 0.2848,
     "weights:segnet_mini_camvid": 0.3063,
     "weights:segnet_nano_camvid": 0.3226,
+    "weights:segnet_nano_camvid_trainval": 0.3478,
 }
 
 
