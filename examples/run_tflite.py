@@ -45,9 +45,8 @@ def main() -> None:
 
     pixels = read_picture(arguments.picture, source["shape"])
     numbers = (pixels.astype(np.float32) - mean) / deviation
-    # Bytes go in as they are, as MediaPipe feeds them: what they mean is in the file.
-    values = pixels if source["dtype"] == np.uint8 else encoded(numbers, source)
-    interpreter.set_tensor(source["index"], values[None])
+    values = encoded(numbers, source)
+    interpreter.set_tensor(source["index"], np.repeat(values[None], source["shape"][0], axis=0))
     times = []
     for _ in range(arguments.repeat):
         start = time.perf_counter()
@@ -77,7 +76,7 @@ def read_picture(path: Path, shape: np.ndarray) -> np.ndarray:
 
 
 def encoded(numbers: np.ndarray, tensor: dict) -> np.ndarray:
-    """Numbers as an input takes them: float32 as they are, int8 as codes."""
+    """Numbers as an input takes them: float32 as they are, uint8 and int8 as codes."""
     scale, zero_point = tensor["quantization"]
     if np.issubdtype(tensor["dtype"], np.floating):
         return numbers.astype(tensor["dtype"])
@@ -120,13 +119,16 @@ def metadata(content: bytes) -> tuple[np.ndarray, np.ndarray, bool]:
         entry = model.Metadata(index)
         if entry.Name() == b"TFLITE_METADATA":
             root = root_of(bytearray(model.Buffers(entry.Buffer()).DataAsNumpy()))
-            graph = tables(root, 3)[0]
             mean, deviation, is_logit = np.zeros(1, np.float32), np.ones(1, np.float32), True
-            for unit in tables(tables(graph, 2)[0], 4):
-                if unit.Offset(4) and unit.Bytes[unit.Pos + unit.Offset(4)] == 1:  # normalization
+            graphs = tables(root, 3)[:1]
+            images = [image for graph in graphs for image in tables(graph, 2)[:1]]
+            for unit in [unit for image in images for unit in tables(image, 4)]:
+                is_normalization = unit.Offset(4) and unit.Bytes[unit.Pos + unit.Offset(4)] == 1
+                if is_normalization and unit.Offset(6):
                     options = Table(unit.Bytes, unit.Indirect(unit.Pos + unit.Offset(6)))
                     mean, deviation = (vector(options, slot, "<f4") for slot in (0, 1))
-            for custom in tables(graph, 9):
+                    break
+            for custom in [custom for graph in graphs for custom in tables(graph, 9)]:
                 segmenter = root_of(bytearray(vector(custom, 1, "u1")))
                 activation = segmenter.Offset(4)
                 is_logit = bool(activation and segmenter.Bytes[segmenter.Pos + activation])

@@ -175,14 +175,16 @@ class Predictor:
                 f"of {seen[0]}x{seen[1]} (height x width). "
                 f"Give size=({height}, {width}) (--size {height}x{width})."
             )
-        if not self._has_warned and 0 < images.max(initial=0) <= 1:
-            self._has_warned = True
-            warnings.warn(
-                f"`image` should hold 0..255, the division by 255 is in the model. Received: "
-                f"nothing above {images.max():.3g}, which {self.name} sees as black. "
-                "Pass the pixels as they are in the file.",
-                stacklevel=2,
-            )
+        if not self._has_warned and images.size:
+            lowest, highest = float(images.min()), float(images.max())
+            if lowest < 0 or 0 < highest <= 1:
+                self._has_warned = True
+                found = f"nothing above {highest:.3g}" if lowest >= 0 else f"{lowest:.3g} too"
+                warnings.warn(
+                    "`image` should hold 0..255, unless the model was made for other numbers. "
+                    f"Received: {found}, for {self.name}. Pass the pixels as they are in the file.",
+                    stacklevel=2,
+                )
         return resized(images, seen)
 
     def labels_of(self, values: np.ndarray, size: tuple[int, int]) -> np.ndarray:

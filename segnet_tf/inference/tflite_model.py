@@ -21,6 +21,8 @@ _RESIZES = {"RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "STRIDED_SLICE", "TRAN
 _LINEAR = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"}
 _PROBABILITIES = {"SOFTMAX", "LOGISTIC"}
 _LABELS = {"ARG_MAX", "ARG_MIN"}
+# An input of bytes that spans less than this does not hold 0..255: normalized images span 1 to 6.
+_FEWEST_PIXEL_SPAN = 16
 
 
 class TFLiteModel:
@@ -42,7 +44,7 @@ class TFLiteModel:
 
     Call arguments:
         image: `(height, width, image_channels)`, RGB 0..255, any dtype. The file's metadata says
-            what is subtracted from it and what divides it; bytes (uint8) go in as they are.
+            what is subtracted from it and what divides it, see `_codes`.
 
     Returns:
         float32 `(h, w, channels)`, or int32 `(h, w)` for a label map; at the file's own
@@ -157,14 +159,14 @@ class TFLiteModel:
         return [np.concatenate(found) for found in outputs]
 
     def _codes(self, images: np.ndarray) -> np.ndarray:
-        dtype = self._input["dtype"]
-        # As MediaPipe feeds them: what a byte means is in the scale, which the file itself reads.
-        if dtype == np.uint8:
-            return quantize(images, dtype, 0, 0)
+        dtype, (scale, zero_point) = self._input["dtype"], self._input["quantization"]
         if self._normalization is not None:
             mean, std = self._normalization
             images = (images - mean) / std
-        return quantize(images, dtype, *self._input["quantization"])
+        elif dtype in (np.int8, np.uint8) and 255 * scale < _FEWEST_PIXEL_SPAN:
+            # It was trained on numbers such as -1..1 and does not say so. MediaPipe feeds bytes.
+            scale, zero_point = 1, np.iinfo(dtype).min
+        return quantize(images, dtype, scale, zero_point)
 
 
 def _normalization(
@@ -179,7 +181,9 @@ def _normalization(
         return None
     mean, std = (np.asarray(values, np.float32) for values in said.normalization)
     sizes = {mean.size, std.size}
-    if not (sizes <= {1, channels} and np.isfinite([*mean, *std]).all() and (std > 0).all()):
+    with np.errstate(all="ignore"):
+        are_numbers = np.isfinite([*mean, *std, *(255 / std)]).all()
+    if not (sizes <= {1, channels} and are_numbers and (std > 0).all()):
         raise UserError(
             "`model` must say in its metadata one mean and one standard deviation above 0, or as "
             f"many as the image has channels, {channels}. Received: {path} with the means "

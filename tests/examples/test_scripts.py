@@ -131,7 +131,8 @@ def files(tmp_path_factory):
     image = several[0][0].astype(np.uint8)
     # One that was trained on numbers around 0, as others' files are, by channel.
     unit = {0: np.int8(1), 1: {0: [127.5, 116.0, 104.0], 1: [64.0, 57.0, 58.0]}}
-    tables = {3: [{2: [{0: "image", 4: [unit]}], 3: [{0: "map"}]}]}
+    second = {0: np.int8(1), 1: {0: [0.0], 1: [1.0]}}  # the first one counts
+    tables = {3: [{2: [{0: "image", 4: [unit, second]}], 3: [{0: "map"}]}]}
     foreign = metadata_tables.with_buffer(
         convert.convert(models[5], size),
         metadata.BUFFER,

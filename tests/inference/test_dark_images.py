@@ -26,6 +26,12 @@ def test_predict_warns(model):
         segnet_tf.predict(model, image)
 
 
+def test_predict_warns_of_normalized_images(model):
+    image = np.random.default_rng(0).normal(size=(8, 8, 3))
+    with pytest.warns(UserWarning, match=r"`image` should hold 0\.\.255.*Received: -\d.* too"):
+        segnet_tf.predict(model, image)
+
+
 @pytest.mark.parametrize("brightest", [0, 2, 255])
 def test_a_dark_image_and_a_black_one_are_images(model, brightest):
     image = np.full((8, 8, 3), brightest, np.uint8)

@@ -47,28 +47,41 @@ def test_real_numbers_are_normalized_by_channel(float_network, tmp_path):
     np.testing.assert_allclose(TFLiteModel(path).on_batch(IMAGES), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", [tf.uint8, tf.int8])
-def test_bytes_are_taken_as_mediapipe_takes_them(dtype, tmp_path):
-    """The scale of the input is that of -1..1; what 0 and 255 mean is in the file already."""
-    converter = tf.lite.TFLiteConverter.from_keras_model(network())
+def quantized(model: keras.Model, images: np.ndarray, dtype: tf.DType) -> bytes:
+    """Full int8, its ranges those of the images."""
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    ends = [np.full((1, *SIZE, 3), end, np.float32) for end in (-1, 1)]
-    normalized = [image[None] / np.float32(127.5) - 1 for image in IMAGES]
-    converter.representative_dataset = lambda: ([image] for image in ends + normalized)
+    converter.representative_dataset = lambda: ([image[None]] for image in images)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = dtype
+    return converter.convert()
+
+
+@pytest.mark.parametrize("brightest", [255, 150])
+@pytest.mark.parametrize("dtype", [tf.uint8, tf.int8])
+def test_codes_are_those_of_the_numbers_that_the_file_was_made_with(dtype, brightest, tmp_path):
+    """Of dark images the codes are not the bytes."""
     path = tmp_path / "q.tflite"
-    content = converter.convert()
-    expected = np.concatenate(normalized) @ KERNEL
-    # Without a word about it bytes are still bytes.
-    for file in [saying(content, [127.5], [127.5])] + [content] * (dtype == tf.uint8):
+    images = np.rint(IMAGES * (brightest / IMAGES.max()))
+    normalized = images / np.float32(127.5) - 1
+    expected = normalized @ KERNEL
+    content = quantized(network(), normalized, dtype)
+    # If the file says nothing, only bytes can be meant, which is right for the whole range.
+    silent = [content] if brightest == 255 else []
+    for file in [saying(content, [127.5], [127.5]), *silent]:
         path.write_bytes(file)
-        found = TFLiteModel(path).on_batch(IMAGES)
+        found = TFLiteModel(path).on_batch(images)
         assert np.abs(found - expected).max() < 0.02 * np.ptp(expected)
+    path.write_bytes(
+        quantized(network(), images, dtype)
+    )  # it takes pixels, and says so by its scale
+    found = TFLiteModel(path).on_batch(images)
+    assert np.abs(found - images @ KERNEL).max() < 0.02 * np.ptp(images @ KERNEL)
 
 
 @pytest.mark.parametrize(
-    ("mean", "std"), [([0, 0], [1, 1]), ([0], [0]), ([np.nan], [1]), ([0], [1, np.inf, 1])]
+    ("mean", "std"),
+    [([0, 0], [1, 1]), ([0], [0]), ([np.nan], [1]), ([0], [1, np.inf, 1]), ([0], [1e-45])],
 )
 def test_a_normalization_that_is_none_is_one_line(float_network, tmp_path, mean, std):
     path = tmp_path / "f.tflite"

@@ -159,8 +159,12 @@ def _parse(content: bytes) -> Any:
 
 
 @contextlib.contextmanager
-def damage_in_one_line() -> Iterator[None]:
-    """Turns what reading a damaged file raises into a UserError."""
+def damage_in_one_line(
+    demand: str = "be a whole .tflite file",
+    received: str = "one that cannot be read",
+    advice: str = "Export it again.",
+) -> Iterator[None]:
+    """Turns what reading a damaged file raises into a UserError of these words."""
     try:
         yield
     except UserError:
@@ -168,8 +172,7 @@ def damage_in_one_line() -> Iterator[None]:
     # Which exception a damaged offset raises depends on where it points.
     except Exception as error:
         raise UserError(
-            "`tflite` must be a whole .tflite file. "
-            f"Received: one that cannot be read ({type(error).__name__}). Export it again."
+            f"`tflite` must {demand}. Received: {received} ({type(error).__name__}). {advice}"
         ) from error
 
 

@@ -172,7 +172,11 @@ def read(content: bytes, name: str = "the file") -> Metadata | None:
         UserError: the metadata is damaged.
     """
     labels, colors = archive.read_labels(content, name), archive.read_colors(content, name)
-    with flatbuffer.damage_in_one_line():
+    with flatbuffer.damage_in_one_line(
+        "have whole metadata, or none",
+        f"{name}, whose metadata cannot be read",
+        "Write its metadata anew.",
+    ):
         entry = _buffer(content, entries.ENTRY)
         uncertainty = None if entry is None else entries.from_bytes(entry, name)
         data = _buffer(content, BUFFER)

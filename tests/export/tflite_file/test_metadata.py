@@ -124,8 +124,8 @@ def test_damage_is_one_line(named):
     start = named.index(b"M001") - 4
     cut = bytearray(named)
     cut[start : start + 4] = b"\xff\xff\xff\x7f"  # where its root is
-    with pytest.raises(UserError, match="`tflite` must be a whole .tflite file"):
-        metadata.read(bytes(cut))
+    with pytest.raises(UserError, match="`tflite` must have whole metadata.*: f.tflite, whose"):
+        metadata.read(bytes(cut), "f.tflite")
     cut = bytearray(named)
     entry = named.index(b"Sky\nBuilding")
     cut[entry] ^= 1
