@@ -75,5 +75,6 @@ def test_a_run_is_resumed_and_its_result_is_the_plain_model(tmp_path):
     for name in ("best.keras", "last.keras", "scores.json"):
         (tmp_path / "cut" / name).unlink()
     resume(tmp_path / "cut")
-    scores = [(tmp_path / run / "scores.json").read_text() for run in ("whole", "cut")]
-    assert scores[0] == scores[1]
+    # They differ by the folder that they name, and by nothing else.
+    whole, cut = ((tmp_path / run / "scores.json").read_text() for run in ("whole", "cut"))
+    assert whole == cut.replace(str(tmp_path / "cut"), str(tmp_path / "whole"))
