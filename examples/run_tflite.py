@@ -114,26 +114,29 @@ def metadata(content: bytes) -> tuple[np.ndarray, np.ndarray, bool]:
 
     TFLite Metadata is a flatbuffer in the file; the slots are those of metadata_schema.fbs.
     """
+    mean, deviation, is_logit = np.zeros(1, np.float32), np.ones(1, np.float32), True
     model = schema.Model.GetRootAs(content, 0)
     for index in range(model.MetadataLength()):
         entry = model.Metadata(index)
-        if entry.Name() == b"TFLITE_METADATA":
-            root = root_of(bytearray(model.Buffers(entry.Buffer()).DataAsNumpy()))
-            mean, deviation, is_logit = np.zeros(1, np.float32), np.ones(1, np.float32), True
-            graphs = tables(root, 3)[:1]
-            images = [image for graph in graphs for image in tables(graph, 2)[:1]]
-            for unit in [unit for image in images for unit in tables(image, 4)]:
-                is_normalization = unit.Offset(4) and unit.Bytes[unit.Pos + unit.Offset(4)] == 1
-                if is_normalization and unit.Offset(6):
-                    options = Table(unit.Bytes, unit.Indirect(unit.Pos + unit.Offset(6)))
-                    mean, deviation = (vector(options, slot, "<f4") for slot in (0, 1))
-                    break
-            for custom in [custom for graph in graphs for custom in tables(graph, 9)]:
-                segmenter = root_of(bytearray(vector(custom, 1, "u1")))
-                activation = segmenter.Offset(4)
-                is_logit = bool(activation and segmenter.Bytes[segmenter.Pos + activation])
-            return mean, deviation, is_logit
-    return np.zeros(1, np.float32), np.ones(1, np.float32), True
+        if entry.Name() != b"TFLITE_METADATA":
+            continue
+        graphs = tables(root_of(bytearray(model.Buffers(entry.Buffer()).DataAsNumpy())), 3)[:1]
+        for unit in below(below(graphs, 2)[:1], 4):
+            is_normalization = unit.Offset(4) and unit.Bytes[unit.Pos + unit.Offset(4)] == 1
+            if is_normalization and unit.Offset(6):
+                options = Table(unit.Bytes, unit.Indirect(unit.Pos + unit.Offset(6)))
+                mean, deviation = (vector(options, slot, "<f4") for slot in (0, 1))
+                break
+        for custom in below(graphs, 9):
+            segmenter = root_of(bytearray(vector(custom, 1, "u1")))
+            activation = segmenter.Offset(4)
+            is_logit = bool(activation and segmenter.Bytes[segmenter.Pos + activation])
+    return mean, deviation, is_logit
+
+
+def below(parents: list[Table], slot: int) -> list[Table]:
+    """The tables in one slot of each of several."""
+    return [child for parent in parents for child in tables(parent, slot)]
 
 
 def root_of(data: bytearray) -> Table:

@@ -43,8 +43,8 @@ class TFLiteModel:
         uncertainty: what a second output says of each pixel, None for a file with one output.
 
     Call arguments:
-        image: `(height, width, image_channels)`, RGB 0..255, any dtype. The file's metadata says
-            what is subtracted from it and what divides it, see `_codes`.
+        image: `(height, width, image_channels)`, RGB 0..255, any dtype. What the file's metadata
+            says is subtracted from it and divides it, before it is quantized.
 
     Returns:
         float32 `(h, w, channels)`, or int32 `(h, w)` for a label map; at the file's own

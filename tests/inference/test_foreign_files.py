@@ -72,9 +72,8 @@ def test_codes_are_those_of_the_numbers_that_the_file_was_made_with(dtype, brigh
         path.write_bytes(file)
         found = TFLiteModel(path).on_batch(images)
         assert np.abs(found - expected).max() < 0.02 * np.ptp(expected)
-    path.write_bytes(
-        quantized(network(), images, dtype)
-    )  # it takes pixels, and says so by its scale
+    # One that takes pixels says so by its scale.
+    path.write_bytes(quantized(network(), images, dtype))
     found = TFLiteModel(path).on_batch(images)
     assert np.abs(found - images @ KERNEL).max() < 0.02 * np.ptp(images @ KERNEL)
 
